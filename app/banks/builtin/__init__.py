@@ -1,0 +1,1 @@
+"""Built-in banks, one JSON Lines file each."""

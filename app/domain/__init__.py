@@ -1,0 +1,1 @@
+"""Pure centre: types, plan, fingerprints and alignment. No I/O, no framework."""

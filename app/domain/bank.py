@@ -1,0 +1,174 @@
+"""Banks of labelled scenarios: the file format, its checks, and what a bank covers. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from app.domain.fingerprint import canonical_json, digest, text_digest
+
+MAX_LISTED_LEVELS = 25
+"""More distinct labels than this are a continuum: only their range is told."""
+
+
+class Rating(Struct, frozen=True):
+    """One rater's rating of one response (SPICA's group ratings)."""
+
+    group: str
+    rater: str
+    response: int
+    rating: float
+
+
+class LabelledScenario(Struct, frozen=True):
+    """One line of a bank: a question, responses, and their labels in [0, 1]."""
+
+    id: str
+    question: str
+    responses: tuple[str, ...]
+    labels: tuple[dict[str, float], ...] = ()
+    """One mapping a response: attribute -> label in [0, 1]."""
+    reasonings: tuple[dict[str, str], ...] | None = None
+    """One mapping a response: attribute -> why the label is what it is."""
+    ratings: tuple[Rating, ...] | None = None
+
+
+class Bank(Struct, frozen=True):
+    """Labelled scenarios at one version."""
+
+    digest: str
+    """Hash of the content: the same lines are the same bank, whatever its name."""
+    scenarios: tuple[LabelledScenario, ...]
+
+
+class LabelCoverage(Struct, frozen=True):
+    """The labels that a bank has for one attribute."""
+
+    labels: int
+    """Labelled responses."""
+    low: float
+    high: float
+    levels: dict[str, int] | None
+    """Label value -> number of responses; null when there are more than 25 different values."""
+
+
+class LineError(Struct, frozen=True):
+    """One thing wrong with one line."""
+
+    line: int
+    """Counted from 1."""
+    detail: str
+
+
+class InvalidLines(ValueError):
+    """Lines of a scenario file that are not valid; none of the file is used."""
+
+    def __init__(self, errors: Sequence[LineError]) -> None:
+        super().__init__(f"line {errors[0].line}: {errors[0].detail}")
+        self.errors = tuple(errors)
+
+
+def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
+    """Read a bank from JSON Lines (UTF-8), checking every line.
+
+    Raises `InvalidLines` with up to `max_errors` problems; nothing is loaded then.
+    """
+    scenarios: list[LabelledScenario] = []
+    errors: list[LineError] = []
+    seen: dict[str, int] = {}
+    decoder = msgspec.json.Decoder(LabelledScenario)
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            scenario = decoder.decode(line)
+            _check(scenario)
+            if scenario.id in seen:
+                raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
+        except (ValueError, UnicodeDecodeError) as error:  # msgspec's errors are ValueErrors
+            errors.append(LineError(number, _plain(error)))
+            if len(errors) >= max_errors:
+                break
+            continue
+        seen[scenario.id] = number
+        scenarios.append(scenario)
+    if not scenarios and not errors:
+        errors.append(LineError(1, "the bank is empty"))
+    if errors:
+        raise InvalidLines(errors)
+    return Bank(digest=_bank_digest(scenarios), scenarios=tuple(scenarios))
+
+
+def serialize_bank(bank: Bank) -> bytes:
+    """The bank as JSON Lines that `parse_bank` reads back to the same digest."""
+    encoder = msgspec.json.Encoder()
+    return b"\n".join(encoder.encode(scenario) for scenario in bank.scenarios) + b"\n"
+
+
+def label_coverage(scenarios: Iterable[LabelledScenario]) -> dict[str, LabelCoverage]:
+    """For each attribute of a bank, the labels that it has."""
+    counts: dict[str, Counter[float]] = {}
+    for scenario in scenarios:
+        for labels in scenario.labels:
+            for attribute, label in labels.items():
+                counts.setdefault(attribute, Counter())[float(label)] += 1
+    return {
+        attribute: LabelCoverage(
+            labels=counter.total(),
+            low=min(counter),
+            high=max(counter),
+            levels={f"{v:g}": counter[v] for v in sorted(counter)}
+            if len(counter) <= MAX_LISTED_LEVELS
+            else None,
+        )
+        for attribute, counter in sorted(counts.items())
+    }
+
+
+def _check(scenario: LabelledScenario) -> None:
+    if not scenario.id.strip():
+        raise ValueError("id is empty")
+    if not scenario.question.strip():
+        raise ValueError("question is empty")
+    if not scenario.responses:
+        raise ValueError("responses is empty")
+    for index, response in enumerate(scenario.responses):
+        if not response.strip():
+            raise ValueError(f"responses[{index}] is empty")
+    if not scenario.labels and not scenario.ratings:
+        raise ValueError("neither labels nor ratings are there")
+    _check_labels(scenario)
+    if scenario.reasonings is not None and len(scenario.reasonings) != len(scenario.responses):
+        raise ValueError(
+            f"reasonings has {len(scenario.reasonings)} entries for "
+            f"{len(scenario.responses)} responses"
+        )
+    for index, rating in enumerate(scenario.ratings or ()):
+        if not 0 <= rating.response < len(scenario.responses):
+            raise ValueError(f"ratings[{index}].response: there is no response {rating.response}")
+
+
+def _check_labels(scenario: LabelledScenario) -> None:
+    if scenario.labels and len(scenario.labels) != len(scenario.responses):
+        raise ValueError(
+            f"labels has {len(scenario.labels)} entries for {len(scenario.responses)} responses"
+        )
+    for index, labels in enumerate(scenario.labels):
+        for attribute, label in labels.items():
+            if not (math.isfinite(label) and 0 <= label <= 1):
+                raise ValueError(f"labels[{index}].{attribute} is {label:g}, not within [0, 1]")
+
+
+def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
+    # The order of lines does not change what is retrieved, so it does not change the version.
+    return digest("bank", sorted(text_digest(canonical_json(s).decode()) for s in scenarios))
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    return str(error).replace(" - at `$`", "").replace("`$.", "`")

@@ -1,0 +1,100 @@
+"""From a request to a plan: what is scored, by which scorer, under which keys. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from app.domain.fingerprint import (
+    attribute_field,
+    presentation_digest,
+    score_set_digest,
+    scorer_fingerprint,
+    text_digest,
+)
+from app.domain.types import Attribute, Candidate, Presentation, Scenario, Scorer
+from app.errors import FieldError, InvalidRequest
+
+ID_SEPARATOR = "."
+"""Between the two halves of a score set id: the scores, and the caller's listing of candidates."""
+
+
+class ScorePlan(Struct, frozen=True):
+    """Everything that one request asks for, decided before anything is done."""
+
+    scenario: Scenario
+    presentation: Presentation
+    scorer: Scorer
+    fingerprint: str
+    """Hash of the scorer."""
+    score_set: str
+    """Hash of scenario and scorer: the cache key."""
+    view: str
+    """Hash of the presentation."""
+    cells: dict[str, Attribute]
+    """Cell field -> attribute, in the order of the request."""
+
+    @property
+    def score_set_id(self) -> str:
+        """The id that the caller gets: names the scores and the caller's order of candidates."""
+        return f"{self.score_set}{ID_SEPARATOR}{self.view}"
+
+
+def plan_scores(
+    question: str,
+    candidates: Sequence[Candidate],
+    attributes: Sequence[Attribute],
+    scorer: Scorer,
+) -> ScorePlan:
+    """Plan the scoring of one scenario.
+
+    Raises `InvalidRequest` when ids or attribute names repeat.
+    """
+    _refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
+    _refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
+    scenario, presentation = canonical_scenario(question, candidates)
+    return ScorePlan(
+        scenario=scenario,
+        presentation=presentation,
+        scorer=scorer,
+        fingerprint=scorer_fingerprint(scorer),
+        score_set=score_set_digest(scenario, scorer),
+        view=presentation_digest(presentation),
+        cells={attribute_field(a): a for a in attributes},
+    )
+
+
+def canonical_scenario(
+    question: str, candidates: Sequence[Candidate]
+) -> tuple[Scenario, Presentation]:
+    """Deduplicate candidates by text and order them by the hash of their text.
+
+    A hash, not the alphabet: the place of a candidate in the prompt must not depend on what it is
+    like, or a judge's position bias would become a bias for some kind of text.
+    """
+    texts = sorted({c.text for c in candidates}, key=text_digest)
+    place = {text: position for position, text in enumerate(texts)}
+    presentation = Presentation(
+        ids=tuple(c.id for c in candidates),
+        positions=tuple(place[c.text] for c in candidates),
+    )
+    return Scenario(question=question, candidates=tuple(texts)), presentation
+
+
+def split_score_set_id(score_set_id: str) -> tuple[str, str | None]:
+    """The two halves of a score set id; the second is None when only the scores are named."""
+    score_set, _, view = score_set_id.partition(ID_SEPARATOR)
+    return score_set, view or None
+
+
+def _refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        errors = [
+            FieldError(f"{pointer}/{index}", f"{what} {name!r} is there more than once")
+            for index, name in enumerate(names)
+            if name in repeated
+        ]
+        raise InvalidRequest(f"{what} {repeated[0]!r} is there more than once", fields=errors)

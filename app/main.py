@@ -1,0 +1,133 @@
+"""The API process: `create_app(settings)` builds the app, and nothing happens before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from app import __version__, problems
+from app.attributes.endpoints import router as attribute_sets
+from app.banks.endpoints import router as banks
+from app.health.endpoints import router as health
+from app.logs import configure
+from app.middleware import RequestMiddleware
+from app.resources import LifespanState, Resources
+from app.scoring.endpoints import router as scoring
+from app.settings import Settings
+
+_DESCRIPTION = """\
+Steerable response selection. Send a question, candidate responses and a target: for some
+attributes the value between 0 and 1 that your user wants. A language model scores every candidate
+on every attribute; the candidate whose scores lie nearest the target is selected. Scores do not
+depend on the target, so they are cached, and any new target is answered at once.
+
+`/score`, `/select` and `/retarget` are served without the `/v1` prefix as well.
+"""
+
+
+class FieldProblem(BaseModel):
+    """One thing wrong with one field."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457), as `application/problem+json`. Some types have further members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application. Resources are opened by its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
+        resources = Resources.open(settings)
+        await resources.hub.start()
+        try:
+            yield {"resources": resources}
+        finally:
+            await resources.hub.close()
+            await resources.redis.aclose()
+
+    app = FastAPI(
+        title="Azimuth",
+        version=__version__,
+        summary="Steerable response selection by few-shot comparative regression.",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        separate_input_output_schemas=False,
+    )
+    app.include_router(scoring, prefix="/v1")
+    app.include_router(scoring, include_in_schema=False)
+    app.include_router(attribute_sets, prefix="/v1")
+    app.include_router(banks, prefix="/v1")
+    app.include_router(health)
+    problems.install(app)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=settings.api.max_body_bytes,
+        max_bank_bytes=settings.api.max_bank_bytes,
+    )
+    _document_problems(app)
+    return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put our problem document in the place of FastAPI's own validation error."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document["components"]["schemas"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs"))
+            schemas["Problem"] = problem
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _drop_default_validation_error(operation)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _drop_default_validation_error(operation: dict[str, Any]) -> None:
+    answer = operation["responses"].get("422", {})
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    if schema.get("$ref", "").endswith("/HTTPValidationError"):
+        del answer["content"]["application/json"]
+        if not answer["content"]:
+            del operation["responses"]["422"]
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings.from_environment()
+    configure(settings.api.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api.host,
+        port=settings.api.port,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Around every request: an id, a size limit, a count, a log line, and no error left raw."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BodyTooLarge
+from app.metrics import LATENCY, REQUESTS
+from app.problems import internal_error, render
+
+_log = logging.getLogger("azimuth.access")
+_ID_HEADER = b"x-request-id"
+_MAX_ID = 128
+
+
+class RequestMiddleware:
+    """The one middleware. Pure ASGI, so that it costs next to nothing and sees every byte."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_bank_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._max_bank_bytes = max_bank_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        exchange = _Exchange(receive, send, request_id, self._limit(scope))
+        try:
+            if exchange.declared(scope) > exchange.limit:
+                raise exchange.too_large()
+            await self._app(scope, exchange.receive, exchange.send)
+        except BodyTooLarge as error:
+            await self._answer(exchange, scope, render(error, request_id))
+        except Exception:
+            _log.exception("unforeseen error", extra={"request_id": request_id})
+            await self._answer(exchange, scope, internal_error(request_id))
+        finally:
+            _record(scope, exchange.status, time.perf_counter() - started, request_id)
+
+    def _limit(self, scope: Scope) -> int:
+        banks = scope["method"] == "PUT" and "/banks/" in scope["path"]
+        return self._max_bank_bytes if banks else self._max_body_bytes
+
+    async def _answer(self, exchange: _Exchange, scope: Scope, response: ASGIApp) -> None:
+        if exchange.status is None:
+            await response(scope, exchange.receive, exchange.send)
+
+
+class _Exchange:
+    """One request's receive and send, watched."""
+
+    def __init__(self, receive: Receive, send: Send, request_id: str, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id.encode()
+        self._received = 0
+        self.limit = limit
+        self.status: int | None = None
+
+    def declared(self, scope: Scope) -> int:
+        """Length that the client announced; 0 when it announced none."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                return int(value)
+        return 0
+
+    def too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body has more than {self.limit} bytes", extensions={"limit_bytes": self.limit}
+        )
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            if self._received > self.limit:
+                raise self.too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), (_ID_HEADER, self._request_id)]
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's id where it is a plain one, so that traces join up; else a new one."""
+    for name, value in scope["headers"]:
+        if name == _ID_HEADER:
+            given: str = value.decode("latin-1")
+            if 0 < len(given) <= _MAX_ID and all(33 <= ord(c) < 127 for c in given):
+                return given
+    return uuid.uuid4().hex
+
+
+def _record(scope: Scope, status: int | None, seconds: float, request_id: str) -> None:
+    route = scope.get("route")
+    operation = getattr(route, "operation_id", None) or getattr(route, "name", None) or "none"
+    REQUESTS.labels(operation, str(status)).inc()
+    LATENCY.labels(operation).observe(seconds)
+    details = scope["state"].get("log", {})
+    _log.info(
+        "%s %s %s",
+        scope["method"],
+        scope["path"],
+        status,
+        extra={"request_id": request_id, "ms": round(seconds * 1000, 2), **details},
+    )

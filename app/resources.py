@@ -1,0 +1,81 @@
+"""What an API process holds while it runs: opened and closed by the lifespan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, TypedDict
+
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+
+from app.scoring.planning import Planner
+from app.scoring.retarget import Retargeter
+from app.scoring.service import ScoringService
+from app.settings import Settings
+from app.store.attribute_sets import AttributeSetStore
+from app.store.banks import BankStore
+from app.store.cells import ScoreCache
+from app.store.fleet import Fleet
+from app.store.notices import NoticeHub
+from app.store.queue import JobQueue
+from app.store.redis import connect
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that endpoints use."""
+
+    settings: Settings
+    redis: Redis
+    hub: NoticeHub
+    attribute_sets: AttributeSetStore
+    banks: BankStore
+    fleet: Fleet
+    cache: ScoreCache
+    queue: JobQueue
+    planner: Planner
+    scoring: ScoringService
+    retargeter: Retargeter
+
+    @classmethod
+    def open(cls, settings: Settings) -> Resources:
+        """Build everything; connections are made when first used."""
+        redis = connect(settings.store)
+        hub = NoticeHub(redis)
+        attribute_sets = AttributeSetStore(redis)
+        banks = BankStore(redis)
+        fleet = Fleet(redis)
+        cache = ScoreCache(redis)
+        queue = JobQueue(
+            redis,
+            queue_limit=settings.store.queue_limit,
+            cache_ttl_s=settings.store.cache_ttl_s,
+        )
+        return cls(
+            settings=settings,
+            redis=redis,
+            hub=hub,
+            attribute_sets=attribute_sets,
+            banks=banks,
+            fleet=fleet,
+            cache=cache,
+            queue=queue,
+            planner=Planner(attribute_sets, banks, fleet, settings.api.default_model),
+            scoring=ScoringService(cache, queue, hub, fleet),
+            retargeter=Retargeter(cache),
+        )
+
+
+class LifespanState(TypedDict):
+    """What the lifespan yields to every request's state."""
+
+    resources: Resources
+
+
+def resources_of(request: Request) -> Resources:
+    """The process's resources, for `Depends`."""
+    resources: Resources = request.state.resources
+    return resources
+
+
+Use = Annotated[Resources, Depends(resources_of)]

@@ -1,0 +1,348 @@
+"""`POST /v1/score`, `/v1/select`, `/v1/retarget` and `GET /v1/score-sets/{id}`."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Header, Request
+from fastapi.responses import JSONResponse, Response
+
+from app.domain.plan import split_score_set_id
+from app.errors import AzimuthError, CellsUnscored, UnknownScoreSet
+from app.problems import answers, problem_document, problem_for, problem_responses
+from app.resources import Resources, Use
+from app.scoring import examples
+from app.scoring.planning import PlannedRequest
+from app.scoring.present import (
+    assembled,
+    cell_out,
+    empty_cell_out,
+    score_set_out,
+    select_one,
+    selection_out,
+    timings_out,
+    unscored_out,
+    usage_out,
+)
+from app.scoring.retarget import RetargetedSet
+from app.scoring.schemas import (
+    CompactRetargetOut,
+    PairSelectionOut,
+    PendingOut,
+    RetargetOut,
+    RetargetRequest,
+    ScoreRequest,
+    ScoreSetCore,
+    ScoreSetOut,
+    SelectOut,
+    SelectRequest,
+    TimingsOut,
+)
+from app.scoring.service import Patience, ScoreOutcome, unscored_extension
+
+router = APIRouter(tags=["scoring"])
+
+Prefer = Annotated[
+    str | None,
+    Header(
+        description="`respond-async`: answer 202 at once with a place to poll. "
+        "`wait=N`: wait at most N seconds (RFC 7240)."
+    ),
+]
+_SCORING_PROBLEMS = (
+    "malformed-body",
+    "invalid-request",
+    "unknown-attribute",
+    "unknown-method",
+    "unknown-attribute-set",
+    "unknown-bank",
+    "unknown-model",
+    "context-overflow",
+    "body-too-large",
+    "queue-full",
+    "cells-unscored",
+    "store-unavailable",
+    "model-not-ready",
+    "deadline-passed",
+)
+_PENDING = answers(
+    examples.PENDING,
+    "Accepted: poll the `Location`",
+    status=202,
+    model=PendingOut,
+    headers={"Location": {"schema": {"type": "string"}, "description": "Where to ask"}},
+)
+_RETARGETED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A selection for every pair of score set and target",
+        "content": {"application/json": {"examples": examples.RETARGETS}},
+    }
+}
+
+
+@router.post(
+    "/score",
+    operation_id="score",
+    summary="Score candidates on attributes",
+    response_model=ScoreSetOut,
+    responses=answers(examples.SCORE_SET, "The score set")
+    | _PENDING
+    | problem_responses(*_SCORING_PROBLEMS),
+)
+async def score(
+    request: Request,
+    use: Use,
+    body: Annotated[ScoreRequest, Body(openapi_examples=examples.SCORE_REQUESTS)],
+    prefer: Prefer = None,
+) -> Response:
+    """Score every candidate on every attribute, by few-shot comparative regression.
+
+    Cells that are in the cache are not scored again; cells in flight for another request are
+    waited for. Scores do not depend on any target.
+    """
+    planned, outcome = await _scored(request, use, body, prefer)
+    if outcome.pending:
+        return _pending(planned)
+    score_set = _score_set(planned, outcome)
+    answer = ScoreSetOut(
+        **dict(score_set), usage=usage_out(outcome.usage), timings_ms=timings_out(outcome)
+    )
+    return _json(answer)
+
+
+@router.post(
+    "/select",
+    operation_id="select",
+    summary="Select the candidate nearest a target",
+    response_model=SelectOut,
+    responses=answers(examples.SELECT, "The selection, and the scores behind it")
+    | _PENDING
+    | problem_responses(*_SCORING_PROBLEMS),
+)
+async def select(
+    request: Request,
+    use: Use,
+    body: Annotated[SelectRequest, Body(openapi_examples=examples.SELECT_REQUESTS)],
+    prefer: Prefer = None,
+) -> Response:
+    """Score as `/score` does, then select the candidate whose scores lie nearest the target."""
+    planned, outcome = await _scored(request, use, body, prefer)
+    if outcome.pending:
+        return _pending(planned)
+    usable, ignored = _usable(planned, outcome, body)
+    plan = planned.plan
+    target = {name: value for name, value in body.target.items() if name not in ignored}
+    selection = select_one(usable, plan.presentation, target, body.weights, body.distance)
+    answer = SelectOut(
+        **dict(selection_out(selection, plan.presentation.ids)),
+        ignored=ignored,
+        score_set=_score_set(planned, outcome),
+        usage=usage_out(outcome.usage),
+        timings_ms=timings_out(outcome),
+    )
+    return _json(answer)
+
+
+@router.post(
+    "/retarget",
+    operation_id="retarget",
+    summary="Select for new targets from cached scores",
+    response_model=RetargetOut | CompactRetargetOut,
+    responses=_RETARGETED
+    | problem_responses(
+        "malformed-body",
+        "invalid-request",
+        "unknown-score-set",
+        "attribute-not-scored",
+        "body-too-large",
+        "store-unavailable",
+    ),
+)
+async def retarget(
+    request: Request,
+    use: Use,
+    body: Annotated[RetargetRequest, Body(openapi_examples=examples.RETARGET_REQUESTS)],
+) -> Response:
+    """Answer one or many targets for one or many score sets, without ever calling the model.
+
+    A pair that cannot be answered has a `problem` in its place; when there is only one pair, the
+    problem is the answer.
+    """
+    started = time.perf_counter()
+    ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
+    targets = [body.targets] if isinstance(body.targets, dict) else body.targets
+    answered = await use.retargeter.retarget(ids, targets, body.weights, body.distance)
+    if len(answered) == len(targets) == 1 and answered[0].problems:
+        raise answered[0].problems[0]
+    request_id: str = request.state.request_id
+    if body.compact:
+        content: dict[str, Any] = {
+            "selected": [one.compact() for one in answered],
+            "problems": [p for one in answered for p in _problems(one, request_id)],
+        }
+    else:
+        content = {
+            "selections": [
+                _pair(one, t, request_id) for one in answered for t in range(len(targets))
+            ]
+        }
+    total = round((time.perf_counter() - started) * 1000, 2)
+    content["timings_ms"] = TimingsOut(total=total).model_dump()
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+@router.get(
+    "/score-sets/{score_set_id}",
+    operation_id="get_score_set",
+    summary="Look at a score set",
+    response_model=ScoreSetCore,
+    responses=answers(
+        {k: v for k, v in examples.SCORE_SET.items() if k not in ("usage", "timings_ms")},
+        "The score set as it is now; `status` says whether cells are still being scored",
+    )
+    | problem_responses("unknown-score-set", "store-unavailable"),
+)
+async def get_score_set(use: Use, score_set_id: str) -> Response:
+    """Every cell that the score set has or waits for: the place to poll after a 202."""
+    (stored,) = await use.cache.score_sets([split_score_set_id(score_set_id)])
+    if stored is None or stored.presentation is None:
+        raise UnknownScoreSet(
+            f"no score set has the id {score_set_id!r}: it expired, or never was",
+            extensions={"score_set_id": score_set_id},
+        )
+    presentation = stored.presentation
+    cells = [cell_out(f, cell, presentation, cached=True) for f, cell in stored.cells.items()]
+    cells += [unscored_out(f, unscored) for f, unscored in stored.unscored.items()]
+    cells += [empty_cell_out(f, name, pending=True) for f, name in stored.pending.items()]
+    cells += [empty_cell_out(f, name, pending=False) for f, name in stored.lost.items()]
+    return _json(assembled(score_set_id, presentation, stored.scorer, cells))
+
+
+async def _scored(
+    request: Request, use: Resources, body: ScoreRequest, prefer: str | None
+) -> tuple[PlannedRequest, ScoreOutcome]:
+    planned = await use.planner.plan(body)
+    patience = patience_for(
+        prefer,
+        body.deadline_s,
+        wait_s=use.settings.api.wait_s,
+        deadline_s=use.settings.api.deadline_s,
+        max_deadline_s=use.settings.api.max_deadline_s,
+    )
+    outcome = await use.scoring.score(planned, patience, request.state.request_id)
+    request.state.log = {
+        "score_set": planned.plan.score_set,
+        "fingerprint": planned.plan.fingerprint,
+        "model": planned.pool.model.name,
+        "cells_cached": len(outcome.cached),
+        "cells_scored": len(outcome.fresh),
+        "cells_unscored": len(outcome.unscored),
+        "cells_pending": len(outcome.pending),
+        "prompt_tokens": outcome.usage.prompt_tokens,
+        "output_tokens": outcome.usage.output_tokens,
+        "queue_ms": round(outcome.timings.queue, 2),
+        "retrieval_ms": round(outcome.timings.retrieval, 2),
+        "engine_ms": round(outcome.timings.engine, 2),
+    }
+    return planned, outcome
+
+
+def patience_for(
+    prefer: str | None,
+    asked_deadline_s: float | None,
+    *,
+    wait_s: float,
+    deadline_s: float,
+    max_deadline_s: float,
+) -> Patience:
+    """How long to wait, from the `Prefer` header (RFC 7240), the request and the settings."""
+    preferences = [part.strip().lower() for part in re.split(r"[,;]", prefer or "")]
+    wait = wait_s
+    for preference in preferences:
+        if match := re.fullmatch(r'wait\s*=\s*"?(\d+)"?', preference):
+            wait = min(wait_s, float(match[1]))
+    if "respond-async" in preferences:
+        wait = 0.0
+    return Patience(wait_s=wait, deadline_s=min(asked_deadline_s or deadline_s, max_deadline_s))
+
+
+def _usable(
+    planned: PlannedRequest, outcome: ScoreOutcome, body: SelectRequest
+) -> tuple[list[Any], list[str]]:
+    """Cells of the target's attributes, and those names that have to be ignored."""
+    unscored = {u.attribute: u for u in outcome.unscored.values()}
+    lost = {a.name for f, a in planned.plan.cells.items() if f not in outcome.cells}
+    lacking = [name for name in body.target if name in lost]
+    if lacking and (body.on_unscored == "error" or len(lacking) == len(body.target)):
+        reasons = ", ".join(
+            f"{name!r} is unscored: {unscored[name].reason if name in unscored else 'lost'}"
+            for name in lacking
+        )
+        raise CellsUnscored(
+            reasons,
+            extensions={"score_set_id": planned.plan.score_set_id} | unscored_extension(outcome),
+        )
+    return list(outcome.cells.values()), lacking
+
+
+def _score_set(planned: PlannedRequest, outcome: ScoreOutcome) -> ScoreSetCore:
+    plan = planned.plan
+    return score_set_out(
+        plan.score_set_id, plan.presentation, plan.scorer, plan.cells, outcome, planned.warnings
+    )
+
+
+def _pending(planned: PlannedRequest) -> Response:
+    set_id = planned.plan.score_set_id
+    location = f"/v1/score-sets/{set_id}"
+    answer = PendingOut(
+        score_set_id=set_id,
+        location=location,
+        detail="the scores are on their way; poll the location, then send targets to /v1/retarget",
+    )
+    return JSONResponse(
+        answer.model_dump(), 202, headers={"Location": location, "Retry-After": "1"}
+    )
+
+
+def _pair(one: RetargetedSet, target: int, request_id: str) -> dict[str, Any]:
+    answer = one.selection(target)
+    pair = PairSelectionOut(score_set_id=one.score_set_id, target_index=target)
+    if isinstance(answer, AzimuthError):
+        document = _document(answer, request_id)
+        return pair.model_copy(update={"problem": document}).model_dump()
+    return pair.model_dump() | answer.model_dump()
+
+
+def _problems(one: RetargetedSet, request_id: str) -> list[dict[str, Any]]:
+    """Problem documents of a set, each once with all the targets that it concerns."""
+    targets_of: dict[str, list[int]] = {}
+    error_of: dict[str, AzimuthError] = {}
+    for target, error in one.problems.items():
+        targets_of.setdefault(error.detail, []).append(target)
+        error_of[error.detail] = error
+    return [
+        {
+            **_document(error_of[detail], request_id),
+            "score_set_id": one.score_set_id,
+            "target_indices": targets,
+        }
+        for detail, targets in targets_of.items()
+    ]
+
+
+def _document(error: AzimuthError, request_id: str) -> dict[str, Any]:
+    return problem_document(
+        problem_for(error),
+        error.detail,
+        request_id,
+        fields=error.fields,
+        extensions=dict(error.extensions),
+    )
+
+
+def _json(answer: ScoreSetCore | SelectOut) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -1,0 +1,183 @@
+"""Examples of requests and answers for the API's own documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID = "4b7c2f0e9d1a4c55a3f1d0b2c8e7a691.5d0c1a2b"
+_QUESTION = "How do I keep basil alive on a windowsill?"
+_RESPONSES = [
+    {"id": "short", "text": "Lots of light, water when the soil feels dry, pinch off flowers."},
+    {
+        "id": "long",
+        "text": "Give it six hours of sun, a pot with a drain hole and water whenever the top "
+        "centimetre of soil is dry. Cut just above a pair of leaves once a week, so that it grows "
+        "bushy, and take flowers off as soon as they show.",
+    },
+]
+_SCORER = {
+    "fingerprint": "0f3a9d0c5be24d1f8a7d41c2b6e90d53",
+    "method": "comparative",
+    "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "model_revision": "sha256:5a1f0c9be2d34710",
+    "engine": "vllm",
+    "prompt_profile": "comparative/1:9c41d20b",
+    "bank": {"name": "helpsteer2", "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48"},
+    "embedder": "all-MiniLM-L6-v2:53aa5117",
+    "examples": 5,
+    "samples": 1,
+    "orders": 1,
+    "reasoning": True,
+    "reasoning_chars": 240,
+    "temperature": 0.0,
+    "seed": 0,
+}
+_CELL = {
+    "attribute": "verbosity",
+    "definition_id": "verbosity@3f2a10c9d8e7",
+    "status": "scored",
+    "cached": False,
+    "scores": [
+        {
+            "index": 0,
+            "score": 0.25,
+            "spread": 0.0,
+            "reasoning": "It names three things to do and explains none of them.",
+            "values": None,
+        },
+        {
+            "index": 1,
+            "score": 0.7,
+            "spread": 0.0,
+            "reasoning": "It says how much light and water, and how and why to cut.",
+            "values": None,
+        },
+    ],
+    "examples": [{"id": "hs-017", "similarity": 0.52}, {"id": "hs-004", "similarity": 0.31}],
+    "examples_dropped": [],
+    "levels_uncovered": [],
+    "answers_discarded": 0,
+    "unscored": None,
+    "usage": {"prompt_tokens": 1480, "cached_prompt_tokens": 320, "output_tokens": 96},
+}
+_CORE: dict[str, Any] = {
+    "id": _ID,
+    "status": "complete",
+    "candidates": [{"index": 0, "id": "short"}, {"index": 1, "id": "long"}],
+    "cells": [_CELL],
+    "scorer": _SCORER,
+    "warnings": [],
+}
+_COST: dict[str, Any] = {
+    "usage": {"prompt_tokens": 1480, "cached_prompt_tokens": 320, "output_tokens": 96},
+    "timings_ms": {"queue": 1.1, "retrieval": 9.6, "engine": 2310.4, "total": 2324.8},
+}
+_SELECTION: dict[str, Any] = {
+    "selected": {"index": 0, "id": "short", "distance": 0.05},
+    "margin": 0.35,
+    "ties": [],
+    "ranking": [
+        {"index": 0, "id": "short", "distance": 0.05},
+        {"index": 1, "id": "long", "distance": 0.4},
+    ],
+}
+
+SCORE_SET: dict[str, Any] = {**_CORE, **_COST}
+SELECT: dict[str, Any] = {**_SELECTION, "ignored": [], "score_set": _CORE, **_COST}
+PENDING: dict[str, Any] = {
+    "score_set_id": _ID,
+    "status": "pending",
+    "location": f"/v1/score-sets/{_ID}",
+    "detail": "the scores are on their way; poll the location, then send targets to /v1/retarget",
+}
+RETARGETS: dict[str, Any] = {
+    "pairs": {
+        "summary": "One score set, one target",
+        "value": {
+            "selections": [{"score_set_id": _ID, "target_index": 0, **_SELECTION, "problem": None}],
+            "timings_ms": {"queue": 0, "retrieval": 0, "engine": 0, "total": 0.6},
+        },
+    },
+    "compact": {
+        "summary": "Compact: two score sets, three targets",
+        "value": {
+            "selected": [[0, 1, 1], [0, 0, None]],
+            "problems": [
+                {
+                    "type": "/problems/attribute-not-scored",
+                    "title": "The score set lacks an attribute of the target",
+                    "status": 409,
+                    "detail": f"score set {_ID!r} has no scores for 'care'",
+                    "request_id": "01JD3Q6Z6K9T",
+                    "score_set_id": _ID,
+                    "missing": ["care"],
+                    "scored": ["verbosity"],
+                    "target_indices": [2],
+                }
+            ],
+            "timings_ms": {"queue": 0, "retrieval": 0, "engine": 0, "total": 0.9},
+        },
+    },
+}
+
+_SCENARIO: dict[str, Any] = {"question": _QUESTION, "responses": _RESPONSES}
+SCORE_REQUESTS: dict[str, Any] = {
+    "plain": {"summary": "All attributes of the default set", "value": _SCENARIO},
+    "chosen": {
+        "summary": "Chosen attributes, plain texts, zero-shot",
+        "value": {
+            "question": _QUESTION,
+            "responses": [r["text"] for r in _RESPONSES],
+            "attributes": ["verbosity", "helpfulness"],
+            "bank": None,
+        },
+    },
+    "inline": {
+        "summary": "An attribute of your own",
+        "value": {
+            **_SCENARIO,
+            "attributes": [
+                {
+                    "name": "playfulness",
+                    "definition": "How light-hearted and witty the response is.",
+                    "low": "dry and matter-of-fact",
+                    "high": "full of jokes and warmth",
+                }
+            ],
+            "bank": None,
+        },
+    },
+    "sampled": {
+        "summary": "Self-consistency over samples and orders",
+        "value": {**_SCENARIO, "attributes": ["helpfulness"], "samples": 5, "orders": 2},
+    },
+}
+SELECT_REQUESTS: dict[str, Any] = {
+    "short": {
+        "summary": "Helpful, but brief",
+        "value": {**_SCENARIO, "target": {"helpfulness": 1.0, "verbosity": 0.25}},
+    },
+    "weighted": {
+        "summary": "Brevity counts three times, city-block distance",
+        "value": {
+            **_SCENARIO,
+            "target": {"helpfulness": 1.0, "verbosity": 0.0},
+            "weights": {"verbosity": 3},
+            "distance": "manhattan",
+        },
+    },
+}
+RETARGET_REQUESTS: dict[str, Any] = {
+    "one": {
+        "summary": "One score set, one target",
+        "value": {"score_set_ids": _ID, "targets": {"verbosity": 0.25}},
+    },
+    "many": {
+        "summary": "Many of each, indices only",
+        "value": {
+            "score_set_ids": [_ID],
+            "targets": [{"verbosity": 0.0}, {"verbosity": 1.0}, {"care": 1.0}],
+            "compact": True,
+        },
+    },
+}

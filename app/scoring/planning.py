@@ -1,0 +1,238 @@
+"""From a `/score` request to a plan: names resolved against what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.plan import ScorePlan, plan_scores
+from app.domain.types import (
+    Attribute,
+    AttributeSet,
+    BankRef,
+    Candidate,
+    Scorer,
+    ScorerSettings,
+)
+from app.errors import (
+    FieldError,
+    InvalidRequest,
+    ModelNotReady,
+    UnknownAttribute,
+    UnknownAttributeSet,
+    UnknownBank,
+    UnknownMethod,
+    UnknownModel,
+)
+from app.scoring.schemas import AttributeIn, CandidateIn, ScoreRequest, SelectRequest
+from app.store.attribute_sets import AttributeSetStore
+from app.store.banks import BankInfo, BankStore
+from app.store.fleet import Fleet, Pool
+
+SAMPLING_TEMPERATURE = 0.7
+"""Temperature of several samples unless the request says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """A plan, and who can carry it out."""
+
+    plan: ScorePlan
+    pool: Pool
+    live: bool
+    """Whether a worker of the pool is ready right now."""
+    warnings: tuple[str, ...]
+
+
+class Planner:
+    """Resolves the names of a request. Reads the store; decides nothing about work."""
+
+    def __init__(
+        self,
+        attribute_sets: AttributeSetStore,
+        banks: BankStore,
+        fleet: Fleet,
+        default_model: str | None,
+    ) -> None:
+        self._attribute_sets = attribute_sets
+        self._banks = banks
+        self._fleet = fleet
+        self._default_model = default_model
+
+    async def plan(self, request: ScoreRequest) -> PlannedRequest:
+        """Plan a request's scoring.
+
+        Raises the `Unknown…` error of the first name that nothing is stored under,
+        `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
+        """
+        attribute_set = await self._attribute_set(request.attribute_set)
+        attributes = resolve_attributes(request.attributes, attribute_set)
+        if isinstance(request, SelectRequest):
+            check_target(request, [a.name for a in attributes])
+        pool, live = await self._pool(request.model)
+        if request.method not in pool.model.profiles:
+            known = sorted(pool.model.profiles)
+            raise UnknownMethod(
+                f"no method is called {request.method!r}",
+                fields=[FieldError("#/method", f"known are {', '.join(known)}")],
+                extensions={"known": known},
+            )
+        bank = await self._bank(request, attribute_set)
+        warnings = _check_labels(request, attributes, bank)
+        scorer = Scorer(
+            settings=scorer_settings(request, has_bank=bank is not None),
+            model=pool.model,
+            bank=BankRef(bank.name, bank.digest) if bank else None,
+        )
+        plan = plan_scores(request.question, candidates_of(request), attributes, scorer)
+        return PlannedRequest(plan, pool, live, warnings)
+
+    async def _attribute_set(self, name: str) -> AttributeSet:
+        attribute_set = await self._attribute_sets.get(name)
+        if attribute_set is None:
+            known = await self._attribute_sets.names()
+            raise UnknownAttributeSet(
+                f"no attribute set is called {name!r}",
+                fields=[FieldError("#/attribute_set", f"known are {', '.join(known)}")],
+                extensions={"known": known},
+            )
+        return attribute_set
+
+    async def _bank(self, request: ScoreRequest, attribute_set: AttributeSet) -> BankInfo | None:
+        chosen = "bank" in request.model_fields_set
+        name = request.bank if chosen else attribute_set.bank
+        if name is None or request.examples == 0:
+            return None
+        info = await self._banks.info(name)
+        if info is None:
+            known = await self._banks.names()
+            raise UnknownBank(
+                f"no bank is called {name!r}",
+                fields=[
+                    FieldError(
+                        "#/bank" if chosen else "#/attribute_set", f"known are {', '.join(known)}"
+                    )
+                ],
+                extensions={"known": known},
+            )
+        return info
+
+    async def _pool(self, requested: str | None) -> tuple[Pool, bool]:
+        pools = await self._fleet.pools()
+        ready = {w.pool for w in await self._fleet.workers() if w.state == "ready"}
+        name = requested or self._default_model
+        named = [p for p in pools if name is None or p.model.name == name]
+        if not named:
+            if requested and pools:
+                known = sorted({p.model.name for p in pools})
+                raise UnknownModel(
+                    f"no model is called {requested!r}",
+                    fields=[FieldError("#/model", f"known are {', '.join(known)}")],
+                    extensions={"known": known},
+                )
+            raise await not_ready(self._fleet)
+        # During an upgrade one model has several pools: a live one first, then the latest.
+        pool = next((p for p in named if p.name in ready), named[0])
+        return pool, pool.name in ready
+
+
+async def not_ready(fleet: Fleet) -> ModelNotReady:
+    """The error that says what the workers are doing instead of serving."""
+    workers = await fleet.workers()
+    states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
+    return ModelNotReady("; ".join(states) if states else "no worker is there")
+
+
+def resolve_attributes(
+    requested: Sequence[str | AttributeIn] | None, attribute_set: AttributeSet
+) -> list[Attribute]:
+    """The attributes of a request: all of the set's, or those named or defined in the request."""
+    if requested is None:
+        return list(attribute_set.attributes)
+    known = [a.name for a in attribute_set.attributes]
+    resolved: list[Attribute] = []
+    unknown: list[FieldError] = []
+    for index, item in enumerate(requested):
+        if isinstance(item, AttributeIn):
+            resolved.append(
+                Attribute(item.name, item.definition, item.low, item.high, tuple(item.levels))
+            )
+        elif (attribute := attribute_set.find(item)) is not None:
+            resolved.append(attribute)
+        else:
+            unknown.append(FieldError(f"#/attributes/{index}", f"known are {', '.join(known)}"))
+    if unknown:
+        name = requested[int(unknown[0].pointer.rpartition("/")[2])]
+        raise UnknownAttribute(
+            f"{name!r} is not in attribute set {attribute_set.name!r}",
+            fields=unknown,
+            extensions={"known": known},
+        )
+    return resolved
+
+
+def check_target(request: SelectRequest, attributes: Sequence[str]) -> None:
+    """Refuse a target or weight for an attribute that the request does not ask for."""
+    errors = [
+        FieldError(f"#/{part}/{name}", f"{name!r} is not among the attributes asked for")
+        for part, names in (("target", request.target), ("weights", request.weights or {}))
+        for name in names
+        if name not in attributes
+    ]
+    if errors:
+        raise InvalidRequest(
+            f"{errors[0].detail}: {', '.join(attributes)}",
+            fields=errors,
+            extensions={"known": list(attributes)},
+        )
+
+
+def scorer_settings(request: ScoreRequest, *, has_bank: bool) -> ScorerSettings:
+    """The scorer settings of a request, with what does not matter set to one value.
+
+    So that two requests which mean the same share their scores: the seed counts only where
+    something is drawn, the length of reasoning only where there is any.
+    """
+    temperature = request.temperature
+    if temperature is None:
+        temperature = SAMPLING_TEMPERATURE if request.samples > 1 else 0.0
+    draws = temperature > 0 or request.orders > 2
+    return ScorerSettings(
+        method=request.method,
+        examples=request.examples if has_bank else 0,
+        samples=request.samples,
+        orders=request.orders,
+        reasoning=request.reasoning,
+        reasoning_chars=request.reasoning_chars if request.reasoning else 0,
+        temperature=temperature,
+        seed=request.seed if draws else 0,
+    )
+
+
+def candidates_of(request: ScoreRequest) -> list[Candidate]:
+    """The candidates of a request; one without an id is called by its index."""
+    return [
+        Candidate(response.id, response.text)
+        if isinstance(response, CandidateIn)
+        else Candidate(str(index), response)
+        for index, response in enumerate(request.responses)
+    ]
+
+
+def _check_labels(
+    request: ScoreRequest, attributes: Sequence[Attribute], bank: BankInfo | None
+) -> tuple[str, ...]:
+    if bank is None:
+        return ()
+    missing = [a.name for a in attributes if a.name not in bank.labels]
+    if not missing:
+        return ()
+    says = f"bank {bank.name!r} has no labels for {', '.join(map(repr, missing))}"
+    if "bank" in request.model_fields_set:
+        raise InvalidRequest(
+            f"{says}; give a bank that has, or null for none",
+            fields=[FieldError("#/bank", says)],
+            extensions={"missing": missing},
+        )
+    # Inline attributes with the set's own bank: the caller did not choose it for them.
+    return (f"{says}: they are scored without examples",)

@@ -1,0 +1,205 @@
+"""From domain values to what clients see: candidates by the caller's index and id. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from app.domain.align import Distance, Floats, Selection, distances, rank, target_matrix
+from app.domain.fingerprint import scorer_fingerprint
+from app.domain.types import Attribute, Cell, Presentation, Scorer, Unscored, Usage
+from app.scoring.schemas import (
+    BankRefOut,
+    CandidateOut,
+    CandidateScoreOut,
+    CellOut,
+    ExampleOut,
+    RankedOut,
+    ScorerOut,
+    ScoreSetCore,
+    SelectionOut,
+    TimingsOut,
+    UnscoredOut,
+    UsageOut,
+)
+from app.scoring.service import ScoreOutcome
+
+
+def score_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats:
+    """Scores as (C, A): the caller's candidates by the given cells."""
+    columns = [[s.score for s in cell.scores] for cell in cells]
+    return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
+
+
+def select_one(
+    cells: Sequence[Cell],
+    presentation: Presentation,
+    target: Mapping[str, float],
+    weights: Mapping[str, float] | None,
+    distance: Distance,
+) -> Selection:
+    """The selection for one target over the cells of exactly its attributes."""
+    matrix = target_matrix([target], weights)
+    by_name = {cell.attribute: cell for cell in cells}
+    scores = score_matrix([by_name[name] for name in matrix.attributes], presentation)
+    return rank(distances(scores, matrix, distance)[0])
+
+
+def selection_out(selection: Selection, ids: Sequence[str]) -> SelectionOut:
+    """A selection with the caller's ids."""
+    ranking = [
+        RankedOut(index=r.index, id=ids[r.index], distance=r.distance) for r in selection.ranking
+    ]
+    return SelectionOut(
+        selected=ranking[0],
+        margin=selection.margin,
+        ties=[CandidateOut(index=i, id=ids[i]) for i in selection.ties],
+        ranking=ranking,
+    )
+
+
+def candidates_out(presentation: Presentation) -> list[CandidateOut]:
+    """The caller's candidates."""
+    return [CandidateOut(index=i, id=name) for i, name in enumerate(presentation.ids)]
+
+
+def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool) -> CellOut:
+    """A scored cell in the caller's order of candidates."""
+    several = any(len(s.values) > 1 for s in cell.scores)
+    scores = [
+        CandidateScoreOut(
+            index=index,
+            score=cell.scores[position].score,
+            spread=cell.scores[position].spread,
+            reasoning=cell.scores[position].reasoning,
+            values=list(cell.scores[position].values) if several else None,
+        )
+        for index, position in enumerate(presentation.positions)
+    ]
+    return CellOut(
+        attribute=cell.attribute,
+        definition_id=field,
+        status="scored",
+        cached=cached,
+        scores=scores,
+        examples=[ExampleOut(id=e.id, similarity=e.similarity) for e in cell.examples],
+        examples_dropped=list(cell.examples_dropped),
+        levels_uncovered=list(cell.levels_uncovered),
+        answers_discarded=cell.answers_discarded,
+        usage=usage_out(cell.usage),
+    )
+
+
+def unscored_out(field: str, unscored: Unscored) -> CellOut:
+    """A cell without scores, and why."""
+    return CellOut(
+        attribute=unscored.attribute,
+        definition_id=field,
+        status="unscored",
+        cached=False,
+        unscored=UnscoredOut(
+            reason=unscored.reason,
+            detail=unscored.detail,
+            prompt_tokens=unscored.prompt_tokens,
+            output_tokens=unscored.output_tokens,
+            context_length=unscored.context_length,
+        ),
+    )
+
+
+def empty_cell_out(field: str, name: str, *, pending: bool) -> CellOut:
+    """A cell that is in flight, or that got lost on the way."""
+    return CellOut(
+        attribute=name,
+        definition_id=field,
+        status="pending" if pending else "lost",
+        cached=False,
+    )
+
+
+def score_set_out(
+    score_set_id: str,
+    presentation: Presentation,
+    scorer: Scorer,
+    wanted: Mapping[str, Attribute],
+    outcome: ScoreOutcome,
+    warnings: Sequence[str],
+) -> ScoreSetCore:
+    """The score set of an outcome, cells in the order of the request."""
+    cells: list[CellOut] = []
+    for field, attribute in wanted.items():
+        if field in outcome.cells:
+            cached = field in outcome.cached
+            cells.append(cell_out(field, outcome.cells[field], presentation, cached=cached))
+        elif field in outcome.unscored:
+            cells.append(unscored_out(field, outcome.unscored[field]))
+        else:
+            pending = field in outcome.pending
+            cells.append(empty_cell_out(field, attribute.name, pending=pending))
+    return assembled(score_set_id, presentation, scorer, cells, warnings)
+
+
+def assembled(
+    score_set_id: str,
+    presentation: Presentation,
+    scorer: Scorer,
+    cells: list[CellOut],
+    warnings: Sequence[str] = (),
+) -> ScoreSetCore:
+    """A score set from its cells, with the status that follows from theirs."""
+    states = {cell.status for cell in cells}
+    return ScoreSetCore(
+        id=score_set_id,
+        status="pending"
+        if "pending" in states
+        else "complete"
+        if states <= {"scored"}
+        else "partial",
+        candidates=candidates_out(presentation),
+        cells=cells,
+        scorer=scorer_out(scorer),
+        warnings=list(warnings),
+    )
+
+
+def scorer_out(scorer: Scorer) -> ScorerOut:
+    """A scorer with its fingerprint."""
+    settings = scorer.settings
+    return ScorerOut(
+        fingerprint=scorer_fingerprint(scorer),
+        method=settings.method,
+        model=scorer.model.name,
+        model_revision=scorer.model.revision,
+        engine=scorer.model.engine,
+        prompt_profile=scorer.prompt_profile,
+        bank=BankRefOut(name=scorer.bank.name, digest=scorer.bank.digest) if scorer.bank else None,
+        embedder=scorer.model.embedder,
+        examples=settings.examples,
+        samples=settings.samples,
+        orders=settings.orders,
+        reasoning=settings.reasoning,
+        reasoning_chars=settings.reasoning_chars,
+        temperature=settings.temperature,
+        seed=settings.seed,
+    )
+
+
+def usage_out(usage: Usage) -> UsageOut:
+    """Tokens."""
+    return UsageOut(
+        prompt_tokens=usage.prompt_tokens,
+        cached_prompt_tokens=usage.cached_prompt_tokens,
+        output_tokens=usage.output_tokens,
+    )
+
+
+def timings_out(outcome: ScoreOutcome) -> TimingsOut:
+    """Where the time went."""
+    timings = outcome.timings
+    return TimingsOut(
+        queue=round(timings.queue, 2),
+        retrieval=round(timings.retrieval, 2),
+        engine=round(timings.engine, 2),
+        total=round(outcome.total_ms, 2),
+    )

@@ -1,0 +1,321 @@
+"""What `/score`, `/select` and `/retarget` take and give."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from app.domain.align import Distance
+from app.domain.types import UnscoredReason
+
+UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.:/-]+$")]
+Target = Annotated[dict[str, UnitInterval], Field(min_length=1)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class CandidateIn(_Closed):
+    """A candidate response with the caller's own id."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    text: Text
+
+
+class AttributeIn(_Closed):
+    """An attribute defined in the request itself."""
+
+    name: Name
+    definition: Text
+    """What the attribute means, as the model reads it."""
+    low: str = ""
+    """What a score of 0 looks like."""
+    high: str = ""
+    """What a score of 1 looks like."""
+    levels: list[UnitInterval] = []
+    """The values that labels of this attribute take."""
+
+
+def _kind(value: object) -> str:
+    return "name" if isinstance(value, str) else "object"
+
+
+ResponseIn = Annotated[
+    Annotated[Text, Tag("name")] | Annotated[CandidateIn, Tag("object")], Discriminator(_kind)
+]
+AttributeRef = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[AttributeIn, Tag("object")], Discriminator(_kind)
+]
+
+
+class ScoreRequest(_Closed):
+    """A scenario, and how it shall be scored."""
+
+    question: Text
+    """What the candidates respond to."""
+    responses: list[ResponseIn] = Field(min_length=1, max_length=26)
+    """1 to 26 candidates: texts, or objects with `id` and `text`."""
+    attribute_set: Name = "helpsteer2"
+    attributes: list[AttributeRef] | None = Field(None, min_length=1, max_length=50)
+    """Names in the attribute set, or inline attributes; all of the set by default."""
+    method: str = "comparative"
+    model: str | None = None
+    """Name of the model to score with; the service's default if not given."""
+    bank: Name | None = None
+    """Bank of in-context examples: the attribute set's own if not given; null for none."""
+    examples: int = Field(5, ge=0, le=32)
+    """In-context examples for each attribute."""
+    samples: int = Field(1, ge=1, le=32)
+    """Answers drawn and averaged (self-consistency)."""
+    orders: int = Field(1, ge=1, le=24)
+    """Presentation orders averaged over: forward and reversed first."""
+    reasoning: bool = True
+    """Whether the model writes a sentence before each score."""
+    reasoning_chars: int = Field(240, ge=20, le=2000)
+    """Longest sentence of reasoning, in characters."""
+    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
+    """0 (greedy) by default; 0.7 with several samples."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds after which the scores are of no use: work not begun by then is dropped."""
+
+    @model_validator(mode="after")
+    def _samples_must_differ(self) -> ScoreRequest:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("several samples at temperature 0 are all the same: give one above 0")
+        return self
+
+
+class SelectRequest(ScoreRequest):
+    """A scenario and the target to select for."""
+
+    responses: list[ResponseIn] = Field(min_length=2, max_length=26)
+    """2 to 26 candidates: texts, or objects with `id` and `text`."""
+    target: Target
+    """Attribute -> desired value. Attributes that are scored but not named here do not count."""
+    weights: dict[str, Weight] | None = None
+    """Attribute -> weight in the distance; 1 for those not named."""
+    distance: Distance = "euclidean"
+    on_unscored: Literal["error", "ignore"] = "error"
+    """What to do when the model gave no valid score for an attribute of the target: answer with a
+    problem, or select by the others and say so in `ignored`."""
+
+
+class RetargetRequest(_Closed):
+    """New targets for scenarios that are scored already."""
+
+    score_set_ids: str | Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    """One id or many."""
+    targets: Target | Annotated[list[Target], Field(min_length=1, max_length=200_000)]
+    """One target or many; a selection is made for every pair of score set and target."""
+    weights: dict[str, Weight] | None = None
+    distance: Distance = "euclidean"
+    compact: bool = False
+    """Answer with indices only: `selected[i][j]` for score set i and target j."""
+
+
+class CandidateOut(_Open):
+    """A candidate's place in the request and its id."""
+
+    index: int
+    id: str
+
+
+class RankedOut(CandidateOut):
+    """A candidate and its distance from the target."""
+
+    distance: float
+
+
+class CandidateScoreOut(_Open):
+    """One candidate's score on one attribute."""
+
+    index: int
+    score: float
+    """In [0, 1]: the mean over samples and orders."""
+    spread: float
+    """Standard deviation over samples and orders."""
+    reasoning: str | None = None
+    values: list[float] | None = None
+    """With several samples or orders: each single score, orders first."""
+
+
+class ExampleOut(_Open):
+    """An example that was in the prompt."""
+
+    id: str
+    similarity: float
+
+
+class UnscoredOut(_Open):
+    """Why a cell has no scores."""
+
+    reason: UnscoredReason
+    detail: str
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    context_length: int | None = None
+
+
+class UsageOut(_Open):
+    """Tokens."""
+
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+class CellOut(_Open):
+    """One attribute of the scenario."""
+
+    attribute: str
+    definition_id: str
+    """The attribute's name with a digest of its definition: addresses exactly this cell."""
+    status: Literal["scored", "unscored", "pending", "lost"]
+    cached: bool
+    """Whether it was in the cache when the request came."""
+    scores: list[CandidateScoreOut] = []
+    examples: list[ExampleOut] = []
+    examples_dropped: list[str] = []
+    """Ids of examples left out because the prompt would not fit the model's context."""
+    levels_uncovered: list[float] = []
+    """Label levels that none of the examples shows."""
+    answers_discarded: int = 0
+    """Answers of the model that were not valid and so are not in the mean."""
+    unscored: UnscoredOut | None = None
+    usage: UsageOut | None = None
+    """What scoring this cell took when it was scored."""
+
+
+class BankRefOut(_Open):
+    """A bank at one version."""
+
+    name: str
+    digest: str
+
+
+class ScorerOut(_Open):
+    """Everything that changes a score beside the scenario and the attribute."""
+
+    fingerprint: str
+    method: str
+    model: str
+    model_revision: str
+    engine: str
+    prompt_profile: str
+    bank: BankRefOut | None
+    embedder: str
+    examples: int
+    samples: int
+    orders: int
+    reasoning: bool
+    reasoning_chars: int
+    temperature: float
+    seed: int
+
+
+class ScoreSetCore(_Open):
+    """The scores of one scenario under one scorer."""
+
+    id: str
+    """Names the scores, and the order in which you listed the candidates."""
+    status: Literal["complete", "partial", "pending"]
+    """`partial`: some cells are unscored or lost, see their `status`."""
+    candidates: list[CandidateOut]
+    cells: list[CellOut]
+    scorer: ScorerOut
+    warnings: list[str] = []
+
+
+class TimingsOut(_Open):
+    """Milliseconds; of the cells scored for this request the longest, in `total` the whole wait."""
+
+    queue: float = 0
+    retrieval: float = 0
+    engine: float = 0
+    total: float = 0
+
+
+class ScoreSetOut(ScoreSetCore):
+    """A score set, and what this request took."""
+
+    usage: UsageOut
+    """Tokens of the cells that were scored for this request; cached ones took none."""
+    timings_ms: TimingsOut
+
+
+class PendingOut(_Open):
+    """The scores are on their way."""
+
+    score_set_id: str
+    status: Literal["pending"] = "pending"
+    location: str
+    """Where to ask for them."""
+    detail: str
+
+
+class SelectionOut(_Open):
+    """The choice for one target."""
+
+    selected: RankedOut
+    margin: float | None
+    """Distance of the runner-up minus that of the selected."""
+    ties: list[CandidateOut]
+    """Other candidates exactly as near as the selected one, which is the first listed."""
+    ranking: list[RankedOut]
+
+
+class SelectOut(SelectionOut):
+    """The choice, and the scores behind it."""
+
+    ignored: list[str] = []
+    """Attributes of the target that were left out because they are unscored."""
+    score_set: ScoreSetCore
+    usage: UsageOut
+    timings_ms: TimingsOut
+
+
+class PairSelectionOut(_Open):
+    """The choice for one pair of score set and target, or why there is none."""
+
+    score_set_id: str
+    target_index: int
+    selected: RankedOut | None = None
+    margin: float | None = None
+    ties: list[CandidateOut] = []
+    ranking: list[RankedOut] = []
+    problem: dict[str, object] | None = None
+    """Problem document for this pair."""
+
+
+class RetargetOut(_Open):
+    """Selections for every pair, score sets first."""
+
+    selections: list[PairSelectionOut]
+    timings_ms: TimingsOut
+
+
+class CompactRetargetOut(_Open):
+    """Selections as indices: a list a score set, a number a target, null where there is none."""
+
+    selected: list[list[int | None]]
+    problems: list[dict[str, object]]
+    """Problem documents, each with `score_set_id` and the `target_indices` it concerns."""
+    timings_ms: TimingsOut

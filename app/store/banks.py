@@ -1,0 +1,140 @@
+"""Banks by name and digest, in Redis, where every worker can read them."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
+from app.store.queue import BankNotice
+from app.store.redis import NOTICES, PREFIX, as_text, translated
+
+_NAMES = PREFIX + "banks"
+_DATA = PREFIX + "bank-data:"
+_VECTORS = PREFIX + "bank-vectors:"
+_INDEXED = PREFIX + "bank-indexed:"
+
+
+class BankInfo(Struct, frozen=True):
+    """What a bank holds, without the scenarios themselves."""
+
+    name: str
+    digest: str
+    scenarios: int
+    responses: int
+    labels: dict[str, LabelCoverage]
+    created_ms: int
+    builtin: bool = False
+
+
+class _Packaged(Struct, frozen=True):
+    info: BankInfo
+    bank: Bank
+
+
+@cache
+def builtin_banks() -> dict[str, _Packaged]:
+    """The banks that ship with Azimuth, by name."""
+    folder = files("app.banks.builtin")
+    packaged: dict[str, _Packaged] = {}
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        name, _, suffix = entry.name.rpartition(".")
+        if suffix == "jsonl":
+            bank = parse_bank(entry.read_bytes())
+            packaged[name] = _Packaged(describe(name, bank, builtin=True), bank)
+    return packaged
+
+
+def describe(name: str, bank: Bank, *, builtin: bool = False) -> BankInfo:
+    """Count what a bank holds."""
+    return BankInfo(
+        name=name,
+        digest=bank.digest,
+        scenarios=len(bank.scenarios),
+        responses=sum(len(s.responses) for s in bank.scenarios),
+        labels=label_coverage(bank.scenarios),
+        created_ms=0 if builtin else int(time.time() * 1000),
+        builtin=builtin,
+    )
+
+
+class BankStore:
+    """Names point to digests; content is kept by digest, so a version in use stays readable."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def info(self, name: str) -> BankInfo | None:
+        """What the bank called `name` holds now; a stored one hides a built-in one."""
+        with translated():
+            stored = await self._redis.hget(_NAMES, name)
+        if stored:
+            return msgspec.json.decode(stored, type=BankInfo)
+        packaged = builtin_banks().get(name)
+        return packaged.info if packaged else None
+
+    async def names(self) -> list[str]:
+        """Names of all banks."""
+        with translated():
+            stored = await self._redis.hkeys(_NAMES)
+        return sorted({*builtin_banks(), *map(as_text, stored)})
+
+    async def put(self, name: str, bank: Bank) -> BankInfo:
+        """Store a bank and point `name` to it, in one step; workers hear of it."""
+        info = describe(name, bank)
+        content = zlib.compress(serialize_bank(bank), level=3)
+        notice = msgspec.json.encode(BankNotice(digest=bank.digest))
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.set(_DATA + bank.digest, content)
+            pipe.hset(_NAMES, name, msgspec.json.encode(info))
+            pipe.publish(NOTICES, notice)
+            await pipe.execute()
+        return info
+
+    async def load(self, digest: str) -> Bank | None:
+        """The bank at one version."""
+        for packaged in builtin_banks().values():
+            if packaged.bank.digest == digest:
+                return packaged.bank
+        with translated():
+            content: Any = await self._redis.get(_DATA + digest)
+        return parse_bank(zlib.decompress(content)) if content else None
+
+    async def digests(self) -> list[str]:
+        """Current versions of all banks: what a worker indexes ahead of need."""
+        infos = [await self.info(name) for name in await self.names()]
+        return list(dict.fromkeys(info.digest for info in infos if info))
+
+    async def vectors(self, digest: str, embedder: str) -> bytes | None:
+        """Embeddings of a bank's questions, float32, row after row, if a worker made them."""
+        with translated():
+            stored: Any = await self._redis.get(f"{_VECTORS}{digest}:{embedder}")
+        return bytes(stored) if stored else None
+
+    async def put_vectors(self, digest: str, embedder: str, vectors: bytes) -> None:
+        """Share a bank's embeddings with the other workers."""
+        with translated():
+            await self._redis.set(f"{_VECTORS}{digest}:{embedder}", vectors)
+
+    async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
+        """Tell that a worker's index of a bank is ready; said again with each heartbeat."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hset(_INDEXED + digest, worker, int((time.time() + ttl_s) * 1000))
+            pipe.expire(_INDEXED + digest, int(ttl_s) + 1)
+            await pipe.execute()
+
+    async def indexed_by(self, digest: str) -> list[str]:
+        """Live workers whose index of a bank is ready."""
+        with translated():
+            stored = await self._redis.hgetall(_INDEXED + digest)
+        now = time.time() * 1000
+        return sorted(as_text(worker) for worker, until in stored.items() if int(until) > now)

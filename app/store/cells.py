@@ -1,0 +1,110 @@
+"""The score cache, read side: score sets as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from app.domain.types import Cell, Presentation, Scorer, Unscored
+from app.store.redis import inflight_key, score_set_key, translated
+
+_cell = msgspec.json.Decoder(Cell)
+_unscored = msgspec.json.Decoder(Unscored)
+_presentation = msgspec.json.Decoder(Presentation)
+_scorer = msgspec.json.Decoder(Scorer)
+
+
+class StoredScoreSet(Struct, frozen=True):
+    """A score set as it is in the cache at one moment."""
+
+    scorer: Scorer
+    presentation: Presentation | None
+    """How the caller of the asked-for view listed the candidates; None without a view."""
+    cells: dict[str, Cell]
+    """Cell field -> cell."""
+    unscored: dict[str, Unscored]
+    """Cell field -> why the last attempt gave no scores."""
+    pending: dict[str, str]
+    """Cell field -> attribute name, for cells in flight."""
+    lost: dict[str, str]
+    """Cell field -> attribute name, for cells asked for once, now neither here nor in flight."""
+
+    def named(self, attribute: str) -> list[Cell]:
+        """Scored cells of an attribute: by its name, or by `name@digest` exactly."""
+        if attribute in self.cells:
+            return [self.cells[attribute]]
+        return [cell for cell in self.cells.values() if cell.attribute == attribute]
+
+
+class ScoreCache:
+    """Reads cells. They are written by `JobQueue.store_cell`, together with their notice."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def cells(
+        self, score_set: str, fields: Sequence[str]
+    ) -> tuple[dict[str, Cell], dict[str, Unscored]]:
+        """The scored cells and the reasoned absences among `fields`."""
+        names = [f"cell:{f}" for f in fields] + [f"fail:{f}" for f in fields]
+        with translated():
+            values = await self._redis.hmget(score_set_key(score_set), names)
+        cells = {
+            f: _cell.decode(v) for f, v in zip(fields, values[: len(fields)], strict=True) if v
+        }
+        unscored = {
+            f: _unscored.decode(v)
+            for f, v in zip(fields, values[len(fields) :], strict=True)
+            if v and f not in cells
+        }
+        return cells, unscored
+
+    async def score_sets(
+        self, wanted: Sequence[tuple[str, str | None]]
+    ) -> list[StoredScoreSet | None]:
+        """Whole score sets for (score set, view) pairs, in one round trip; None where absent."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for score_set, _ in wanted:
+                pipe.hgetall(score_set_key(score_set))
+                pipe.hkeys(inflight_key(score_set))
+            answers = await pipe.execute()
+        return [
+            _assemble(answers[2 * i], answers[2 * i + 1], view)
+            for i, (_, view) in enumerate(wanted)
+        ]
+
+
+def _assemble(
+    stored: dict[bytes, bytes], inflight: Sequence[bytes], view: str | None
+) -> StoredScoreSet | None:
+    if b"scorer" not in stored:
+        return None
+    presentation = stored.get(f"view:{view}".encode()) if view else None
+    if view and presentation is None:
+        return None
+    parts: dict[str, dict[str, bytes]] = {"cell": {}, "fail": {}, "asked": {}}
+    for key, value in stored.items():
+        kind, _, field = key.decode().partition(":")
+        if kind in parts:
+            parts[kind][field] = value
+    cells = {field: _cell.decode(value) for field, value in parts["cell"].items()}
+    asked = {f: name.decode() for f, name in parts["asked"].items() if f not in cells}
+    flying = {field.decode() for field in inflight}
+    pending = {field: name for field, name in asked.items() if field in flying}
+    unscored = {
+        field: _unscored.decode(value)
+        for field, value in parts["fail"].items()
+        if field not in cells and field not in pending
+    }
+    return StoredScoreSet(
+        scorer=_scorer.decode(stored[b"scorer"]),
+        presentation=_presentation.decode(presentation) if presentation else None,
+        cells=cells,
+        unscored=unscored,
+        pending=pending,
+        lost={f: n for f, n in asked.items() if f not in pending and f not in unscored},
+    )

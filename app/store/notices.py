@@ -1,0 +1,110 @@
+"""Notices from workers, pushed to whoever waits in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.store.queue import BankNotice, CellNotice, decode_notice
+from app.store.redis import NOTICES
+
+_log = logging.getLogger(__name__)
+_RECONNECT_S = 0.5
+
+
+class Listener:
+    """One waiter's ear for one score set."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self.settled: set[str] = set()
+        """Cell fields that notices have named since the last `clear`."""
+        self.resync = False
+        """Set when notices may have been missed: look at the store itself."""
+
+    def tell(self, field: str) -> None:
+        """A cell was settled."""
+        self.settled.add(field)
+        self._changed.set()
+
+    def tell_resync(self) -> None:
+        """The connection was away for a while."""
+        self.resync = True
+        self._changed.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait for the next notice; False when `timeout_s` passed without one."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+
+class NoticeHub:
+    """One subscription a process, handed out to its waiters."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._listeners: dict[str, set[Listener]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.banks: asyncio.Queue[BankNotice] = asyncio.Queue(maxsize=1000)
+        """Banks that were stored, for workers that index them ahead of need."""
+
+    async def start(self) -> None:
+        """Begin to listen, in the background."""
+        self._task = asyncio.create_task(self._run(), name="notices")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextmanager
+    def listen(self, score_set: str) -> Iterator[Listener]:
+        """Hear notices about a score set from now on. Enter before asking for its cells."""
+        listener = Listener()
+        self._listeners.setdefault(score_set, set()).add(listener)
+        try:
+            yield listener
+        finally:
+            listeners = self._listeners[score_set]
+            listeners.discard(listener)
+            if not listeners:
+                del self._listeners[score_set]
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError) as error:
+                _log.warning("notices: Redis is away, trying again: %s", error)
+                await asyncio.sleep(_RECONNECT_S)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(NOTICES)
+            # Whatever was published while nobody listened is lost; those who wait must look.
+            for listener in [x for group in self._listeners.values() for x in group]:
+                listener.tell_resync()
+            while True:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                if message is not None:
+                    self._dispatch(message["data"])
+
+    def _dispatch(self, data: bytes) -> None:
+        notice = decode_notice(data)
+        if isinstance(notice, CellNotice):
+            for listener in self._listeners.get(notice.score_set, ()):
+                listener.tell(notice.field)
+        elif not self.banks.full():
+            self.banks.put_nowait(notice)

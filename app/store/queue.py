@@ -1,0 +1,374 @@
+"""The job queue: Redis Streams with leases, takeover, refusal when full, and dead letters.
+
+Written here rather than taken from a library. taskiq-redis trims a full stream instead of refusing,
+takes jobs over by idle time alone (so a long job runs twice) and has no dead letters; FastStream
+leaves leases, joining of work in flight, refusal and dead letters to its user. What remains is a
+few commands of redis-py, and these scripts, which make each step atomic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from app.domain.types import Cell, Job, Presentation, Unscored
+from app.errors import QueueFull
+from app.store.redis import (
+    GROUP,
+    NOTICES,
+    dead_letter_key,
+    inflight_key,
+    job_key,
+    score_set_key,
+    stream_key,
+    translated,
+)
+
+_RETRY_AFTER_S = 5
+_JOB_GRACE_MS = 6 * 3_600_000
+"""How long a job's body outlives its deadline, in case a worker works on it that long."""
+
+# KEYS: score set, in-flight, stream, new job.  ARGV: job id, job body, deadline ms, body TTL ms,
+# queue limit, score set TTL s, scorer JSON, view name, view JSON, job key prefix, field, name, ...
+# Returns {state, depth, field...}: fields that are not scored yet and so must be waited for.
+_SUBMIT = """
+local waiting, missing = {}, {}
+for i = 11, #ARGV, 2 do
+  local field = ARGV[i]
+  if redis.call('HEXISTS', KEYS[1], 'cell:' .. field) == 0 then
+    table.insert(waiting, field)
+    local job = redis.call('HGET', KEYS[2], field)
+    local key = job and (ARGV[10] .. job)
+    if key and redis.call('EXISTS', key) == 1 then
+      -- Somebody's job is on it: wait for that one, and let it live as long as we would wait.
+      local deadline = tonumber(redis.call('HGET', key, 'deadline'))
+      if deadline < tonumber(ARGV[3]) then
+        redis.call('HSET', key, 'deadline', ARGV[3])
+        if redis.call('PTTL', key) < tonumber(ARGV[4]) then
+          redis.call('PEXPIRE', key, ARGV[4])
+          redis.call('PEXPIRE', KEYS[2], ARGV[4])
+        end
+      end
+    else
+      table.insert(missing, field)
+    end
+  end
+end
+local depth = redis.call('XLEN', KEYS[3])
+if #missing > 0 and depth >= tonumber(ARGV[5]) then
+  return {'full', depth}
+end
+redis.call('HSET', KEYS[1], 'scorer', ARGV[7], 'view:' .. ARGV[8], ARGV[9])
+for i = 11, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], 'asked:' .. ARGV[i], ARGV[i + 1])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+if #missing > 0 then
+  for _, field in ipairs(missing) do
+    redis.call('HDEL', KEYS[1], 'fail:' .. field)
+    redis.call('HSET', KEYS[2], field, ARGV[1])
+  end
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+  redis.call('HSET', KEYS[4], 'body', ARGV[2], 'deadline', ARGV[3],
+             'fields', table.concat(missing, '\\n'), 'attempts', 0)
+  redis.call('PEXPIRE', KEYS[4], ARGV[4])
+  redis.call('XADD', KEYS[3], '*', 'job', ARGV[1])
+  return {'queued', depth + 1, unpack(waiting)}
+end
+return {'joined', depth, unpack(waiting)}
+"""
+
+# KEYS: score set, in-flight.  ARGV: kind (cell or fail), field, value, TTL s, channel, notice, job.
+# A failure never replaces a score, and only the job that holds a marker clears it.
+_SETTLE = """
+if ARGV[1] == 'cell' then
+  redis.call('HSET', KEYS[1], 'cell:' .. ARGV[2], ARGV[3])
+  redis.call('HDEL', KEYS[1], 'fail:' .. ARGV[2])
+elseif redis.call('HEXISTS', KEYS[1], 'cell:' .. ARGV[2]) == 0 then
+  redis.call('HSET', KEYS[1], 'fail:' .. ARGV[2], ARGV[3])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+if redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[7] then
+  redis.call('HDEL', KEYS[2], ARGV[2])
+end
+redis.call('PUBLISH', ARGV[5], ARGV[6])
+"""
+
+# KEYS: stream.  ARGV: group, consumer, entry id...  Returns the entries that are still ours.
+# Renewing resets their idle time, which is what takeover goes by.
+_RENEW = """
+local held = {}
+for i = 3, #ARGV do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+  if #pending > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+    table.insert(held, ARGV[i])
+  end
+end
+return held
+"""
+
+
+class Submission(Struct, frozen=True):
+    """What became of a request for cells."""
+
+    waiting: tuple[str, ...]
+    """Fields that are not scored yet: queued now, or in flight for somebody else."""
+    queued: bool
+    """Whether a job was added for some of them."""
+    depth: int
+    """Jobs in the stream, waiting or under way."""
+
+
+class ClaimedJob(Struct, frozen=True):
+    """A job in the hands of one worker."""
+
+    entry_id: str
+    """Its entry in the stream."""
+    job: Job
+    """With only those attributes that are still to be scored."""
+    deadline_ms: int
+    attempt: int
+    """1 for the first start."""
+
+
+class CellNotice(Struct, frozen=True, tag="cell"):
+    """A cell was scored, or will not be."""
+
+    score_set: str
+    field: str
+
+
+class BankNotice(Struct, frozen=True, tag="bank"):
+    """A bank was stored."""
+
+    digest: str
+
+
+Notice = CellNotice | BankNotice
+_notice_decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
+
+
+def decode_notice(data: bytes) -> Notice:
+    """A notice as it came over the channel."""
+    return _notice_decoder.decode(data)
+
+
+class JobQueue:
+    """Both ends of the queue. API processes submit; workers claim, renew, settle, finish."""
+
+    def __init__(self, redis: Redis, *, queue_limit: int, cache_ttl_s: int) -> None:
+        self._redis = redis
+        self._queue_limit = queue_limit
+        self._cache_ttl_s = cache_ttl_s
+        self._submit = redis.register_script(_SUBMIT)
+        self._settle = redis.register_script(_SETTLE)
+        self._renew = redis.register_script(_RENEW)
+
+    async def submit(
+        self,
+        job: Job,
+        pool: str,
+        *,
+        deadline_ms: int,
+        view: str,
+        presentation: Presentation,
+    ) -> Submission:
+        """Ask for a job's cells: take what is scored, join what is in flight, queue the rest.
+
+        Atomic, and safe to repeat. Raises `QueueFull`.
+        """
+        ttl_ms = max(0, deadline_ms - job.submitted_ms) + _JOB_GRACE_MS
+        fields: list[str] = []
+        for field, attribute in job.attributes.items():
+            fields += [field, attribute.name]
+        with translated():
+            answer = await self._submit(
+                keys=[
+                    score_set_key(job.score_set),
+                    inflight_key(job.score_set),
+                    stream_key(pool),
+                    job_key(job.id),
+                ],
+                args=[
+                    job.id,
+                    msgspec.json.encode(job),
+                    deadline_ms,
+                    ttl_ms,
+                    self._queue_limit,
+                    self._cache_ttl_s,
+                    msgspec.json.encode(job.scorer),
+                    view,
+                    msgspec.json.encode(presentation),
+                    job_key(""),
+                    *fields,
+                ],
+            )
+        state, depth, *waiting = answer
+        if state == b"full":
+            raise QueueFull(
+                f"{depth} scenarios wait for the model, as many as may",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        return Submission(
+            waiting=tuple(field.decode() for field in waiting),
+            queued=state == b"queued",
+            depth=depth,
+        )
+
+    async def depth(self, pool: str) -> int:
+        """Jobs of a pool that wait or are under way."""
+        with translated():
+            return int(await self._redis.xlen(stream_key(pool)))
+
+    async def dead_letters(self, pool: str) -> int:
+        """Jobs of a pool that were given up."""
+        with translated():
+            return int(await self._redis.xlen(dead_letter_key(pool)))
+
+    async def open(self, pool: str) -> None:
+        """Make sure that the pool's stream and consumer group are there."""
+        with translated():
+            try:
+                await self._redis.xgroup_create(stream_key(pool), GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    async def read(
+        self, pool: str, worker: str, *, count: int, block_ms: int
+    ) -> list[tuple[str, str]]:
+        """Wait for new jobs: (entry id, job id) each."""
+        with translated():
+            answer: Any = await self._redis.xreadgroup(
+                GROUP, worker, {stream_key(pool): ">"}, count=count, block=block_ms
+            )
+        if not answer:
+            return []
+        # RESP3 answers with a mapping, RESP2 with pairs.
+        streams = answer.values() if isinstance(answer, Mapping) else [e for _, e in answer]
+        return _entries([entry for entries in streams for entry in _flat(entries)])
+
+    async def take_over(
+        self, pool: str, worker: str, *, count: int, lease_ms: int
+    ) -> list[tuple[str, str]]:
+        """Take jobs whose worker has been silent for longer than its lease."""
+        with translated():
+            answer: Any = await self._redis.xautoclaim(
+                stream_key(pool), GROUP, worker, min_idle_time=lease_ms, count=count
+            )
+        return _entries(answer[1])
+
+    async def load(self, pool: str, entry_id: str, job_id: str) -> ClaimedJob | None:
+        """Read a claimed job and count its start; None (and acknowledged) when it has ended.
+
+        A job whose score set has got its cells meanwhile comes with the missing attributes only.
+        """
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hincrby(job_key(job_id), "attempts", 1)
+            pipe.hgetall(job_key(job_id))
+            attempt, stored = await pipe.execute()
+            if b"body" not in stored:
+                await self._forget(pool, entry_id, job_id)
+                return None
+            job = msgspec.json.decode(stored[b"body"], type=Job)
+            fields = stored[b"fields"].decode().split("\n")
+            scored = await self._redis.hmget(
+                score_set_key(job.score_set), [f"cell:{field}" for field in fields]
+            )
+        missing = {
+            field: job.attributes[field]
+            for field, cell in zip(fields, scored, strict=True)
+            if cell is None
+        }
+        return ClaimedJob(
+            entry_id=entry_id,
+            job=msgspec.structs.replace(job, attributes=missing),
+            deadline_ms=int(stored[b"deadline"]),
+            attempt=int(attempt),
+        )
+
+    async def deadline_ms(self, job_id: str) -> int | None:
+        """A job's deadline as it is now: callers who join later may have moved it."""
+        with translated():
+            value = await self._redis.hget(job_key(job_id), "deadline")
+        return None if value is None else int(value)
+
+    async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
+        """Keep the lease on jobs; returns those that are still this worker's."""
+        if not entry_ids:
+            return set()
+        with translated():
+            held = await self._renew(keys=[stream_key(pool)], args=[GROUP, worker, *entry_ids])
+        return {entry.decode() for entry in held}
+
+    async def release(self, pool: str, worker: str, entry_id: str) -> None:
+        """Give a job back at once, for another worker to take over."""
+        with translated():
+            await self._redis.xclaim(
+                stream_key(pool), GROUP, worker, 0, [entry_id], idle=3_600_000, justid=True
+            )
+
+    async def store_cell(self, job: Job, field: str, cell: Cell) -> None:
+        """Save a cell and tell those who wait for it."""
+        await self._settled("cell", job, field, msgspec.json.encode(cell))
+
+    async def store_unscored(self, job: Job, field: str, unscored: Unscored) -> None:
+        """Save why a cell has no scores and tell those who wait. It is asked for anew next time."""
+        await self._settled("fail", job, field, msgspec.json.encode(unscored))
+
+    async def finish(self, pool: str, claimed: ClaimedJob) -> None:
+        """Acknowledge a job. Call it only when all of its cells are saved."""
+        with translated():
+            await self._forget(pool, claimed.entry_id, claimed.job.id)
+
+    async def bury(
+        self, pool: str, claimed: ClaimedJob, why: str, failures: Mapping[str, Unscored]
+    ) -> None:
+        """Give a job up: tell its callers, keep it in the dead-letter stream, acknowledge it."""
+        for field, unscored in failures.items():
+            await self.store_unscored(claimed.job, field, unscored)
+        with translated():
+            await self._redis.xadd(
+                dead_letter_key(pool),
+                {
+                    "why": why,
+                    "job": claimed.job.id,
+                    "request_id": claimed.job.request_id,
+                    "attempts": claimed.attempt,
+                    "body": msgspec.json.encode(claimed.job),
+                },
+                maxlen=1000,
+                approximate=True,
+            )
+        await self.finish(pool, claimed)
+
+    async def _settled(self, kind: str, job: Job, field: str, value: bytes) -> None:
+        notice = msgspec.json.encode(CellNotice(score_set=job.score_set, field=field))
+        with translated():
+            await self._settle(
+                keys=[score_set_key(job.score_set), inflight_key(job.score_set)],
+                args=[kind, field, value, self._cache_ttl_s, NOTICES, notice, job.id],
+            )
+
+    async def _forget(self, pool: str, entry_id: str, job_id: str) -> None:
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.xack(stream_key(pool), GROUP, entry_id)
+        pipe.xdel(stream_key(pool), entry_id)
+        pipe.delete(job_key(job_id))
+        await pipe.execute()
+
+
+def _flat(entries: Any) -> list[Any]:
+    # RESP3 nests the entries of a stream one list deeper.
+    return entries[0] if entries and isinstance(entries[0], list) else entries
+
+
+def _entries(raw: Sequence[Any]) -> list[tuple[str, str]]:
+    return [(entry.decode(), values[b"job"].decode()) for entry, values in raw if values]

@@ -1,0 +1,77 @@
+"""The connection to Redis: opened once, errors translated, key names in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from app.errors import StoreUnavailable
+from app.settings import StoreSettings
+
+PREFIX = "azimuth:"
+NOTICES = PREFIX + "notices"
+"""Channel on which workers tell API processes what became of a cell or a bank."""
+GROUP = "workers"
+"""Consumer group of every job stream."""
+
+
+def score_set_key(score_set: str) -> str:
+    """Hash of one score set: its cells, failures, presentations and scorer."""
+    return f"{PREFIX}ss:{score_set}"
+
+
+def inflight_key(score_set: str) -> str:
+    """Hash of cell field -> id of the job that is scoring it."""
+    return f"{PREFIX}inflight:{score_set}"
+
+
+def job_key(job_id: str) -> str:
+    """Hash of one job: body, fields, deadline, attempts."""
+    return f"{PREFIX}job:{job_id}"
+
+
+def stream_key(pool: str) -> str:
+    """Stream of job ids for one pool of workers."""
+    return f"{PREFIX}jobs:{pool}"
+
+
+def dead_letter_key(pool: str) -> str:
+    """Stream of jobs that were given up."""
+    return f"{PREFIX}dead:{pool}"
+
+
+def connect(settings: StoreSettings) -> Redis:
+    """A client with bounded waits: no call hangs on a Redis that is away."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=2.0,
+        socket_timeout=10.0,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        retry_on_error=[RedisConnectionError],
+    )
+
+
+def as_text(value: bytes | str) -> str:
+    """A Redis string as text; the client is typed for both, whatever its settings."""
+    return value if isinstance(value, str) else value.decode()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the client's errors into `StoreUnavailable`; errors of a script stay what they are."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError) as error:
+        raise StoreUnavailable("Redis does not answer") from error
+    except ResponseError:
+        raise
+    except RedisError as error:
+        raise StoreUnavailable(f"Redis answered with an error: {error}") from error

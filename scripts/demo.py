@@ -1,0 +1,98 @@
+"""A sample `/select` and two `/retarget` calls, with the curl lines that do the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+QUESTION = "My basil on the windowsill keeps dying. What am I doing wrong?"
+RESPONSES = [
+    {
+        "id": "brief",
+        "text": "Most likely too little light and too much water. Put it in your sunniest window "
+        "and water only when the soil feels dry.",
+    },
+    {
+        "id": "thorough",
+        "text": "Basil wants three things. Light: at least six hours of sun, so a south-facing "
+        "window. Water: when the top two centimetres of soil are dry, poured until it runs out "
+        "below, and never left standing in the saucer. Room: shop pots hold twenty crowded "
+        "seedlings, so split them into three pots. Then cut above a pair of leaves every week and "
+        "it will grow bushy instead of tall.",
+    },
+    {"id": "useless", "text": "Plants die. You could buy plastic ones, they never complain."},
+]
+TARGET = {"helpfulness": 1.0, "correctness": 1.0, "verbosity": 0.25}
+NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
+    ("somebody who wants every detail", {"helpfulness": 1.0, "complexity": 1.0, "verbosity": 1.0}),
+    ("somebody who wants to be teased", {"helpfulness": 0.0, "verbosity": 0.0}),
+]
+
+
+def show(url: str) -> str:
+    """Send the sample, print it readably, and return the selection as one line of JSON."""
+    with httpx.Client(base_url=url, timeout=600) as client:
+        request = {"question": QUESTION, "responses": RESPONSES, "target": TARGET}
+        print(f"\nQuestion: {QUESTION}")
+        for response in RESPONSES:
+            print(f"  {response['id']:>9}: {_clip(response['text'])}")
+        print(f"\nSelect for the target {_plain(TARGET)}:\n")
+        print(_curl(url, "/v1/select", request))
+        selection = _post(client, "/v1/select", request)
+        _print_scores(selection["score_set"])
+        _print_selection(selection)
+        timings, usage = selection["timings_ms"], selection["usage"]
+        print(
+            f"  {timings['total'] / 1000:.1f} s; {usage['prompt_tokens']} prompt tokens "
+            f"({usage['cached_prompt_tokens']} from the prefix cache), "
+            f"{usage['output_tokens']} written"
+        )
+        for who, target in NEW_TARGETS:
+            retarget = {"score_set_ids": selection["score_set"]["id"], "targets": target}
+            print(f"\nRetarget, without the model, for {who}, {_plain(target)}:\n")
+            print(_curl(url, "/v1/retarget", retarget))
+            answer = _post(client, "/v1/retarget", retarget)
+            _print_selection(answer["selections"][0])
+            print(f"  {answer['timings_ms']['total']:.1f} ms")
+    kept = ("selected", "margin", "ties", "ranking")
+    return json.dumps(
+        {key: selection[key] for key in kept} | {"score_set_id": selection["score_set"]["id"]}
+    )
+
+
+def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = client.post(path, json=body)
+    if response.status_code != 200:
+        raise RuntimeError(f"{path} answered {response.status_code}: {response.text}")
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def _curl(url: str, path: str, body: dict[str, Any]) -> str:
+    content = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+    return f"  curl {url}{path} -H 'Content-Type: application/json' -d '{content}'\n"
+
+
+def _print_scores(score_set: dict[str, Any]) -> None:
+    ids = [candidate["id"] for candidate in score_set["candidates"]]
+    print(f"  {'':>12}" + "".join(f"{name:>11}" for name in ids))
+    for cell in score_set["cells"]:
+        scores = "".join(f"{score['score']:>11.2f}" for score in cell["scores"])
+        origin = "from the cache" if cell["cached"] else ""
+        print(f"  {cell['attribute']:>12}{scores}   {origin or cell['status']}")
+    print()
+
+
+def _print_selection(selection: dict[str, Any]) -> None:
+    ranking = ", ".join(f"{r['id']} ({r['distance']:.3f})" for r in selection["ranking"])
+    print(f"  selected: {selection['selected']['id']}   by distance: {ranking}")
+
+
+def _plain(target: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in target.items())
+
+
+def _clip(text: str, width: int = 88) -> str:
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"

@@ -1,0 +1,1 @@
+"""The worker: claims jobs, asks a language model, stores scores."""

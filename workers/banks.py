@@ -1,0 +1,82 @@
+"""Banks as a worker uses them: loaded once, embedded once for all workers, indexed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+
+import numpy as np
+
+from app.domain.bank import Bank
+from app.domain.types import Attribute
+from app.errors import UnknownBank
+from app.store.banks import BankStore
+from workers.embedding import Embedder, Vectors
+from workers.examples import ChosenExamples, LevelMap, choose_examples, level_map
+from workers.retrieval import ExampleIndex, QueryNeighbours
+
+_log = logging.getLogger(__name__)
+_MAX_BANKS = 32  # versions kept in memory; the least lately used goes first
+
+
+class IndexedBank:
+    """A bank with its example index and, as they are asked for, its label levels."""
+
+    def __init__(self, bank: Bank, index: ExampleIndex) -> None:
+        self.bank = bank
+        self._index = index
+        self._levels: dict[tuple[str, tuple[float, ...]], LevelMap] = {}
+
+    def examples(self, query: Vectors, attribute: Attribute, count: int) -> ChosenExamples:
+        """Examples for one attribute of a scenario whose question has the vector `query`."""
+        key = (attribute.name, attribute.levels)
+        if key not in self._levels:
+            self._levels[key] = level_map(self.bank.scenarios, attribute.name, attribute.levels)
+        return choose_examples(QueryNeighbours(self._index, query), self._levels[key], count)
+
+
+class BankLibrary:
+    """The banks of one worker."""
+
+    def __init__(self, store: BankStore, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._banks: OrderedDict[str, IndexedBank] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def ready(self) -> list[str]:
+        """Digests of the banks whose index is ready."""
+        return list(self._banks)
+
+    async def get(self, digest: str) -> IndexedBank:
+        """The bank at one version, built if need be. Raises `UnknownBank`."""
+        async with self._locks.setdefault(digest, asyncio.Lock()):
+            if digest not in self._banks:
+                self._banks[digest] = await self._build(digest)
+            self._banks.move_to_end(digest)
+            while len(self._banks) > _MAX_BANKS:
+                self._banks.popitem(last=False)
+            return self._banks[digest]
+
+    async def embed(self, question: str) -> Vectors:
+        """The vector of one question, (dimensions,)."""
+        vectors = await asyncio.to_thread(self._embedder.encode, [question])
+        query: Vectors = vectors[0]
+        return query
+
+    async def _build(self, digest: str) -> IndexedBank:
+        bank = await self._store.load(digest)
+        if bank is None:
+            raise UnknownBank(f"no bank has the digest {digest}")
+        stored = await self._store.vectors(digest, self._embedder.name)
+        if stored is not None:
+            vectors = np.frombuffer(stored, dtype=np.float32).reshape(len(bank.scenarios), -1)
+        else:
+            questions = [scenario.question for scenario in bank.scenarios]
+            vectors = await asyncio.to_thread(self._embedder.encode, questions)
+            await self._store.put_vectors(digest, self._embedder.name, vectors.tobytes())
+        index = await asyncio.to_thread(ExampleIndex, vectors)
+        _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
+        return IndexedBank(bank, index)

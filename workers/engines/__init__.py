@@ -1,0 +1,1 @@
+"""Engines: one protocol, one file for each thing that runs a language model."""

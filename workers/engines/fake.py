@@ -1,0 +1,125 @@
+"""A deterministic engine without a model: a real setting, for those who build against the API.
+
+Its answers are valid and always the same for the same prompt, its scores are hashes. It can be slow
+and it can fail, so that tests can see what the rest does then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import random
+from typing import Any
+
+from app.settings import EngineSettings
+from workers.engines.base import (
+    Answer,
+    EngineDead,
+    EngineInfo,
+    EngineOverloaded,
+    EngineUnavailable,
+    Generation,
+    Message,
+    Prompt,
+    Sampling,
+    Schema,
+)
+
+_CHARS_PER_TOKEN = 4
+FAULTS = ("invalid", "truncated", "overloaded", "unavailable", "dead", "hang")
+
+
+class FakeEngine:
+    """Answers any schema of objects, strings and integers with hashes of the prompt."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._faults = parse_faults(settings.fake_faults)
+        self._calls = itertools.count()
+
+    async def start(self) -> EngineInfo:
+        """Ready at once."""
+        return EngineInfo(
+            engine="fake",
+            model=self._settings.model_name or "fake",
+            revision="1",
+            context_length=self._settings.context_length or 8192,
+        )
+
+    async def close(self) -> None:
+        """Nothing to let go."""
+
+    def encode(self, messages: tuple[Message, ...]) -> Prompt:
+        """A token for every four characters, and four for the frame of each turn."""
+        length = sum(4 + -(-len(m.content) // _CHARS_PER_TOKEN) for m in messages)
+        return Prompt(messages=messages, length=length)
+
+    async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        """Hashes in the shape of `schema`, after the latency and the faults that were set."""
+        fault = self._draw_fault()
+        if fault == "hang":
+            await asyncio.Event().wait()
+        if self._settings.fake_latency_s:
+            await asyncio.sleep(self._settings.fake_latency_s)
+        if fault == "overloaded":
+            raise EngineOverloaded("the fake engine was told to be overloaded")
+        if fault == "unavailable":
+            raise EngineUnavailable("the fake engine was told to be away")
+        if fault == "dead":
+            raise EngineDead("the fake engine was told to die")
+        answers = tuple(
+            _answer(prompt, schema, sampling, sample, fault) for sample in range(sampling.samples)
+        )
+        return Generation(answers=answers, prompt_tokens=prompt.length)
+
+    async def check(self) -> None:
+        """Always well."""
+
+    def _draw_fault(self) -> str | None:
+        draw = random.Random(next(self._calls)).random()
+        for fault, probability in self._faults:
+            if draw < probability:
+                return fault
+            draw -= probability
+        return None
+
+
+def parse_faults(text: str) -> tuple[tuple[str, float], ...]:
+    """`invalid:0.1,overloaded:0.05` as pairs. Raises ValueError for a fault that is not known."""
+    pairs: list[tuple[str, float]] = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        fault, _, probability = part.partition(":")
+        if fault not in FAULTS:
+            raise ValueError(f"no fault is called {fault!r}; known are {', '.join(FAULTS)}")
+        pairs.append((fault, float(probability or 1)))
+    return tuple(pairs)
+
+
+def _answer(
+    prompt: Prompt, schema: Schema, sampling: Sampling, sample: int, fault: str | None
+) -> Answer:
+    seed = (sample, sampling.seed) if sampling.temperature > 0 else ()
+    content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
+    text = json.dumps(_fill(schema, f"{content}\x1f{seed}", "$"), separators=(",", ":"))
+    if fault == "invalid":
+        text = '{"A": "no score"}'
+    length = -(-len(text) // _CHARS_PER_TOKEN)
+    if fault == "truncated" or length > sampling.max_tokens:
+        kept = min(length - 1, sampling.max_tokens)
+        return Answer(text[: kept * _CHARS_PER_TOKEN], "length", kept)
+    return Answer(text, "stop", length)
+
+
+def _fill(schema: Schema, seed: str, path: str) -> Any:
+    kind = schema.get("type")
+    number = int.from_bytes(hashlib.sha256(f"{seed}\x1f{path}".encode()).digest()[:8], "big")
+    if kind == "object":
+        return {k: _fill(s, seed, f"{path}.{k}") for k, s in schema["properties"].items()}
+    if kind == "integer":
+        low, high = int(schema["minimum"]), int(schema["maximum"])
+        return low + number % (high - low + 1)
+    if kind == "string":
+        return f"A made-up reason, number {number % 1000}."[: schema.get("maxLength", 240)]
+    raise ValueError(f"the fake engine cannot make up a value of type {kind!r}")

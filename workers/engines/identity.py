@@ -1,0 +1,47 @@
+"""Revisions of models: what tells two sets of weights apart."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+_SAMPLE_BYTES = 1 << 20
+_DESCRIBING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+def folder_revision(folder: Path) -> str:
+    """Digest of a local model folder: `sha256:` and 16 hexadecimal characters.
+
+    Configuration and tokenizer count in full; of each weights file the size and the first and last
+    MiB, because hashing tens of GB would delay every start by minutes, and a fine-tuned copy
+    differs there too.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        if path.name in _DESCRIBING or path.suffix == ".jinja":
+            digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        elif path.suffix in (".safetensors", ".bin", ".gguf"):
+            size = path.stat().st_size
+            digest.update(f"{path.name}\0{size}\0".encode())
+            with path.open("rb") as weights:
+                digest.update(weights.read(_SAMPLE_BYTES))
+                weights.seek(max(0, size - _SAMPLE_BYTES))
+                digest.update(weights.read(_SAMPLE_BYTES))
+    return f"sha256:{digest.hexdigest()[:16]}"
+
+
+def model_revision(model: str, asked: str | None) -> str:
+    """Revision of a model: a folder's digest, or the commit in the local Hugging Face cache."""
+    folder = Path(model)
+    if folder.is_dir():
+        return folder_revision(folder)
+    from transformers.utils.hub import cached_file, extract_commit_hash
+
+    config = cached_file(model, "config.json", revision=asked)
+    commit = extract_commit_hash(config, None)
+    return str(commit or asked or "unknown")
+
+
+def model_name(model: str, asked: str | None) -> str:
+    """The name to announce: the one asked for, else the folder's or the hub's."""
+    return asked or (Path(model).resolve().name if Path(model).is_dir() else model)

@@ -1,0 +1,175 @@
+"""Any OpenAI-compatible endpoint: `vllm serve`, Ray Serve LLM, or another cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from app.settings import EngineSettings
+from workers.engines.base import (
+    Answer,
+    EngineError,
+    EngineInfo,
+    EngineOverloaded,
+    EngineRejected,
+    EngineUnavailable,
+    FinishReason,
+    Generation,
+    Message,
+    Prompt,
+    Sampling,
+    Schema,
+)
+from workers.tokenization import ChatEncoder, neutralised
+
+_CHARS_PER_TOKEN = 3  # a cautious estimate where there is no tokenizer
+
+
+class OpenAIEngine:
+    """A model behind `/v1/completions` (token ids, exact) or `/v1/chat/completions` (messages).
+
+    With token ids the tokenizer is loaded here and candidate text cannot become a special token.
+    With messages the endpoint tokenizes, so text that looks like a template token is neutralised.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        if not settings.openai_url:
+            raise ValueError("AZIMUTH_OPENAI_URL is not set: where is the endpoint?")
+        self._settings = settings
+        key = settings.openai_api_key
+        self._client = httpx.AsyncClient(
+            base_url=settings.openai_url.rstrip("/") + "/",
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0),
+            limits=httpx.Limits(max_connections=256),
+            transport=transport,
+        )
+        self._encoder: ChatEncoder | None = None
+        self._model = settings.model
+
+    async def start(self) -> EngineInfo:
+        """Ask the endpoint what it serves; load the tokenizer when prompts go as tokens."""
+        listed = (await self._request("GET", "models")).get("data", [])
+        served = {str(m["id"]): m for m in listed}
+        if self._model not in served:
+            if len(served) != 1:
+                raise EngineRejected(
+                    f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
+                    f"not {self._model!r}: set AZIMUTH_MODEL"
+                )
+            self._model = next(iter(served))
+        entry = served[self._model]
+        if self._settings.openai_prompt == "tokens":
+            self._encoder = await asyncio.to_thread(self._load_encoder)
+        context = self._settings.context_length or entry.get("max_model_len")
+        if context is None:
+            raise EngineRejected(
+                "the endpoint does not tell the model's context length: set AZIMUTH_CONTEXT_LENGTH"
+            )
+        return EngineInfo(
+            engine="openai",
+            model=self._settings.model_name or self._model,
+            revision=self._settings.model_revision or "endpoint",
+            context_length=int(context),
+            settings=f"prompt={self._settings.openai_prompt}",
+        )
+
+    def _load_encoder(self) -> ChatEncoder:
+        from transformers import AutoTokenizer
+
+        name = self._settings.tokenizer or self._settings.model
+        return ChatEncoder(AutoTokenizer.from_pretrained(name))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def encode(self, messages: tuple[Message, ...]) -> Prompt:
+        """Token ids, or messages with template tokens neutralised."""
+        if self._encoder is not None:
+            return self._encoder.encode(messages)
+        safe = tuple(Message(m.role, neutralised(m.content)) for m in messages)
+        length = sum(8 + -(-len(m.content) // _CHARS_PER_TOKEN) for m in safe)
+        return Prompt(messages=safe, length=length)
+
+    async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        """Answer a prompt; the schema goes along as `response_format`."""
+        body: dict[str, Any] = {
+            "model": self._model,
+            "n": sampling.samples,
+            "temperature": sampling.temperature,
+            "max_tokens": sampling.max_tokens,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "scores", "schema": schema, "strict": True},
+            },
+        }
+        if sampling.temperature > 0:
+            body["seed"] = sampling.seed
+        if prompt.token_ids is not None:
+            body["prompt"] = list(prompt.token_ids)
+            answer = await self._request("POST", "completions", body)
+            texts = [choice["text"] for choice in answer["choices"]]
+        else:
+            body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
+            answer = await self._request("POST", "chat/completions", body)
+            texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
+        return _generation(answer, texts)
+
+    async def check(self) -> None:
+        """Have the endpoint write one token."""
+        prompt = self.encode((Message("user", "Say yes."),))
+        body: dict[str, Any] = {"model": self._model, "max_tokens": 1}
+        if prompt.token_ids is not None:
+            await self._request("POST", "completions", body | {"prompt": list(prompt.token_ids)})
+        else:
+            messages = [{"role": "user", "content": "Say yes."}]
+            await self._request("POST", "chat/completions", body | {"messages": messages})
+
+    async def _request(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            response = await self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
+        if response.status_code == 429:
+            raise EngineOverloaded("the endpoint has too much to do")
+        if response.status_code >= 500:
+            raise EngineUnavailable(f"the endpoint answered {response.status_code}")
+        if response.status_code >= 400:
+            raise EngineRejected(
+                f"the endpoint answered {response.status_code}: {response.text[:500]}"
+            )
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError as error:
+            raise EngineError("the endpoint answered something that is not JSON") from error
+        return answer
+
+
+def _generation(answer: dict[str, Any], texts: list[str]) -> Generation:
+    usage = answer.get("usage") or {}
+    total = int(usage.get("completion_tokens") or 0)
+    share, rest = divmod(total, max(1, len(texts)))
+    # Endpoints tell the sum over all answers only.
+    answers = tuple(
+        Answer(text, _finish_reason(choice.get("finish_reason")), share + (index < rest))
+        for index, (text, choice) in enumerate(zip(texts, answer["choices"], strict=True))
+    )
+    details = usage.get("prompt_tokens_details") or {}
+    return Generation(
+        answers=answers,
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        cached_prompt_tokens=int(details.get("cached_tokens") or 0),
+    )
+
+
+def _finish_reason(reason: str | None) -> FinishReason:
+    if reason in ("stop", None):
+        return "stop"
+    return "length" if reason == "length" else "other"

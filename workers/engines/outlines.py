@@ -1,0 +1,134 @@
+"""Outlines on transformers: for laptops where vLLM cannot be installed. One answer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+from app.settings import EngineSettings
+from workers.engines.base import (
+    Answer,
+    EngineError,
+    EngineInfo,
+    Generation,
+    Message,
+    Prompt,
+    Sampling,
+    Schema,
+)
+from workers.engines.identity import model_name, model_revision
+from workers.tokenization import ChatEncoder
+
+_BACKEND = "llguidance"  # honours integer bounds; Outlines' own core lets 999 pass for 0 to 100
+_DEFAULT_CONTEXT = 4096
+
+
+class OutlinesEngine:
+    """A transformers model whose output Outlines constrains."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._model: Any = None
+        self._steerable: Any = None
+        self._tokenizer: Any = None
+        self._encoder: ChatEncoder | None = None
+        self._turn = threading.Lock()  # a transformers model answers one prompt at a time
+
+    async def start(self) -> EngineInfo:
+        """Load the model in a thread."""
+        await asyncio.to_thread(self._load)
+        settings = self._settings
+        known = getattr(self._model.config, "max_position_embeddings", _DEFAULT_CONTEXT)
+        dtype = str(self._model.dtype).removeprefix("torch.")
+        return EngineInfo(
+            engine="outlines",
+            model=model_name(settings.model, settings.model_name),
+            revision=model_revision(settings.model, settings.model_revision),
+            context_length=settings.context_length or int(known),
+            settings=f"dtype={dtype}",
+        )
+
+    def _load(self) -> None:
+        import outlines
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        settings = self._settings
+        self._tokenizer = AutoTokenizer.from_pretrained(
+            settings.model, revision=settings.model_revision
+        )
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = AutoModelForCausalLM.from_pretrained(
+            settings.model, revision=settings.model_revision, dtype=settings.dtype
+        ).to(device)
+        self._model.eval()
+        self._steerable = outlines.from_transformers(self._model, self._tokenizer)
+        self._encoder = ChatEncoder(self._tokenizer)
+
+    async def close(self) -> None:
+        """Let the model go."""
+        self._model = self._steerable = None
+
+    def encode(self, messages: tuple[Message, ...]) -> Prompt:
+        """A conversation as token ids."""
+        assert self._encoder is not None, "start() comes first"
+        return self._encoder.encode(messages)
+
+    async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        """Answer a prompt in a thread, one sample after the other."""
+        answers = []
+        for sample in range(sampling.samples):
+            answers.append(
+                await asyncio.to_thread(self._generate_one, prompt, schema, sampling, sample)
+            )
+        return Generation(answers=tuple(answers), prompt_tokens=prompt.length)
+
+    def _generate_one(
+        self, prompt: Prompt, schema: Schema, sampling: Sampling, sample: int
+    ) -> Answer:
+        from outlines.backends import get_json_schema_logits_processor
+
+        # Compact JSON, as the vLLM engine writes it: small models get lost in white space.
+        compact = schema | {"x-guidance": {"whitespace_flexible": False}}
+        processor = get_json_schema_logits_processor(_BACKEND, self._steerable, json.dumps(compact))
+        return self._run(prompt, sampling.max_tokens, sampling, sampling.seed + sample, [processor])
+
+    async def check(self) -> None:
+        """Write one token."""
+        prompt = self.encode((Message("user", "Say yes."),))
+        await asyncio.to_thread(self._run, prompt, 1, Sampling(max_tokens=1), 0, [])
+
+    def _run(
+        self, prompt: Prompt, max_tokens: int, sampling: Sampling, seed: int, processors: list[Any]
+    ) -> Answer:
+        import torch
+
+        arguments: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature > 0:
+            arguments = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
+        ids = torch.tensor([list(prompt.token_ids or ())], device=self._model.device)
+        with self._turn, torch.inference_mode():
+            torch.manual_seed(seed)
+            try:
+                output = self._model.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=max_tokens,
+                    logits_processor=processors,
+                    pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
+                    **arguments,
+                )
+            except (RuntimeError, ValueError) as error:
+                raise EngineError(f"transformers could not answer: {error}") from error
+        written = output[0, ids.shape[1] :].tolist()
+        ended = bool(written) and written[-1] in _end_tokens(self._model, self._tokenizer)
+        text = self._tokenizer.decode(written, skip_special_tokens=True)
+        return Answer(text, "stop" if ended else "length", len(written))
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    configured = model.generation_config.eos_token_id
+    ends = configured if isinstance(configured, list) else [configured]
+    return {token for token in (*ends, tokenizer.eos_token_id) if token is not None}

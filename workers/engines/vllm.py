@@ -1,0 +1,186 @@
+"""vLLM in this process: AsyncLLM batches whatever is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+from app.settings import EngineSettings
+from workers.engines.base import (
+    Answer,
+    EngineDead,
+    EngineError,
+    EngineInfo,
+    EngineRejected,
+    FinishReason,
+    Generation,
+    Message,
+    Prompt,
+    Sampling,
+    Schema,
+)
+from workers.engines.identity import model_name, model_revision
+from workers.tokenization import ChatEncoder
+
+_CPU_BLOCK_TOKENS = 32  # vLLM's 128 would waste most of a prefix shared by two prompts
+
+
+class VllmEngine:
+    """A model in vLLM's AsyncLLM, on a GPU or with the CPU build."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._llm: Any = None
+        self._encoder: ChatEncoder | None = None
+        self._request_ids = itertools.count()
+
+    async def start(self) -> EngineInfo:
+        """Load the model; heartbeats go on meanwhile, so it loads in a thread."""
+        self._llm = await asyncio.to_thread(self._load)
+        self._encoder = ChatEncoder(self._llm.get_tokenizer())
+        config = self._llm.vllm_config.model_config
+        settings = self._settings
+        return EngineInfo(
+            engine="vllm",
+            model=model_name(settings.model, settings.model_name),
+            revision=model_revision(settings.model, settings.model_revision),
+            context_length=int(config.max_model_len),
+            settings=f"dtype={str(config.dtype).removeprefix('torch.')}",
+        )
+
+    def _load(self) -> Any:
+        _prepare_environment(self._settings)
+        from vllm import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        settings = self._settings
+        on_cpu = current_platform.is_cpu()
+        arguments: dict[str, Any] = {
+            "model": settings.model,
+            "revision": settings.model_revision,
+            "dtype": settings.dtype,
+            "max_model_len": settings.context_length,
+            "max_num_seqs": settings.max_num_seqs,
+            "max_num_batched_tokens": settings.max_num_batched_tokens,
+            "enable_prefix_caching": True,
+            # guidance honours integer bounds, maxLength and the order of properties.
+            "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+            # The model folder's own sampling defaults must not change what a request asks for.
+            "generation_config": "vllm",
+            "disable_log_stats": True,
+        }
+        if on_cpu:
+            # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
+            arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
+        else:
+            arguments |= {
+                "gpu_memory_utilization": settings.gpu_memory_utilization,
+                "tensor_parallel_size": settings.tensor_parallel_size,
+            }
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+
+    async def close(self) -> None:
+        """Stop vLLM's engine process."""
+        if self._llm is not None:
+            await asyncio.to_thread(self._llm.shutdown)
+            self._llm = None
+
+    def encode(self, messages: tuple[Message, ...]) -> Prompt:
+        """A conversation as token ids."""
+        assert self._encoder is not None, "start() comes first"
+        return self._encoder.encode(messages)
+
+    async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        """Answer a prompt; prompts given at the same time share batches and prefixes."""
+        from vllm.sampling_params import (
+            RequestOutputKind,
+            SamplingParams,
+            StructuredOutputsParams,
+        )
+
+        parameters = SamplingParams(
+            n=sampling.samples,
+            temperature=sampling.temperature,
+            seed=sampling.seed if sampling.temperature > 0 else None,
+            max_tokens=sampling.max_tokens,
+            structured_outputs=StructuredOutputsParams(json=schema),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        output = await self._run(prompt.token_ids or (), parameters)
+        return Generation(
+            answers=tuple(
+                Answer(
+                    text=one.text,
+                    finish_reason=_finish_reason(one.finish_reason),
+                    output_tokens=len(one.token_ids),
+                )
+                for one in sorted(output.outputs, key=lambda one: one.index)
+            ),
+            prompt_tokens=prompt.length,
+            cached_prompt_tokens=int(output.num_cached_tokens or 0),
+        )
+
+    async def check(self) -> None:
+        """Write one token: vLLM's own health check cannot see a hang."""
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        prompt = self.encode((Message("user", "Say yes."),))
+        kind = RequestOutputKind.FINAL_ONLY
+        await self._run(prompt.token_ids or (), SamplingParams(max_tokens=1, output_kind=kind))
+
+    async def _run(self, token_ids: tuple[int, ...], parameters: Any) -> Any:
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        last: Any = None
+        try:
+            async for output in self._llm.generate(
+                {"prompt_token_ids": list(token_ids)},
+                parameters,
+                request_id=f"azimuth-{next(self._request_ids)}",
+            ):
+                last = output
+        except EngineDeadError as error:
+            raise EngineDead("vLLM's engine process has ended") from error
+        except ValueError as error:
+            raise EngineRejected(str(error)) from error
+        except EngineGenerateError as error:
+            raise EngineError(f"vLLM could not answer: {error}") from error
+        if last is None:
+            raise EngineError("vLLM ended without an answer")
+        return last
+
+
+def _prepare_environment(settings: EngineSettings) -> None:
+    """What vLLM reads from the environment at import, unless the user has set it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    defaults = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gb),
+    }
+    if cores and cores <= 4:
+        # vLLM would keep a core for itself and compute on the rest: too dear on a small machine.
+        defaults |= {
+            "VLLM_CPU_OMP_THREADS_BIND": _core_list(),
+            "OMP_NUM_THREADS": str(cores),
+        }
+    if Path(settings.model).is_dir():
+        defaults["HF_HUB_OFFLINE"] = "1"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _core_list() -> str:
+    if not hasattr(os, "sched_getaffinity"):
+        return "nobind"
+    return ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+
+
+def _finish_reason(reason: str | None) -> FinishReason:
+    if reason == "stop":
+        return "stop"
+    return "length" if reason == "length" else "other"

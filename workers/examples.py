@@ -1,0 +1,169 @@
+"""Which examples go into a prompt (paper section 4.1): the nearest, covering every label level.
+
+Pure: what is near comes through the `Neighbours` protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.bank import LabelledScenario
+
+Rows = NDArray[np.int64]
+
+MAX_DISTINCT_LEVELS = 11
+"""More distinct labels than this are a continuum, which is cut into five levels."""
+_CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
+_FIRST_LOOK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A scenario of the bank and how similar its question is."""
+
+    row: int
+    similarity: float
+
+
+class Neighbours(Protocol):
+    """The scenarios of a bank by their similarity to one question."""
+
+    def nearest(self, count: int) -> list[Neighbour]:
+        """The `count` most similar of all, most similar first."""
+
+    def among(self, rows: Rows) -> list[Neighbour]:
+        """The given rows, most similar first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelMap:
+    """Where in a bank one attribute's label levels are."""
+
+    rows_of: dict[float, Rows]
+    """Level -> rows of the scenarios with a response at that level."""
+    levels_of: dict[int, frozenset[float]]
+    """Row -> the levels that its responses show. Rows without a label are not there."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """All levels, ascending."""
+        return tuple(sorted(self.rows_of))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenExamples:
+    """Examples for one attribute."""
+
+    neighbours: tuple[Neighbour, ...]
+    """Most similar first."""
+    uncovered: tuple[float, ...]
+    """Levels that did not fit into the number of examples."""
+
+
+def level_map(
+    scenarios: Sequence[LabelledScenario], attribute: str, declared: Sequence[float]
+) -> LevelMap:
+    """Find an attribute's label levels in a bank.
+
+    The levels are those that the attribute declares, else the labels themselves when there are few
+    different ones, else five steps of [0, 1]; each label counts for the level nearest to it.
+    """
+    labels = {
+        row: [r[attribute] for r in scenario.labels if attribute in r]
+        for row, scenario in enumerate(scenarios)
+    }
+    labels = {row: values for row, values in labels.items() if values}
+    distinct = sorted({value for values in labels.values() for value in values})
+    grid = list(declared)
+    if not grid:
+        grid = distinct if len(distinct) <= MAX_DISTINCT_LEVELS else list(_CONTINUUM)
+    levels_of = {
+        row: frozenset(min(grid, key=lambda level: abs(level - value)) for value in values)
+        for row, values in labels.items()
+    }
+    rows_of: dict[float, list[int]] = {}
+    for row, levels in levels_of.items():
+        for level in levels:
+            rows_of.setdefault(level, []).append(row)
+    return LevelMap(
+        rows_of={level: np.array(rows, dtype=np.int64) for level, rows in rows_of.items()},
+        levels_of=levels_of,
+    )
+
+
+def choose_examples(neighbours: Neighbours, levels: LevelMap, count: int) -> ChosenExamples:
+    """The nearest scenario for each level, then the nearest left, `count` in all.
+
+    Where one scenario for each level would be more than `count`, scenarios that show several
+    missing levels at once are taken first; levels that still do not fit are told.
+    """
+    if count == 0 or not levels.levels_of:
+        return ChosenExamples((), ())
+    wanted = min(count, len(levels.levels_of))
+    found = _look_for(neighbours, levels, max(_FIRST_LOOK, wanted))
+    chosen = _nearest_for_each_level(neighbours, levels, found)
+    if len(chosen) > wanted:
+        chosen = _widest_cover(found, chosen, levels, wanted)
+    taken = {n.row for n in chosen}
+    for neighbour in found:
+        if len(chosen) >= wanted:
+            break
+        if neighbour.row not in taken:
+            taken.add(neighbour.row)
+            chosen.append(neighbour)
+    chosen.sort(key=lambda n: (-n.similarity, n.row))
+    shown = frozenset[float]().union(*(levels.levels_of[n.row] for n in chosen))
+    return ChosenExamples(tuple(chosen), tuple(x for x in levels.levels if x not in shown))
+
+
+def _look_for(neighbours: Neighbours, levels: LevelMap, count: int) -> list[Neighbour]:
+    """At least `count` labelled neighbours, if the bank has them, looking ever further."""
+    target = min(count, len(levels.levels_of))
+    look = count
+    while True:
+        nearest = neighbours.nearest(look)
+        labelled = [n for n in nearest if n.row in levels.levels_of]
+        if len(labelled) >= target or len(nearest) < look:
+            return labelled
+        look *= 4
+
+
+def _nearest_for_each_level(
+    neighbours: Neighbours, levels: LevelMap, found: Sequence[Neighbour]
+) -> list[Neighbour]:
+    best: dict[float, Neighbour] = {}
+    for neighbour in found:
+        for level in levels.levels_of[neighbour.row]:
+            best.setdefault(level, neighbour)
+    for level in levels.levels:
+        if level not in best:  # rare among the nearest: ask for its own scenarios
+            best[level] = neighbours.among(levels.rows_of[level])[0]
+    covered: set[float] = set()
+    chosen: list[Neighbour] = []
+    # The most similar first: what it shows beside its own level need not be looked for.
+    for level in sorted(best, key=lambda x: (-best[x].similarity, x)):
+        if level not in covered:
+            chosen.append(best[level])
+            covered |= levels.levels_of[best[level].row]
+    return chosen
+
+
+def _widest_cover(
+    found: Sequence[Neighbour], nearest: Sequence[Neighbour], levels: LevelMap, count: int
+) -> list[Neighbour]:
+    """Greedy set cover: each time the scenario that shows most missing levels, nearest first."""
+    pool = {n.row: n for n in (*found, *nearest)}
+    missing = set(levels.levels)
+    chosen: list[Neighbour] = []
+    while missing and pool and len(chosen) < count:
+        row = max(pool, key=lambda r: (len(levels.levels_of[r] & missing), pool[r].similarity, -r))
+        if not levels.levels_of[row] & missing:
+            break
+        missing -= levels.levels_of[row]
+        chosen.append(pool.pop(row))
+    return chosen

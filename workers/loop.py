@@ -1,0 +1,328 @@
+"""The worker's loop: claim -> score -> store -> acknowledge, with leases and heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from redis.exceptions import ResponseError
+
+from app.domain.types import Cell, Unscored
+from app.errors import StoreUnavailable, UnknownBank
+from app.settings import WorkerSettings
+from app.store.banks import BankStore
+from app.store.fleet import HEARTBEAT_S, Fleet, WorkerInfo, WorkerState
+from app.store.notices import NoticeHub
+from app.store.queue import ClaimedJob, JobQueue
+from workers.banks import BankLibrary
+from workers.engines.base import Engine, EngineError
+from workers.metrics import CELLS, JOB_SECONDS, JOBS, TOKENS
+from workers.policy import (
+    Bury,
+    EndWorker,
+    Expire,
+    RetryLater,
+    decide_failure,
+    decide_start,
+    plain,
+)
+from workers.scoring import ScenarioScorer
+
+_log = logging.getLogger(__name__)
+_BLOCK_MS = 1000
+_TAKE_OVER_S = 1.0
+_STORE_RETRY_S = 0.5
+
+
+class WorkerFailed(Exception):
+    """The worker cannot go on and must be started anew."""
+
+
+@dataclass(slots=True)
+class Status:
+    """What this worker says of itself with each heartbeat."""
+
+    worker_id: str
+    model: str
+    state: WorkerState = "loading"
+    detail: str = "starting"
+    pool: str | None = None
+    in_flight: int = 0
+
+    def info(self) -> WorkerInfo:
+        """As the fleet stores it."""
+        return WorkerInfo(
+            id=self.worker_id,
+            state=self.state,
+            detail=self.detail,
+            pool=self.pool,
+            model=self.model,
+            seen_ms=int(time.time() * 1000),
+            in_flight=self.in_flight,
+        )
+
+
+async def beat_forever(
+    fleet: Fleet, status: Status, banks: BankStore, library: BankLibrary
+) -> None:
+    """Tell that this worker lives and which indexes it has, through every absence of Redis."""
+    while True:
+        try:
+            await fleet.beat(status.info())
+            for digest in library.ready:
+                await banks.mark_indexed(digest, status.worker_id, ttl_s=4 * HEARTBEAT_S)
+        except StoreUnavailable as error:
+            _log.warning("heartbeat: %s", error.detail)
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+async def index_forever(banks: BankStore, library: BankLibrary, hub: NoticeHub) -> None:
+    """Index the banks that there are, then each new one as soon as it is stored."""
+    while True:
+        try:
+            for digest in await banks.digests():
+                await library.get(digest)
+            while True:
+                await library.get((await hub.banks.get()).digest)
+        except (StoreUnavailable, UnknownBank) as error:
+            _log.warning("indexing ahead of need: %s", error.detail)
+            await asyncio.sleep(_STORE_RETRY_S)
+
+
+@dataclass(slots=True)
+class JobLoop:
+    """Claims jobs of one pool and sees them through."""
+
+    queue: JobQueue
+    scorer: ScenarioScorer
+    engine: Engine
+    status: Status
+    pool: str
+    settings: WorkerSettings
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Stream entry -> the job's task."""
+    _failed: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain. Raises `WorkerFailed`."""
+        async with asyncio.TaskGroup() as group:
+            keepers = [
+                group.create_task(self._renew_leases()),
+                group.create_task(self._watch_engine()),
+            ]
+            try:
+                await self._claim_until(stop)
+                await self._drain()
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+        if self._failed:
+            raise WorkerFailed(self._failed)
+
+    async def _claim_until(self, stop: asyncio.Event) -> None:
+        opened = False
+        next_take_over = 0.0
+        while not stop.is_set() and not self._failed:
+            free = self.settings.concurrency - len(self._tasks)
+            if free <= 0:
+                await asyncio.wait(
+                    self._tasks.values(), timeout=1.0, return_when=asyncio.FIRST_COMPLETED
+                )
+                continue
+            try:
+                if not opened:
+                    await self.queue.open(self.pool)
+                    opened = True
+                claimed: list[tuple[str, str]] = []
+                if time.monotonic() >= next_take_over:
+                    next_take_over = time.monotonic() + _TAKE_OVER_S
+                    claimed = await self._take_over(free)
+                if not claimed:
+                    claimed = await self._read(free)
+            except StoreUnavailable as error:
+                _log.warning("claiming: %s", error.detail)
+                await asyncio.sleep(_STORE_RETRY_S)
+                continue
+            except ResponseError as error:
+                # A Redis that forgot everything has forgotten the consumer group as well.
+                _log.warning("claiming: %s", error)
+                opened = False
+                await asyncio.sleep(_STORE_RETRY_S)
+                continue
+            for entry_id, job_id in claimed:
+                self._begin(entry_id, job_id)
+
+    async def _take_over(self, free: int) -> list[tuple[str, str]]:
+        lease_ms = int(self.settings.lease_s * 1000)
+        taken = await self.queue.take_over(
+            self.pool, self.status.worker_id, count=free, lease_ms=lease_ms
+        )
+        for _, job_id in taken:
+            _log.warning("took over a job whose worker went silent", extra={"job": job_id})
+        return taken
+
+    async def _read(self, free: int) -> list[tuple[str, str]]:
+        return await self.queue.read(
+            self.pool, self.status.worker_id, count=free, block_ms=_BLOCK_MS
+        )
+
+    def _begin(self, entry_id: str, job_id: str) -> None:
+        if entry_id in self._tasks:
+            return  # taken over from ourselves: it is under way
+        task = asyncio.create_task(self._see_through(entry_id, job_id), name=f"job {job_id}")
+        self._tasks[entry_id] = task
+        task.add_done_callback(lambda _: self._ended(entry_id))
+        self.status.in_flight = len(self._tasks)
+
+    def _ended(self, entry_id: str) -> None:
+        self._tasks.pop(entry_id, None)
+        self.status.in_flight = len(self._tasks)
+
+    async def _see_through(self, entry_id: str, job_id: str) -> None:
+        try:
+            claimed = await self.queue.load(self.pool, entry_id, job_id)
+            if claimed is not None:
+                await self._handle(claimed)
+        except StoreUnavailable as error:
+            # Nothing is lost: unacknowledged, the job comes back when its lease has run out.
+            _log.warning("job left for later: %s", error.detail, extra={"job": job_id})
+        except Exception:
+            _log.exception("unforeseen error in a job", extra={"job": job_id})
+
+    async def _handle(self, claimed: ClaimedJob) -> None:
+        decision = decide_start(
+            now_ms=int(time.time() * 1000),
+            deadline_ms=claimed.deadline_ms,
+            attempt=claimed.attempt,
+            max_attempts=self.settings.max_attempts,
+        )
+        if isinstance(decision, Expire):
+            await self._expire(claimed)
+        elif isinstance(decision, Bury):
+            await self._bury(claimed, decision.why)
+        else:
+            await self._score(claimed)
+
+    async def _score(self, claimed: ClaimedJob) -> None:
+        started = time.perf_counter()
+        try:
+            async for cell_field, result in self.scorer.score(claimed.job):
+                if isinstance(result, Cell):
+                    await self.queue.store_cell(claimed.job, cell_field, result)
+                else:
+                    await self.queue.store_unscored(claimed.job, cell_field, result)
+                _count(result)
+            await self.queue.finish(self.pool, claimed)
+        except Exception as error:
+            await self._failed_with(claimed, error)
+            return
+        JOBS.labels("done").inc()
+        JOB_SECONDS.observe(time.perf_counter() - started)
+        _log.info(
+            "job done",
+            extra={
+                "job": claimed.job.id,
+                "request_id": claimed.job.request_id,
+                "score_set": claimed.job.score_set,
+                "cells": len(claimed.job.attributes),
+                "ms": round((time.perf_counter() - started) * 1000, 1),
+            },
+        )
+
+    async def _failed_with(self, claimed: ClaimedJob, error: Exception) -> None:
+        decision = decide_failure(
+            error, attempt=claimed.attempt, max_attempts=self.settings.max_attempts
+        )
+        extra = {"job": claimed.job.id, "request_id": claimed.job.request_id}
+        expected = isinstance(error, EngineError | StoreUnavailable | UnknownBank)
+        _log.warning("job failed: %s", plain(error), extra=extra, exc_info=not expected)
+        if isinstance(decision, EndWorker):
+            self._failed = decision.why
+        elif isinstance(decision, Bury):
+            await self._bury(claimed, decision.why)
+        elif isinstance(decision, RetryLater):
+            JOBS.labels("retried").inc()
+            await asyncio.sleep(decision.delay_s)
+            await self.queue.release(self.pool, self.status.worker_id, claimed.entry_id)
+
+    async def _bury(self, claimed: ClaimedJob, why: str) -> None:
+        failures = {
+            cell_field: Unscored(attribute.name, "engine-error", why)
+            for cell_field, attribute in claimed.job.attributes.items()
+        }
+        await self.queue.bury(self.pool, claimed, why, failures)
+        JOBS.labels("buried").inc()
+        _log.error(
+            "job given up: %s",
+            why,
+            extra={"job": claimed.job.id, "request_id": claimed.job.request_id},
+        )
+
+    async def _expire(self, claimed: ClaimedJob) -> None:
+        for cell_field, attribute in claimed.job.attributes.items():
+            detail = "the deadline passed before it was begun"
+            unscored = Unscored(attribute.name, "deadline", detail)
+            await self.queue.store_unscored(claimed.job, cell_field, unscored)
+        await self.queue.finish(self.pool, claimed)
+        JOBS.labels("expired").inc()
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.lease_s / 3)
+            entries = list(self._tasks)
+            try:
+                held = await self.queue.renew(self.pool, self.status.worker_id, entries)
+            except StoreUnavailable as error:
+                _log.warning("renewing leases: %s", error.detail)
+                continue
+            lost = [e for e in entries if e not in held and e in self._tasks]
+            if lost:
+                # Finished this moment, or taken over while we were silent. The work goes on either
+                # way: cells are stored by content, so twice the same is once.
+                _log.info("leases no longer held", extra={"entries": lost})
+
+    async def _watch_engine(self) -> None:
+        """One token now and then: the only check that sees an engine which hangs."""
+        while True:
+            await asyncio.sleep(self.settings.canary_s)
+            try:
+                await asyncio.wait_for(self.engine.check(), self.settings.canary_timeout_s)
+            except TimeoutError:
+                self._failed = "the model does not answer any more"
+                return
+            except EngineError as error:
+                decision = decide_failure(error, attempt=1, max_attempts=2)
+                _log.warning("canary: %s", error)
+                if isinstance(decision, EndWorker):
+                    self._failed = decision.why
+                    return
+
+    async def _drain(self) -> None:
+        """Finish what has begun, for a while; give the rest back at once."""
+        if self._failed:
+            self.status.state, self.status.detail = "failed", self._failed
+        else:
+            self.status.state, self.status.detail = "draining", "finishing what has begun"
+        if self._tasks and not self._failed:
+            await asyncio.wait(self._tasks.values(), timeout=self.settings.drain_s)
+        left = dict(self._tasks)
+        for task in left.values():
+            task.cancel()
+        await asyncio.gather(*left.values(), return_exceptions=True)
+        for entry_id in left:
+            try:
+                await self.queue.release(self.pool, self.status.worker_id, entry_id)
+            except StoreUnavailable as error:
+                _log.warning("giving a job back: %s", error.detail)
+
+
+def _count(result: Cell | Unscored) -> None:
+    if isinstance(result, Cell):
+        CELLS.labels("scored").inc()
+        TOKENS.labels("prompt").inc(result.usage.prompt_tokens)
+        TOKENS.labels("cached_prompt").inc(result.usage.cached_prompt_tokens)
+        TOKENS.labels("output").inc(result.usage.output_tokens)
+    else:
+        CELLS.labels(result.reason).inc()

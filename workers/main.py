@@ -1,0 +1,163 @@
+"""A worker process: load, warm up, announce, run, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+
+from prometheus_client import start_http_server
+
+from app.domain.types import ModelIdentity
+from app.errors import StoreUnavailable
+from app.logs import configure
+from app.settings import Settings
+from app.store.banks import BankStore
+from app.store.fleet import Fleet
+from app.store.notices import NoticeHub
+from app.store.queue import JobQueue
+from app.store.redis import connect
+from workers.banks import BankLibrary
+from workers.embedding import create_embedder
+from workers.engines.base import EngineError
+from workers.engines.identity import model_name
+from workers.engines.select import create_engine
+from workers.loop import JobLoop, Status, WorkerFailed, beat_forever, index_forever
+from workers.methods.registry import scoring_methods
+from workers.metrics import REGISTRY
+from workers.scoring import ScenarioScorer
+
+_log = logging.getLogger(__name__)
+EXIT_FAILED = 70
+"""Exit status that asks a supervisor to start the worker anew (EX_SOFTWARE)."""
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve jobs until `stop` is set. Raises `WorkerFailed` when the engine is beyond help."""
+    redis = connect(settings.store)
+    fleet, bank_store = Fleet(redis), BankStore(redis)
+    hub = NoticeHub(redis)
+    status = Status(worker_id=_worker_id(), model=_announced_name(settings))
+    engine = create_engine(settings.engine)
+    background: list[asyncio.Task[None]] = []
+    try:
+        await hub.start()
+        status.detail = "loading the embedding model"
+        beats = asyncio.create_task(_early_beats(fleet, status))
+        background.append(beats)
+        embedder = await asyncio.to_thread(create_embedder, settings.retrieval.embedder)
+        library = BankLibrary(bank_store, embedder)
+        status.detail = "loading the model"
+        info = await engine.start()
+        status.detail = "warming up"
+        await engine.check()
+        methods = scoring_methods()
+        identity = ModelIdentity(
+            name=info.model,
+            revision=info.revision,
+            engine=info.engine,
+            context_length=info.context_length,
+            embedder=embedder.name,
+            profiles={name: method.profile for name, method in methods.items()},
+            settings=info.settings,
+        )
+        pool = await _announced(fleet, identity, stop)
+        if pool is None:
+            return
+        status.pool, status.model = pool, info.model
+        status.state, status.detail = "ready", "serves"
+        beats.cancel()
+        background += [
+            asyncio.create_task(beat_forever(fleet, status, bank_store, library)),
+            asyncio.create_task(index_forever(bank_store, library, hub)),
+        ]
+        _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool})
+        loop = JobLoop(
+            queue=JobQueue(
+                redis,
+                queue_limit=settings.store.queue_limit,
+                cache_ttl_s=settings.store.cache_ttl_s,
+            ),
+            scorer=ScenarioScorer(engine, info, methods, library),
+            engine=engine,
+            status=status,
+            pool=pool,
+            settings=settings.worker,
+        )
+        await loop.run(stop)
+    finally:
+        for task in background:
+            task.cancel()
+        with contextlib.suppress(StoreUnavailable):
+            await fleet.leave(status.worker_id)
+        await hub.close()
+        await engine.close()
+        await redis.aclose()
+
+
+async def _early_beats(fleet: Fleet, status: Status) -> None:
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            await fleet.beat(status.info())
+        await asyncio.sleep(1.0)
+
+
+async def _announced(fleet: Fleet, identity: ModelIdentity, stop: asyncio.Event) -> str | None:
+    """Announce the model, waiting for Redis if need be; None when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            return (await fleet.announce(identity)).name
+        except StoreUnavailable as error:
+            _log.warning("announcing the model: %s", error.detail)
+            await asyncio.sleep(1.0)
+    return None
+
+
+def _announced_name(settings: Settings) -> str:
+    engine = settings.engine
+    if engine.engine == "fake":
+        return engine.model_name or "fake"
+    return model_name(engine.model, engine.model_name)
+
+
+def _worker_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+async def _main(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await run_worker(settings, stop)
+    except WorkerFailed as failed:
+        _log.error("worker ends: %s", failed)
+        return EXIT_FAILED
+    except (EngineError, ValueError, RuntimeError, OSError) as error:
+        _log.error("worker cannot start: %s", error, exc_info=True)
+        return EXIT_FAILED
+    return 0
+
+
+def main() -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    settings = Settings.from_environment()
+    configure(settings.api.log_level)
+    if settings.worker.metrics_port:
+        start_http_server(settings.worker.metrics_port, settings.api.host, REGISTRY)
+    status = asyncio.run(_main(settings))
+    # vLLM and PyTorch leave threads that may hold up the interpreter's own end.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+# vLLM starts processes that import this module anew.
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scoring methods, one file each: how prompts are built and answers read."""

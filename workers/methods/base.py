@@ -1,0 +1,66 @@
+"""What a scoring method is: how it asks, and how it reads the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.bank import LabelledScenario
+from app.domain.types import Attribute, Scenario, ScorerSettings
+from workers.engines.base import Message, Schema
+
+
+class InvalidAnswer(ValueError):
+    """The model's text is not the answer that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One prompt about a scenario: which candidates it shows, in which order."""
+
+    positions: tuple[int, ...]
+    """Places in `Scenario.candidates`, in the order in which the prompt shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one answer says about one candidate."""
+
+    position: int
+    """Place in `Scenario.candidates`."""
+    score: float
+    """In [0, 1]."""
+    reasoning: str | None
+
+
+class Method(Protocol):
+    """A scoring method. Pure: it builds and reads texts and touches no model."""
+
+    name: str
+    """What requests call it."""
+
+    @property
+    def profile(self) -> str:
+        """Version of its prompts."""
+
+    def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
+        """The prompts that together score every candidate, one or more times."""
+
+    def messages(
+        self,
+        attribute: Attribute,
+        examples: tuple[LabelledScenario, ...],
+        scenario: Scenario,
+        ask: Ask,
+        settings: ScorerSettings,
+    ) -> tuple[Message, ...]:
+        """The conversation for one ask; `examples` in the order in which they stand in it."""
+
+    def schema(self, ask: Ask, settings: ScorerSettings) -> Schema:
+        """What the answer must look like."""
+
+    def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """Tokens that the longest valid answer takes, with room to spare."""
+
+    def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
+        """Read an answer, one judgement a candidate of `ask`. Raises `InvalidAnswer`."""

@@ -1,0 +1,1 @@
+"""Prompt profiles: Jinja templates, one folder a profile."""

@@ -1,0 +1,299 @@
+"""From a job to its cells: retrieve examples, build prompts, ask the engine, read, average."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.domain.bank import LabelledScenario
+from app.domain.types import (
+    Attribute,
+    CandidateScore,
+    Cell,
+    CellTimings,
+    ExampleUse,
+    Job,
+    Scenario,
+    ScorerSettings,
+    Unscored,
+    Usage,
+)
+from workers.banks import BankLibrary, IndexedBank
+from workers.embedding import Vectors
+from workers.engines.base import (
+    Answer,
+    Engine,
+    EngineInfo,
+    EngineRejected,
+    Generation,
+    Prompt,
+    Sampling,
+)
+from workers.examples import ChosenExamples
+from workers.methods.base import Ask, InvalidAnswer, Judgement, Method
+
+_RETRY_TEMPERATURE = 0.3
+"""A greedy answer that was invalid would come back the same: the one retry is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """Prompts that fit the model's context, and the examples in them."""
+
+    prompts: tuple[Prompt, ...]
+    """One for each ask."""
+    used: ChosenExamples
+    dropped: tuple[str, ...]
+    answer_tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What came of one ask."""
+
+    judgements: tuple[tuple[Judgement, ...], ...]
+    """One for each valid answer."""
+    discarded: int
+    problem: Unscored | None
+    """Why there is no valid answer at all."""
+    usage: Usage
+
+
+class ScenarioScorer:
+    """Scores jobs with one engine. Holds no state of a job."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        info: EngineInfo,
+        methods: Mapping[str, Method],
+        banks: BankLibrary,
+    ) -> None:
+        self._engine = engine
+        self._info = info
+        self._methods = methods
+        self._banks = banks
+
+    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+        """Every cell of a job as it is done: (field, cell or why there is none).
+
+        All attributes, orders and samples are given to the engine at once. Raises `EngineError`
+        when the engine fails; cells that came before are good.
+        """
+        queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
+        started = time.perf_counter()
+        bank = await self._banks.get(job.scorer.bank.digest) if job.scorer.bank else None
+        query = await self._banks.embed(job.scenario.question) if bank else None
+        embed_ms = (time.perf_counter() - started) * 1000
+        base = CellTimings(queue=queue_ms, retrieval=embed_ms)
+        tasks = {
+            asyncio.create_task(self._cell(job, attribute, bank, query, base)): field
+            for field, attribute in job.attributes.items()
+        }
+        try:
+            pending = set(tasks)
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield tasks[task], task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _cell(
+        self,
+        job: Job,
+        attribute: Attribute,
+        bank: IndexedBank | None,
+        query: Vectors | None,
+        base: CellTimings,
+    ) -> Cell | Unscored:
+        method = self._methods[job.scorer.settings.method]
+        settings = job.scorer.settings
+        started = time.perf_counter()
+        chosen = ChosenExamples((), ())
+        scenarios: Sequence[LabelledScenario] = ()
+        if bank is not None and query is not None:
+            scenarios = bank.bank.scenarios
+            chosen = bank.examples(query, attribute, settings.examples)
+        retrieval_ms = base.retrieval + (time.perf_counter() - started) * 1000
+        asks = method.asks(job.scenario, settings)
+        fitted = self._fit(method, attribute, scenarios, chosen, job.scenario, asks, settings)
+        if isinstance(fitted, Unscored):
+            return fitted
+        started = time.perf_counter()
+        readings = await asyncio.gather(
+            *(
+                self._ask(method, attribute.name, ask, prompt, tokens, settings)
+                for ask, prompt, tokens in zip(
+                    asks, fitted.prompts, fitted.answer_tokens, strict=True
+                )
+            )
+        )
+        problem = next((r.problem for r in readings if r.problem is not None), None)
+        if problem is not None:
+            return problem
+        usage = Usage()
+        for reading in readings:
+            usage += reading.usage
+        return Cell(
+            attribute=attribute.name,
+            scores=average(len(job.scenario.candidates), readings),
+            examples=tuple(
+                ExampleUse(scenarios[n.row].id, round(n.similarity, 4))
+                for n in fitted.used.neighbours
+            ),
+            examples_dropped=fitted.dropped,
+            levels_uncovered=fitted.used.uncovered,
+            answers_discarded=sum(r.discarded for r in readings),
+            usage=usage,
+            timings=CellTimings(
+                queue=base.queue,
+                retrieval=retrieval_ms,
+                engine=(time.perf_counter() - started) * 1000,
+            ),
+            created_ms=int(time.time() * 1000),
+        )
+
+    def _fit(
+        self,
+        method: Method,
+        attribute: Attribute,
+        scenarios: Sequence[LabelledScenario],
+        chosen: ChosenExamples,
+        scenario: Scenario,
+        asks: Sequence[Ask],
+        settings: ScorerSettings,
+    ) -> _Fitted | Unscored:
+        """Prompts with as many examples as fit: the least similar go first, and are named."""
+        tokens = tuple(method.answer_tokens(ask, settings) for ask in asks)
+        kept = chosen.neighbours
+        while True:
+            # Nearest last: next to the question that it resembles.
+            examples = tuple(scenarios[n.row] for n in reversed(kept))
+            prompts = tuple(
+                self._engine.encode(method.messages(attribute, examples, scenario, ask, settings))
+                for ask in asks
+            )
+            room = self._info.context_length
+            if all(p.length + t <= room for p, t in zip(prompts, tokens, strict=True)):
+                dropped = chosen.neighbours[len(kept) :]
+                return _Fitted(
+                    prompts=prompts,
+                    used=ChosenExamples(kept, chosen.uncovered),
+                    dropped=tuple(scenarios[n.row].id for n in dropped),
+                    answer_tokens=tokens,
+                )
+            if not kept:
+                longest, answer = max(
+                    zip(prompts, tokens, strict=True), key=lambda pair: pair[0].length + pair[1]
+                )
+                return Unscored(
+                    attribute=attribute.name,
+                    reason="context-overflow",
+                    detail=f"the scenario takes {longest.length} tokens and its answer up to "
+                    f"{answer}, the model {room}",
+                    prompt_tokens=longest.length,
+                    output_tokens=answer,
+                    context_length=room,
+                )
+            kept = kept[:-1]
+
+    async def _ask(
+        self,
+        method: Method,
+        attribute: str,
+        ask: Ask,
+        prompt: Prompt,
+        max_tokens: int,
+        settings: ScorerSettings,
+    ) -> _Reading:
+        """Put one prompt to the engine; what is invalid is asked for once more."""
+        sampling = Sampling(
+            max_tokens=max_tokens,
+            temperature=settings.temperature,
+            samples=settings.samples,
+            seed=settings.seed,
+        )
+        schema = method.schema(ask, settings)
+        try:
+            first = await self._engine.generate(prompt, schema, sampling)
+            usage = _usage(first)
+            valid, invalid = _read(method, ask, settings, first.answers)
+            if invalid:
+                again = replace(
+                    sampling,
+                    samples=len(invalid),
+                    temperature=max(sampling.temperature, _RETRY_TEMPERATURE),
+                    seed=sampling.seed + settings.samples,
+                )
+                second = await self._engine.generate(prompt, schema, again)
+                usage += _usage(second)
+                more, invalid = _read(method, ask, settings, second.answers)
+                valid += more
+        except EngineRejected as error:
+            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+        problem: Unscored | None = None
+        if not valid:
+            answer, why = invalid[0]
+            cut = answer.finish_reason == "length"
+            problem = Unscored(
+                attribute,
+                "truncated" if cut else "invalid-output",
+                f"the answer was cut at {answer.output_tokens} tokens, twice"
+                if cut
+                else f"the answer was invalid twice: {why}",
+            )
+        return _Reading(tuple(valid), len(invalid), problem, usage)
+
+
+def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateScore, ...]:
+    """Mean and population standard deviation of every candidate's scores.
+
+    Each ask counts the same, however many of its samples were valid: a presentation order must not
+    weigh more because its answers came out well.
+    """
+    scores: list[CandidateScore] = []
+    for position in range(candidates):
+        groups = [
+            [j.score for answer in r.judgements for j in answer if j.position == position]
+            for r in readings
+        ]
+        groups = [group for group in groups if group]
+        values = tuple(value for group in groups for value in group)
+        mean = statistics.fmean(statistics.fmean(group) for group in groups)
+        first = next(
+            j.reasoning
+            for r in readings
+            for answer in r.judgements
+            for j in answer
+            if j.position == position
+        )
+        spread = statistics.pstdev(values) if len(values) > 1 else 0.0
+        scores.append(CandidateScore(round(mean, 6), round(spread, 6), first, values))
+    return tuple(scores)
+
+
+def _read(
+    method: Method, ask: Ask, settings: ScorerSettings, answers: Sequence[Answer]
+) -> tuple[list[tuple[Judgement, ...]], list[tuple[Answer, str]]]:
+    valid: list[tuple[Judgement, ...]] = []
+    invalid: list[tuple[Answer, str]] = []
+    for answer in answers:
+        try:
+            valid.append(tuple(method.read(answer.text, ask, settings)))
+        except InvalidAnswer as error:
+            invalid.append((answer, str(error)))
+    return valid, invalid
+
+
+def _usage(generation: Generation) -> Usage:
+    return Usage(
+        prompt_tokens=generation.prompt_tokens,
+        cached_prompt_tokens=generation.cached_prompt_tokens,
+        output_tokens=sum(answer.output_tokens for answer in generation.answers),
+    )

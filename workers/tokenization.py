@@ -1,0 +1,85 @@
+"""Conversations to token ids, so that no text can change the frame of its prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from workers.engines.base import Message, Prompt
+
+_MARK = "\ue000{}\ue001"  # private-use characters: no template produces them
+_MARKS = re.compile("\ue000(\\d+)\ue001")
+
+
+class ChatEncoder:
+    """Applies a model's chat template without letting contents take part in it.
+
+    The template is rendered with marks in place of the contents. The frame between the marks is
+    tokenized with special tokens, each content without: `<|im_end|>` in a candidate becomes the
+    tokens of nine ordinary characters.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        # Examples come back in many prompts, so their tokens are kept.
+        self._content_ids = lru_cache(maxsize=4096)(self._encode_content)
+        self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
+
+    def encode(self, messages: Sequence[Message]) -> Prompt:
+        """A conversation as tokens, ending where the assistant's answer begins."""
+        rendered, contents = self._render(messages)
+        ids: list[int] = []
+        # The marks split the frame: frame, number, frame, number, …, frame.
+        for index, piece in enumerate(_MARKS.split(rendered)):
+            if index % 2:
+                ids += self._content_ids(contents[int(piece)])
+            elif piece:
+                ids += self._frame_ids(piece)
+        return Prompt(messages=tuple(messages), length=len(ids), token_ids=tuple(ids))
+
+    def _render(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
+        from jinja2.exceptions import TemplateError
+
+        try:
+            return self._apply(messages)
+        except TemplateError:
+            # Some templates refuse a system turn: its words then open the first user turn.
+            first, second, *rest = messages
+            merged = Message("user", f"{first.content}\n\n{second.content}")
+            return self._apply([merged, *rest])
+
+    def _apply(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
+        turns = [{"role": m.role, "content": _MARK.format(i)} for i, m in enumerate(messages)]
+        rendered = self._tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, tokenize=False
+        )
+        return str(rendered), [m.content for m in messages]
+
+    def _encode_frame(self, text: str) -> tuple[int, ...]:
+        return self._encode(text, special=True)
+
+    def _encode_content(self, text: str) -> tuple[int, ...]:
+        return self._encode(text, special=False)
+
+    def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=not special, verbose=False
+        )
+        return tuple(encoded["input_ids"])
+
+
+_TEMPLATE_TOKENS = re.compile(
+    r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?(?:INST|SYS|TOOL_CALLS|AVAILABLE_TOOLS)\]|<</?SYS>>"
+    r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think)>"
+)
+
+
+def neutralised(text: str) -> str:
+    """The text with a word joiner inside whatever looks like a chat-template token.
+
+    For endpoints that take messages and tokenize them on their own, where the exact way above is
+    not to be had. The text reads the same; the model's tokenizer no longer sees a special token.
+    """
+    return _TEMPLATE_TOKENS.sub(lambda m: f"{m[0][0]}\u2060{m[0][1:]}", text)
