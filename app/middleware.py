@@ -37,21 +37,20 @@ class RequestMiddleware:
             if exchange.declared(scope) > exchange.limit:
                 raise exchange.too_large()
             await self._app(scope, exchange.receive, exchange.send)
+            if exchange.overflowed:
+                raise exchange.too_large()
         except BodyTooLarge as error:
-            await self._answer(exchange, scope, render(error, request_id))
+            await render(error, request_id)(scope, receive, exchange.send_anyway)
         except Exception:
             _log.exception("unforeseen error", extra={"request_id": request_id})
-            await self._answer(exchange, scope, internal_error(request_id))
+            if exchange.status is None:
+                await internal_error(request_id)(scope, receive, exchange.send)
         finally:
             _record(scope, exchange.status, time.perf_counter() - started, request_id)
 
     def _limit(self, scope: Scope) -> int:
         banks = scope["method"] == "PUT" and "/banks/" in scope["path"]
         return self._max_bank_bytes if banks else self._max_body_bytes
-
-    async def _answer(self, exchange: _Exchange, scope: Scope, response: ASGIApp) -> None:
-        if exchange.status is None:
-            await response(scope, exchange.receive, exchange.send)
 
 
 class _Exchange:
@@ -64,6 +63,8 @@ class _Exchange:
         self._received = 0
         self.limit = limit
         self.status: int | None = None
+        self.overflowed = False
+        """Whether the body turned out to be over the limit while it was read."""
 
     def declared(self, scope: Scope) -> int:
         """Length that the client announced; 0 when it announced none."""
@@ -82,10 +83,17 @@ class _Exchange:
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             if self._received > self.limit:
+                self.overflowed = True
                 raise self.too_large()
         return message
 
     async def send(self, message: Message) -> None:
+        """Pass an answer on, unless the framework made its own of a body over the limit."""
+        if not self.overflowed:
+            await self.send_anyway(message)
+
+    async def send_anyway(self, message: Message) -> None:
+        """Pass an answer on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", []), (_ID_HEADER, self._request_id)]

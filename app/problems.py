@@ -319,11 +319,11 @@ def render(error: AzimuthError, request_id: str) -> Response:
     return _respond(document, {"Retry-After": str(retry)} if retry is not None else None)
 
 
-def pointer_of(location: Sequence[int | str], body: Any) -> str:
+def pointer_of(location: Sequence[int | str], body: Any, *, missing: bool = False) -> str:
     """JSON pointer (as a URI fragment) for the place that a validation error names.
 
     Validation names the branch of a union as a step of its own; a step that the body does not have
-    is left out, unless it is the last one: a field that should be there.
+    is left out, unless it is the last one of a field that is `missing`.
     """
     steps: list[str] = []
     here = body
@@ -332,7 +332,7 @@ def pointer_of(location: Sequence[int | str], body: Any) -> str:
             here = here[step]
         elif isinstance(step, int) and isinstance(here, list) and step < len(here):
             here = here[step]
-        elif not (isinstance(here, dict) and number == len(location) - 1):
+        elif not (missing and number == len(location) - 1):
             continue
         steps.append(str(step).replace("~", "~0").replace("/", "~1"))
     return "#" + "".join(f"/{step}" for step in steps)
@@ -356,7 +356,10 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         return render(errors.MalformedBody(detail), _request_id(request))
     fields = list(
         dict.fromkeys(
-            FieldError(pointer_of(e["loc"][1:], error.body), _plain_message(e["msg"]))
+            FieldError(
+                pointer_of(e["loc"][1:], error.body, missing=e["type"] == "missing"),
+                _plain_message(e["msg"]),
+            )
             if e["loc"][0] == "body"
             else FieldError(f"{e['loc'][0]}:{e['loc'][-1]}", _plain_message(e["msg"]))
             for e in found

@@ -13,7 +13,7 @@ from app.domain.types import Cell, Unscored
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.banks import BankStore
-from app.store.fleet import HEARTBEAT_S, Fleet, WorkerInfo, WorkerState
+from app.store.fleet import HEARTBEAT_S, Fleet, Pool, WorkerInfo, WorkerState
 from app.store.notices import NoticeHub
 from app.store.queue import ClaimedJob, JobQueue
 from workers.banks import BankLibrary
@@ -48,7 +48,7 @@ class Status:
     model: str
     state: WorkerState = "loading"
     detail: str = "starting"
-    pool: str | None = None
+    pool: Pool | None = None
     in_flight: int = 0
 
     def info(self) -> WorkerInfo:
@@ -57,7 +57,7 @@ class Status:
             id=self.worker_id,
             state=self.state,
             detail=self.detail,
-            pool=self.pool,
+            pool=self.pool.name if self.pool else None,
             model=self.model,
             seen_ms=int(time.time() * 1000),
             in_flight=self.in_flight,
@@ -65,13 +65,13 @@ class Status:
 
 
 async def beat_forever(
-    fleet: Fleet, status: Status, banks: BankStore, library: BankLibrary
+    fleet: Fleet, status: Status, banks: BankStore, library: BankLibrary | None
 ) -> None:
     """Tell that this worker lives and which indexes it has, through every absence of Redis."""
     while True:
         try:
-            await fleet.beat(status.info())
-            for digest in library.ready:
+            await fleet.beat(status.info(), status.pool)
+            for digest in library.ready if library else ():
                 await banks.mark_indexed(digest, status.worker_id, ttl_s=4 * HEARTBEAT_S)
         except StoreUnavailable as error:
             _log.warning("heartbeat: %s", error.detail)

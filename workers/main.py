@@ -18,7 +18,7 @@ from app.errors import StoreUnavailable
 from app.logs import configure
 from app.settings import Settings
 from app.store.banks import BankStore
-from app.store.fleet import Fleet
+from app.store.fleet import Fleet, pool_for
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
@@ -48,7 +48,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await hub.start()
         status.detail = "loading the embedding model"
-        beats = asyncio.create_task(_early_beats(fleet, status))
+        beats = asyncio.create_task(beat_forever(fleet, status, bank_store, None))
         background.append(beats)
         embedder = await asyncio.to_thread(create_embedder, settings.retrieval.embedder)
         library = BankLibrary(bank_store, embedder)
@@ -66,17 +66,15 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             profiles={name: method.profile for name, method in methods.items()},
             settings=info.settings,
         )
-        pool = await _announced(fleet, identity, stop)
-        if pool is None:
-            return
-        status.pool, status.model = pool, info.model
+        pool = status.pool = pool_for(identity)
+        status.model = info.model
         status.state, status.detail = "ready", "serves"
         beats.cancel()
         background += [
             asyncio.create_task(beat_forever(fleet, status, bank_store, library)),
             asyncio.create_task(index_forever(bank_store, library, hub)),
         ]
-        _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool})
+        _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool.name})
         loop = JobLoop(
             queue=JobQueue(
                 redis,
@@ -86,7 +84,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             scorer=ScenarioScorer(engine, info, methods, library),
             engine=engine,
             status=status,
-            pool=pool,
+            pool=pool.name,
             settings=settings.worker,
         )
         await loop.run(stop)
@@ -98,24 +96,6 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await hub.close()
         await engine.close()
         await redis.aclose()
-
-
-async def _early_beats(fleet: Fleet, status: Status) -> None:
-    while True:
-        with contextlib.suppress(StoreUnavailable):
-            await fleet.beat(status.info())
-        await asyncio.sleep(1.0)
-
-
-async def _announced(fleet: Fleet, identity: ModelIdentity, stop: asyncio.Event) -> str | None:
-    """Announce the model, waiting for Redis if need be; None when told to stop meanwhile."""
-    while not stop.is_set():
-        try:
-            return (await fleet.announce(identity)).name
-        except StoreUnavailable as error:
-            _log.warning("announcing the model: %s", error.detail)
-            await asyncio.sleep(1.0)
-    return None
 
 
 def _announced_name(settings: Settings) -> str:

@@ -46,9 +46,9 @@ class WorkerInfo(Struct, frozen=True):
     in_flight: int = 0
 
 
-def pool_name(model: ModelIdentity) -> str:
-    """The pool that serves a model identity."""
-    return digest("pool", model)[:16]
+def pool_for(model: ModelIdentity) -> Pool:
+    """The pool that serves a model, as of now."""
+    return Pool(name=digest("pool", model)[:16], model=model, announced_ms=_now_ms())
 
 
 class Fleet:
@@ -57,18 +57,18 @@ class Fleet:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def announce(self, model: ModelIdentity) -> Pool:
-        """Tell that a model is loaded. Stays known when its workers are gone: its scores may be
-        in the cache."""
-        pool = Pool(name=pool_name(model), model=model, announced_ms=_now_ms())
-        with translated():
-            await self._redis.hset(_POOLS, pool.name, msgspec.json.encode(pool))
-        return pool
+    async def beat(self, worker: WorkerInfo, pool: Pool | None) -> None:
+        """Tell that a worker is alive and, once its model is loaded, which pool it serves.
 
-    async def beat(self, worker: WorkerInfo) -> None:
-        """Tell that a worker is alive."""
+        The pool stays known when its workers are gone: its scores may be in the cache. It is told
+        with every beat, so that a Redis that forgot everything learns it again.
+        """
         with translated():
-            await self._redis.hset(_WORKERS, worker.id, msgspec.json.encode(worker))
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(_WORKERS, worker.id, msgspec.json.encode(worker))
+            if pool is not None:
+                pipe.hset(_POOLS, pool.name, msgspec.json.encode(pool))
+            await pipe.execute()
 
     async def leave(self, worker_id: str) -> None:
         """Tell that a worker has ended."""

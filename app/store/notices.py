@@ -93,13 +93,19 @@ class NoticeHub:
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(NOTICES)
-            # Whatever was published while nobody listened is lost; those who wait must look.
-            for listener in [x for group in self._listeners.values() for x in group]:
-                listener.tell_resync()
             while True:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                if message is not None:
+                message = await pubsub.get_message(timeout=5.0)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    self._resync()  # also after the client has reconnected without a word
+                elif message["type"] == "message":
                     self._dispatch(message["data"])
+
+    def _resync(self) -> None:
+        """Whatever was published while nobody listened is lost: those who wait must look."""
+        for listener in [x for group in self._listeners.values() for x in group]:
+            listener.tell_resync()
 
     def _dispatch(self, data: bytes) -> None:
         notice = decode_notice(data)

@@ -28,7 +28,7 @@ from workers.engines.base import (
 )
 
 _CHARS_PER_TOKEN = 4
-FAULTS = ("invalid", "truncated", "overloaded", "unavailable", "dead", "hang")
+FAULTS = ("invalid", "truncated", "overloaded", "unavailable", "dead", "hang", "hang-check")
 
 
 class FakeEngine:
@@ -38,6 +38,7 @@ class FakeEngine:
         self._settings = settings
         self._faults = parse_faults(settings.fake_faults)
         self._calls = itertools.count()
+        self._checked = False
 
     async def start(self) -> EngineInfo:
         """Ready at once."""
@@ -75,11 +76,14 @@ class FakeEngine:
         return Generation(answers=answers, prompt_tokens=prompt.length)
 
     async def check(self) -> None:
-        """Always well."""
+        """Well, unless it was told to hang once it serves."""
+        if self._checked and any(fault == "hang-check" for fault, _ in self._faults):
+            await asyncio.Event().wait()
+        self._checked = True
 
     def _draw_fault(self) -> str | None:
         draw = random.Random(next(self._calls)).random()
-        for fault, probability in self._faults:
+        for fault, probability in (f for f in self._faults if f[0] != "hang-check"):
             if draw < probability:
                 return fault
             draw -= probability

@@ -29,7 +29,7 @@ LETTERS = string.ascii_uppercase
 _VERSION = "comparative/1"
 _FENCE = "~"
 _FENCE_RUNS = re.compile(r"~{3,}")
-_FRAME_TOKENS = 24  # of JSON around one candidate's reasoning and score
+_FRAME_TOKENS = 40  # JSON around one candidate's reasoning and score, a token a character
 _LEVEL_WORDS = ("very low", "low", "middling", "high", "very high")
 
 

@@ -1,0 +1,233 @@
+"""Every error is a problem document that names the field; nothing half-done stays behind."""
+
+import httpx
+import pytest
+
+from tests.support import SCENARIO
+
+SELECT = SCENARIO | {"target": {"helpfulness": 1.0}}
+
+
+def problem_of(response: httpx.Response, status: int, slug: str) -> dict:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == f"/problems/{slug}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"] == response.headers["x-request-id"]
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"question": ""}, "#/question"),
+        ({"question": "  \n"}, "#/question"),
+        ({"question": None}, "#/question"),
+        ({"responses": []}, "#/responses"),
+        ({"responses": ["one"]}, "#/responses"),
+        ({"responses": [f"r{i}" for i in range(27)]}, "#/responses"),
+        ({"responses": ["a", ""]}, "#/responses/1"),
+        ({"responses": ["a", " "]}, "#/responses/1"),
+        ({"responses": [{"id": "a", "text": ""}, "b"]}, "#/responses/0/text"),
+        ({"responses": [{"text": "x"}, "b"]}, "#/responses/0/id"),
+        ({"responses": [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]}, "#/responses/0"),
+        ({"target": {"helpfulness": 1.01}}, "#/target/helpfulness"),
+        ({"target": {"helpfulness": -0.1}}, "#/target/helpfulness"),
+        ({"target": {"helpfulness": "high"}}, "#/target/helpfulness"),
+        ({"target": {}}, "#/target"),
+        ({"target": {"care": 1}}, "#/target/care"),
+        ({"attributes": ["coherence"]}, "#/target/helpfulness"),
+        ({"attributes": []}, "#/attributes"),
+        ({"attributes": [{"name": "x"}], "target": {"x": 1}}, "#/attributes/0/definition"),
+        ({"weights": {"helpfulness": -1}}, "#/weights/helpfulness"),
+        ({"weights": {"wit": 1}}, "#/weights/wit"),
+        ({"distance": "cosine"}, "#/distance"),
+        ({"examples": -1}, "#/examples"),
+        ({"samples": 0}, "#/samples"),
+        ({"samples": 3, "temperature": 0}, "#"),
+        ({"temperature": 9}, "#/temperature"),
+        ({"orders": 99}, "#/orders"),
+        ({"deadline_s": 0}, "#/deadline_s"),
+        ({"targett": {}}, "#/targett"),
+    ],
+)
+def test_bad_input_is_pointed_to(azimuth, change, pointer):
+    problem = problem_of(azimuth.post("/v1/select", SELECT | change), 422, "invalid-request")
+    assert pointer in [e["pointer"] for e in problem["errors"]]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_a_target_that_is_no_number_is_refused(azimuth, value):
+    body = (
+        '{"question":"q","responses":["a","b"],"target":{"helpfulness":%s}}' % value  # noqa: UP031
+    )
+    with azimuth.client() as client:
+        response = client.post(
+            "/v1/select", content=body, headers={"content-type": "application/json"}
+        )
+    problem = problem_of(response, 422, "invalid-request")
+    assert problem["errors"][0]["pointer"] == "#/target/helpfulness"
+
+
+def test_a_body_that_is_no_json_is_told_where(azimuth):
+    with azimuth.client() as client:
+        headers = {"content-type": "application/json"}
+        response = client.post("/v1/select", content='{"question": oops}', headers=headers)
+    assert "character 13" in problem_of(response, 400, "malformed-body")["detail"]
+
+
+def test_a_body_over_the_limit_is_refused_announced_or_not(azimuth):
+    with azimuth.client() as client:
+        big = b'{"question":"' + b"x" * 1_100_000 + b'"}'
+        headers = {"content-type": "application/json"}
+        announced = client.post("/v1/score", content=big, headers=headers)
+        chunked = client.post(
+            "/v1/score", content=iter([big[:600_000], big[600_000:]]), headers=headers
+        )
+    for response in (announced, chunked):
+        assert problem_of(response, 413, "body-too-large")["limit_bytes"] == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "slug", "pointer"),
+    [
+        ({"attributes": ["helpfulness", "wit"]}, 422, "unknown-attribute", "#/attributes/1"),
+        ({"method": "pairwise"}, 422, "unknown-method", "#/method"),
+        ({"bank": "nowhere"}, 404, "unknown-bank", "#/bank"),
+        ({"attribute_set": "nothing"}, 404, "unknown-attribute-set", "#/attribute_set"),
+        ({"model": "gpt-0"}, 404, "unknown-model", "#/model"),
+    ],
+)
+def test_an_unknown_name_is_told_with_those_that_are_known(azimuth, change, status, slug, pointer):
+    problem = problem_of(azimuth.post("/v1/select", SELECT | change), status, slug)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert problem["known"]
+
+
+def test_a_bank_chosen_by_name_must_label_what_is_asked(azimuth):
+    change = {"bank": "moral-foundations"}
+    problem = problem_of(azimuth.post("/v1/select", SELECT | change), 422, "invalid-request")
+    assert "helpfulness" in problem["missing"]
+
+
+def test_unknown_resources_are_404s(azimuth):
+    with azimuth.client() as client:
+        problem_of(client.get("/v1/score-sets/none.x"), 404, "unknown-score-set")
+        problem_of(client.get("/v1/banks/none"), 404, "unknown-bank")
+        problem_of(client.get("/v1/attribute-sets/none"), 404, "unknown-attribute-set")
+        missing = client.get("/v1/nothing")
+    assert missing.status_code == 404
+    assert missing.headers["content-type"] == "application/problem+json"
+
+
+def test_a_problem_s_type_leads_to_its_meaning(azimuth):
+    with azimuth.client() as client:
+        problem = client.get("/v1/banks/none").json()
+        page = client.get(problem["type"])
+        assert page.json()["title"] == problem["title"]
+        assert client.get("/problems/none").status_code == 404
+
+
+def test_a_request_id_of_the_caller_s_own_is_kept_and_a_strange_one_is_not(azimuth):
+    with azimuth.client() as client:
+        assert (
+            client.get("/healthz", headers={"X-Request-Id": "mine-1"}).headers["x-request-id"]
+            == "mine-1"
+        )
+        strange = client.get("/healthz", headers={"X-Request-Id": "a b"})
+        assert strange.headers["x-request-id"] != "a b"
+
+
+def test_a_scenario_too_long_for_the_model_is_told_with_token_counts(azimuth):
+    body = SCENARIO | {"question": "long " * 20_000}
+    problem = problem_of(azimuth.post("/v1/score", body), 422, "context-overflow")
+    assert problem["prompt_tokens"] > problem["context_length"] == 8192
+
+
+def test_cells_that_the_model_fails_on_are_unscored_and_the_caller_is_told(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="invalid")
+    scored = service.post("/v1/score", SCENARIO)
+    assert scored.status_code == 200
+    answer = scored.json()
+    assert answer["status"] == "partial"
+    for cell in answer["cells"]:
+        assert cell["status"] == "unscored"
+        assert cell["scores"] == []
+        assert cell["unscored"]["reason"] == "invalid-output"
+    problem = problem_of(service.post("/v1/select", SELECT), 502, "cells-unscored")
+    assert {u["attribute"] for u in problem["unscored"]} >= {"helpfulness"}
+    missing = service.post(
+        "/v1/retarget", {"score_set_ids": answer["id"], "targets": {"helpfulness": 1}}
+    )
+    assert "invalid-output" in problem_of(missing, 409, "attribute-not-scored")["detail"]
+
+
+def test_unscored_attributes_of_a_target_can_be_ignored_openly(service):
+    service.start_api()
+    # Half of all answers are cut; with the one retry some cells come through and some do not.
+    service.start_worker(AZIMUTH_FAKE_FAULTS="truncated:0.75")
+    names = ["helpfulness", "correctness", "coherence", "complexity", "verbosity"]
+    body = SCENARIO | {"target": dict.fromkeys(names, 0.5), "on_unscored": "ignore"}
+    answer = service.post("/v1/select", body).json()
+    states = {c["attribute"]: c["status"] for c in answer["score_set"]["cells"]}
+    assert set(states.values()) == {"scored", "unscored"}
+    assert set(answer["ignored"]) == {n for n, state in states.items() if state == "unscored"}
+    assert answer["selected"]
+
+
+def test_a_full_queue_is_a_429_with_a_time_to_come_back(service):
+    service.start_api(AZIMUTH_QUEUE_LIMIT="2")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="3")
+    for i in range(2):
+        body = SCENARIO | {"question": f"fills {i}"}
+        assert service.post("/v1/score", body, {"Prefer": "respond-async"}).status_code == 202
+    response = service.post("/v1/score", SCENARIO | {"question": "one too many"})
+    problem = problem_of(response, 429, "queue-full")
+    assert response.headers["retry-after"] == str(problem["retry_after_s"])
+
+
+def test_joining_work_in_flight_needs_no_place_in_the_queue(service):
+    service.start_api(AZIMUTH_QUEUE_LIMIT="1")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
+    service.post("/v1/score", SCENARIO, {"Prefer": "respond-async"})
+    assert service.post("/v1/score", SCENARIO).status_code == 200
+
+
+def test_a_deadline_passed_is_a_504_and_what_is_scored_later_is_cached(service):
+    from tests.support import wait_until
+
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
+    response = service.post("/v1/score", SCENARIO | {"deadline_s": 0.3})
+    set_id = problem_of(response, 504, "deadline-passed")["score_set_id"]
+    with service.client() as client:
+        wait_until(lambda: client.get(f"/v1/score-sets/{set_id}").json()["status"] == "complete")
+    assert all(c["cached"] for c in service.post("/v1/score", SCENARIO).json()["cells"])
+
+
+def test_work_not_begun_by_its_deadline_never_reaches_the_model(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="1.5", AZIMUTH_WORKER_CONCURRENCY="1")
+    service.post("/v1/score", SCENARIO | {"question": "first"}, {"Prefer": "respond-async"})
+    late = service.post("/v1/score", SCENARIO | {"question": "late", "deadline_s": 0.5})
+    problem_of(late, 504, "deadline-passed")
+    from tests.support import wait_until
+
+    wait_until(lambda: service.jobs() == 0)
+    assert service.log("worker").count('"job done"') == 1
+
+
+def test_an_unforeseen_error_is_an_opaque_id_outside_and_whole_in_the_log(service):
+    service.start_api()
+    service.start_worker()
+    service.redis.hset("azimuth:attribute-sets", "broken", "not json")
+    with service.client() as client:
+        response = client.get("/v1/attribute-sets/broken")
+    problem = problem_of(response, 500, "internal-error")
+    assert "json" not in problem["detail"].lower()
+    assert problem["request_id"] in service.log("api")
+    assert "DecodeError" in service.log("api")

@@ -1,0 +1,155 @@
+"""`/retarget`: new targets from cached scores, never from the model."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.support import SCENARIO
+
+
+@pytest.fixture(scope="module")
+def scored(azimuth):
+    """Three score sets; the last lacks verbosity."""
+    attributes = [["helpfulness", "verbosity"], ["helpfulness", "verbosity"], ["helpfulness"]]
+    return [
+        azimuth.post("/v1/score", SCENARIO | {"question": f"q{i}", "attributes": names}).json()
+        for i, names in enumerate(attributes)
+    ]
+
+
+def retarget(azimuth, status=200, **body):
+    response = azimuth.post("/v1/retarget", body)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def matrix(score_set, names):
+    cells = {c["attribute"]: [s["score"] for s in c["scores"]] for c in score_set["cells"]}
+    return np.array([cells[name] for name in names]).T
+
+
+def test_one_id_and_one_target_give_one_selection_like_select(azimuth, scored):
+    target = {"helpfulness": 1.0, "verbosity": 0.0}
+    answer = retarget(azimuth, score_set_ids=scored[0]["id"], targets=target)
+    (pair,) = answer["selections"]
+    selected = azimuth.post("/v1/select", SCENARIO | {"question": "q0", "target": target}).json()
+    for key in ("selected", "ranking", "margin", "ties"):
+        assert pair[key] == selected[key]
+    assert pair["problem"] is None
+
+
+def test_every_pair_gets_a_selection_score_sets_first(azimuth, scored):
+    ids = [s["id"] for s in scored[:2]]
+    targets = [{"helpfulness": 1}, {"verbosity": 0}, {"helpfulness": 0, "verbosity": 1}]
+    answer = retarget(azimuth, score_set_ids=ids, targets=targets)
+    pairs = [(s["score_set_id"], s["target_index"]) for s in answer["selections"]]
+    assert pairs == list(itertools.product(ids, range(3)))
+
+
+def test_many_targets_agree_with_the_arithmetic(azimuth, scored):
+    names = ["helpfulness", "verbosity"]
+    levels = np.linspace(0, 1, 21)
+    grid = [dict(zip(names, point, strict=True)) for point in itertools.product(levels, levels)]
+    ids = [s["id"] for s in scored[:2]]
+    answer = retarget(azimuth, score_set_ids=ids, targets=grid, compact=True)
+    points = np.array([list(t.values()) for t in grid])
+    for row, score_set in zip(answer["selected"], scored, strict=False):
+        scores = matrix(score_set, names)
+        expected = np.linalg.norm(points[:, None] - scores[None], axis=2).argmin(axis=1)
+        assert row == expected.tolist()
+    assert answer["problems"] == []
+
+
+def test_weights_and_distance_are_taken_into_account(azimuth, scored):
+    body = {
+        "score_set_ids": scored[0]["id"],
+        "targets": {"helpfulness": 0.5, "verbosity": 0.5},
+        "weights": {"verbosity": 3},
+        "distance": "manhattan",
+    }
+    (pair,) = retarget(azimuth, **body)["selections"]
+    scores = matrix(scored[0], ["helpfulness", "verbosity"])
+    expected = np.abs(scores - 0.5) @ [1, 3]
+    got = {r["index"]: r["distance"] for r in pair["ranking"]}
+    assert got == pytest.approx(dict(enumerate(expected)))
+
+
+def test_a_bare_score_set_answers_in_canonical_order(azimuth, scored):
+    bare = scored[0]["id"].partition(".")[0]
+    (pair,) = retarget(azimuth, score_set_ids=bare, targets={"helpfulness": 1})["selections"]
+    assert {r["id"] for r in pair["ranking"]} == {"0", "1"}
+
+
+def test_an_unknown_id_alone_is_a_404_that_names_it(azimuth):
+    problem = retarget(azimuth, 404, score_set_ids="nope.1", targets={"helpfulness": 1})
+    assert problem["type"] == "/problems/unknown-score-set"
+    assert problem["score_set_id"] == "nope.1"
+
+
+def test_an_attribute_not_scored_alone_is_a_409_that_names_it(azimuth, scored):
+    problem = retarget(
+        azimuth, 409, score_set_ids=scored[2]["id"], targets={"helpfulness": 1, "verbosity": 0}
+    )
+    assert problem["type"] == "/problems/attribute-not-scored"
+    assert problem["missing"] == ["verbosity"]
+    assert problem["scored"] == ["helpfulness"]
+
+
+def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, scored):
+    ids = [scored[0]["id"], "nope", scored[2]["id"]]
+    targets = [{"helpfulness": 1}, {"verbosity": 0}]
+    answer = retarget(azimuth, score_set_ids=ids, targets=targets)
+    problems = [(s["problem"] or {}).get("status") for s in answer["selections"]]
+    assert problems == [None, None, 404, 404, None, 409]
+    assert answer["selections"][2]["selected"] is None
+    compact = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
+    assert compact["selected"][1] == [None, None]
+    assert compact["selected"][2][1] is None
+    assert compact["selected"][2][0] is not None
+    assert [(p["score_set_id"], p["target_indices"]) for p in compact["problems"]] == [
+        ("nope", [0, 1]),
+        (scored[2]["id"], [1]),
+    ]
+
+
+def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
+    for definition in ("kind words", "kind deeds"):
+        inline = {"name": "warmth", "definition": definition}
+        body = SCENARIO | {"question": "warm", "attributes": [inline], "bank": None}
+        score_set = azimuth.post("/v1/score", body).json()
+    problem = retarget(azimuth, 409, score_set_ids=score_set["id"], targets={"warmth": 1})
+    assert len(problem["ambiguous"]) == 2
+    exact = score_set["cells"][0]["definition_id"]
+    assert exact in problem["ambiguous"]
+    answer = retarget(azimuth, score_set_ids=score_set["id"], targets={exact: 1})
+    assert answer["selections"][0]["selected"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"targets": {}}, "#/targets"),
+        ({"targets": []}, "#/targets"),
+        ({"targets": {"a": 2}}, "#/targets/a"),
+        ({"targets": [{"a": 1}, {"a": -1}]}, "#/targets/1/a"),
+        ({"targets": {"a": 1}, "weights": {"a": -1}}, "#/weights/a"),
+        ({"targets": {"a": 1}, "weights": {"b": 1}}, "#/weights/b"),
+        ({"targets": {"a": 1}, "distance": "cosine"}, "#/distance"),
+        ({"targets": {"a": 1}, "score_set_ids": []}, "#/score_set_ids"),
+    ],
+)
+def test_bad_input_is_pointed_to(azimuth, body, pointer):
+    problem = retarget(azimuth, 422, **({"score_set_ids": ["x"]} | body))
+    assert pointer in [e["pointer"] for e in problem["errors"]]
+
+
+def test_retargeting_needs_no_worker(service):
+    service.start_api()
+    worker = service.start_worker()
+    score_set = service.post("/v1/score", SCENARIO).json()
+    worker.kill()
+    answer = service.post(
+        "/v1/retarget", {"score_set_ids": score_set["id"], "targets": {"helpfulness": 1}}
+    )
+    assert answer.status_code == 200

@@ -1,0 +1,253 @@
+"""`/score`, `/select` and the score cache, from HTTP to the worker and back."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.support import SCENARIO, wait_until
+
+TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
+
+
+def scenario(question: str, **more):
+    return SCENARIO | {"question": question} | more
+
+
+def select(azimuth, body):
+    response = azimuth.post("/v1/select", body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def scores_by_text(answer, texts):
+    return {
+        cell["attribute"]: {texts[s["index"]]: s["score"] for s in cell["scores"]}
+        for cell in answer["score_set"]["cells"]
+    }
+
+
+def test_a_selection_explains_itself(azimuth):
+    answer = select(azimuth, scenario("explain", target=TARGET))
+    ranking = answer["ranking"]
+    assert answer["selected"] == ranking[0]
+    assert ranking[0]["distance"] <= ranking[1]["distance"]
+    assert answer["margin"] == pytest.approx(ranking[1]["distance"] - ranking[0]["distance"])
+    score_set = answer["score_set"]
+    assert score_set["status"] == "complete"
+    assert score_set["candidates"] == [{"index": 0, "id": "short"}, {"index": 1, "id": "long"}]
+    assert [c["attribute"] for c in score_set["cells"]] == [
+        "helpfulness", "correctness", "coherence", "complexity", "verbosity",
+    ]  # fmt: skip
+    for cell in score_set["cells"]:
+        assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
+        assert len(cell["examples"]) == 5
+        assert cell["levels_uncovered"] == []
+    scorer = score_set["scorer"]
+    assert scorer["method"] == "comparative"
+    assert scorer["bank"]["name"] == "helpsteer2"
+    assert scorer["fingerprint"]
+    assert answer["usage"]["prompt_tokens"] > 0
+    assert answer["timings_ms"]["total"] >= answer["timings_ms"]["engine"]
+
+
+def test_the_distance_is_that_of_the_scores_shown(azimuth):
+    answer = select(azimuth, scenario("distance", target=TARGET))
+    scores = {
+        c["attribute"]: c["scores"][answer["selected"]["index"]]["score"]
+        for c in answer["score_set"]["cells"]
+    }
+    expected = sum((scores[name] - value) ** 2 for name, value in TARGET.items()) ** 0.5
+    assert answer["selected"]["distance"] == pytest.approx(expected)
+
+
+def test_a_second_call_is_answered_from_the_cache_without_a_job(azimuth):
+    body = scenario("twice", target=TARGET)
+    first, second = select(azimuth, body), select(azimuth, body)
+    assert not any(c["cached"] for c in first["score_set"]["cells"])
+    assert all(c["cached"] for c in second["score_set"]["cells"])
+    assert second["usage"] == {"prompt_tokens": 0, "cached_prompt_tokens": 0, "output_tokens": 0}
+    assert second["selected"] == first["selected"]
+
+
+def test_other_order_and_repeats_meet_the_same_cells_and_select_the_same_text(azimuth):
+    texts = ["alpha", "beta", "gamma"]
+    first = select(azimuth, scenario("order", responses=texts, target=TARGET))
+    for other in (["gamma", "alpha", "beta"], ["beta", "alpha", "gamma", "alpha"]):
+        again = select(azimuth, scenario("order", responses=other, target=TARGET))
+        assert all(c["cached"] for c in again["score_set"]["cells"])
+        assert other[again["selected"]["index"]] == texts[first["selected"]["index"]]
+        assert scores_by_text(again, other) == scores_by_text(first, texts)
+        half = again["score_set"]["id"].partition(".")[0]
+        assert half == first["score_set"]["id"].partition(".")[0]
+
+
+def test_a_repeated_candidate_ties_with_itself(azimuth):
+    answer = select(azimuth, scenario("ties", responses=["same", "same"], target=TARGET))
+    assert answer["margin"] == 0
+    assert answer["selected"]["index"] == 0
+    assert answer["ties"] == [{"index": 1, "id": "1"}]
+
+
+def test_one_more_attribute_costs_one_more_cell(azimuth):
+    body = scenario("one more", attributes=["helpfulness", "coherence"])
+    azimuth.post("/v1/score", body)
+    body["attributes"].append("verbosity")
+    answer = azimuth.post("/v1/score", body).json()
+    assert {c["attribute"]: c["cached"] for c in answer["cells"]} == {
+        "helpfulness": True,
+        "coherence": True,
+        "verbosity": False,
+    }
+
+
+def test_another_target_is_no_reason_to_score_again(azimuth):
+    select(azimuth, scenario("targets", target={"helpfulness": 1}))
+    answer = select(azimuth, scenario("targets", target={"verbosity": 0}))
+    assert all(c["cached"] for c in answer["score_set"]["cells"])
+
+
+def test_the_answer_maps_ids_to_the_caller_s_own_order(azimuth):
+    responses = [{"id": "z", "text": "beta two"}, {"id": "a", "text": "alpha two"}]
+    first = select(azimuth, scenario("ids", responses=responses, target=TARGET))
+    swapped = select(azimuth, scenario("ids", responses=responses[::-1], target=TARGET))
+    assert first["selected"]["id"] == swapped["selected"]["id"]
+    assert first["selected"]["index"] == 1 - swapped["selected"]["index"]
+
+
+def test_score_answers_the_score_set_alone_and_it_can_be_looked_at_again(azimuth):
+    made = azimuth.post("/v1/score", scenario("look again")).json()
+    with azimuth.client() as client:
+        seen = client.get(f"/v1/score-sets/{made['id']}").json()
+    assert "selected" not in made
+    assert seen["status"] == "complete"
+    assert seen["candidates"] == made["candidates"]
+    by_name = {c["attribute"]: c["scores"] for c in seen["cells"]}
+    assert by_name == {c["attribute"]: c["scores"] for c in made["cells"]}
+
+
+def test_the_routes_are_served_without_the_prefix_too(azimuth):
+    body = scenario("no prefix", target=TARGET)
+    assert azimuth.post("/select", body).status_code == 200
+    assert azimuth.post("/score", scenario("no prefix")).json()["cells"][0]["cached"]
+
+
+def test_samples_and_orders_give_a_spread_and_every_value(azimuth):
+    body = scenario("spread", attributes=["helpfulness"], samples=3, orders=2)
+    (cell,) = azimuth.post("/v1/score", body).json()["cells"]
+    for score in cell["scores"]:
+        assert len(score["values"]) == 6
+        assert score["score"] == pytest.approx(sum(score["values"]) / 6, abs=1e-6)
+        assert score["spread"] > 0
+
+
+def test_zero_shot_has_no_examples_and_another_fingerprint(azimuth):
+    few = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"])).json()
+    zero = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"], bank=None)).json()
+    assert zero["cells"][0]["examples"] == []
+    assert zero["scorer"]["bank"] is None
+    assert zero["scorer"]["fingerprint"] != few["scorer"]["fingerprint"]
+
+
+def test_an_inline_attribute_is_scored_without_examples_and_says_so(azimuth):
+    inline = {"name": "wit", "definition": "How witty it is."}
+    answer = azimuth.post("/v1/score", scenario("inline", attributes=["coherence", inline])).json()
+    assert [c["attribute"] for c in answer["cells"]] == ["coherence", "wit"]
+    assert answer["cells"][1]["examples"] == []
+    assert "'wit'" in answer["warnings"][0]
+
+
+def test_an_edited_definition_is_scored_anew(azimuth):
+    for definition, expected in (("one", False), ("two", False), ("one", True)):
+        inline = {"name": "wit", "definition": definition}
+        body = scenario("edited", attributes=[inline], bank=None)
+        assert azimuth.post("/v1/score", body).json()["cells"][0]["cached"] is expected
+
+
+def test_a_single_response_can_be_scored_but_not_selected_from(azimuth):
+    body = scenario("single", responses=["only"])
+    assert azimuth.post("/v1/score", body).status_code == 200
+    assert azimuth.post("/v1/select", body | {"target": TARGET}).status_code == 422
+
+
+def test_26_responses_are_scored_together(azimuth):
+    body = scenario("many", responses=[f"answer {i}" for i in range(26)], attributes=["coherence"])
+    (cell,) = azimuth.post("/v1/score", body).json()["cells"]
+    assert len(cell["scores"]) == 26
+
+
+def test_weights_and_distance_change_the_ranking_s_distances(azimuth):
+    plain = select(azimuth, scenario("weights", target=TARGET))
+    body = scenario("weights", target=TARGET, weights={"verbosity": 9}, distance="manhattan")
+    weighted = select(azimuth, body)
+    assert all(c["cached"] for c in weighted["score_set"]["cells"])
+    assert weighted["ranking"] != plain["ranking"]
+
+
+def test_respond_async_answers_202_and_a_place_to_poll(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
+    body = scenario("async", target=TARGET)
+    response = service.post("/v1/select", body, {"Prefer": "respond-async"})
+    assert response.status_code == 202
+    location = response.headers["location"]
+    with service.client() as client:
+        pending = client.get(location).json()
+        assert pending["status"] == "pending"
+        assert {c["status"] for c in pending["cells"]} == {"pending"}
+        wait_until(lambda: client.get(location).json()["status"] == "complete")
+        answer = client.post(
+            "/v1/retarget",
+            json={"score_set_ids": response.json()["score_set_id"], "targets": TARGET},
+        )
+    assert answer.status_code == 200
+    again = service.post("/v1/select", body, {"Prefer": "respond-async"})
+    assert again.status_code == 200  # what is cached is answered at once
+
+
+def test_a_wait_longer_than_the_limit_becomes_a_202(service):
+    service.start_api(AZIMUTH_WAIT_S="0.3")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
+    assert service.post("/v1/score", scenario("long wait")).status_code == 202
+
+
+def test_identical_requests_at_the_same_time_cause_one_scoring(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
+    body = scenario("at once", target=TARGET)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: select(service, body), range(8)))
+    assert len({a["score_set"]["id"] for a in answers}) == 1
+    assert service.log("worker").count('"job done"') == 1
+
+
+def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
+    service.start_api()
+    first_url = service.url
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.7")
+    service.start_api()
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(
+            pool.map(
+                lambda url: httpx.post(url + "/v1/score", json=scenario("two apis"), timeout=30),
+                [first_url, service.url],
+            )
+        )
+    assert [a.status_code for a in answers] == [200, 200]
+    assert answers[0].json()["cells"] == answers[1].json()["cells"]
+    assert service.log("worker").count('"job done"') == 1
+
+
+def test_overlapping_requests_share_what_they_have_in_common(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
+    bodies = [
+        scenario("overlap", attributes=["helpfulness", "coherence"]),
+        scenario("overlap", attributes=["coherence", "verbosity"]),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda b: service.post("/v1/score", b).json(), bodies))
+    assert all(a["status"] == "complete" for a in answers)
+    done = [line for line in service.log("worker").splitlines() if '"job done"' in line]
+    assert sum(json.loads(line)["cells"] for line in done) == 3

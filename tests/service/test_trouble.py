@@ -1,0 +1,186 @@
+"""Whatever is killed: no score that was acknowledged is lost, no caller stays without an answer."""
+
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support import SCENARIO, wait_until
+
+LEASE = {"AZIMUTH_WORKER_LEASE_S": "1"}
+
+
+def in_flight(service) -> bool:
+    """A worker has claimed a job."""
+    return any(
+        service.redis.xpending(key, "workers")["pending"]
+        for key in service.redis.keys("azimuth:jobs:*")
+    )
+
+
+def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(service):
+    service.start_api()
+    worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.process.wait(5)
+        service.start_worker(ready=False, **LEASE)
+        response = answer.result(40)
+    assert response.status_code == 200
+    assert response.json()["status"] == "complete"
+    assert "took over a job" in service.log("worker")
+    assert service.jobs() == 0
+
+
+def test_another_worker_that_is_already_there_takes_over(service):
+    service.start_api()
+    slow = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        service.start_worker(**LEASE)
+        os.kill(slow.pid, signal.SIGKILL)
+        assert answer.result(30).status_code == 200
+
+
+def test_a_long_job_is_not_taken_from_a_worker_that_lives(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="4", **LEASE)
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="4", **LEASE)
+    assert service.post("/v1/score", SCENARIO).status_code == 200
+    assert "took over" not in service.log("worker")
+    assert service.log("worker").count('"job done"') == 1
+
+
+def test_a_worker_asked_to_stop_finishes_what_it_has_begun(service):
+    service.start_api()
+    worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        worker.process.terminate()
+        assert answer.result(20).status_code == 200
+    assert worker.process.wait(10) == 0
+
+
+def test_a_worker_that_may_not_drain_gives_its_job_back_at_once(service):
+    service.start_api()
+    patient = {"AZIMUTH_WORKER_LEASE_S": "60", "AZIMUTH_WORKER_DRAIN_S": "0"}
+    worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **patient)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        worker.process.terminate()
+        worker.process.wait(10)
+        service.start_worker(ready=False, **patient)
+        assert answer.result(20).status_code == 200  # long before the lease of 60 s
+
+
+def test_a_job_that_takes_its_workers_along_is_given_up_and_its_caller_told(service):
+    service.start_api()
+    settings = LEASE | {"AZIMUTH_FAKE_FAULTS": "dead", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
+    with ThreadPoolExecutor(1) as pool:
+        worker = service.start_worker(**settings)
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        for _ in range(2):
+            assert worker.process.wait(20) == 70
+            worker = service.start_worker(ready=False, **settings)
+        response = answer.result(30)
+    assert response.status_code == 502
+    assert response.json()["type"] == "/problems/cells-unscored"
+    (dead,) = service.redis.keys("azimuth:dead:*")
+    ((_, letter),) = service.redis.xrange(dead)
+    assert "2 starts" in letter["why"]
+    assert json.loads(letter["body"])["scenario"]["question"] == SCENARIO["question"]
+    assert service.jobs() == 0
+
+
+def test_an_engine_that_stays_overloaded_ends_in_a_dead_letter_not_in_silence(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded", AZIMUTH_WORKER_MAX_ATTEMPTS="2")
+    response = service.post("/v1/score", SCENARIO)
+    assert response.status_code == 502
+    assert "overloaded" in response.json()["detail"]
+
+
+def test_an_engine_overloaded_for_a_while_only_takes_longer(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded:0.3", AZIMUTH_WORKER_MAX_ATTEMPTS="9")
+    response = service.post("/v1/score", SCENARIO)
+    assert response.status_code == 200
+    assert response.json()["status"] == "complete"
+
+
+def test_a_model_that_hangs_ends_its_worker_so_that_it_is_started_anew(service):
+    service.start_api()
+    worker = service.start_worker()
+    assert worker.alive()
+    hung = service.start_worker(
+        AZIMUTH_FAKE_FAULTS="hang-check",
+        AZIMUTH_WORKER_CANARY_S="0.2",
+        AZIMUTH_WORKER_CANARY_TIMEOUT_S="0.5",
+    )
+    assert hung.process.wait(20) == 70
+
+
+def test_without_a_worker_cached_answers_go_on_and_new_ones_are_a_503(service):
+    service.start_api()
+    worker = service.start_worker()
+    service.post("/v1/score", SCENARIO)
+    worker.process.terminate()
+    worker.process.wait(10)
+    assert service.post("/v1/score", SCENARIO).status_code == 200
+    response = service.post("/v1/score", SCENARIO | {"question": "new"})
+    assert response.status_code == 503
+    assert response.json()["type"] == "/problems/model-not-ready"
+    assert response.headers["retry-after"]
+
+
+def test_before_any_worker_was_there_a_request_is_a_503_that_says_so(service):
+    service.start_api()
+    response = service.post("/v1/score", SCENARIO)
+    assert response.status_code == 503
+    assert "no worker" in response.json()["detail"]
+
+
+def test_redis_away_is_a_503_and_the_service_recovers_by_itself(service):
+    service.start_api()
+    service.start_worker()
+    service.redis_child.kill()
+    response = service.post("/v1/score", SCENARIO)
+    assert response.status_code == 503
+    assert response.json()["type"] == "/problems/store-unavailable"
+    with service.client() as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").json()["redis"]["state"] == "away"
+    service.start_redis()  # empty: nothing of before is there
+    wait_until(lambda: service.ready(), what="recovery")
+    assert service.post("/v1/score", SCENARIO).status_code == 200
+
+
+def test_a_caller_who_waits_while_redis_is_restarted_empty_still_gets_scores(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="3", **LEASE)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        service.redis_child.kill()
+        service.start_redis()
+        response = answer.result(50)
+    assert response.status_code == 200
+    assert response.json()["status"] == "complete"
+
+
+def test_the_api_killed_while_a_job_runs_leaves_the_scores_for_the_next_one(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        service.api_child.kill()
+        assert answer.exception(10) is not None
+    service.start_api()
+    wait_until(lambda: service.jobs() == 0)
+    assert all(c["cached"] for c in service.post("/v1/score", SCENARIO).json()["cells"])

@@ -1,0 +1,138 @@
+"""The real service for tests: Redis, API and workers as processes, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis
+
+from scripts.processes import Child, free_port, start_redis
+
+FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing", "AZIMUTH_LOG_LEVEL": "info"}
+SCENARIO = {
+    "question": "How do I boil an egg?",
+    "responses": [
+        {"id": "short", "text": "Ten minutes in boiling water."},
+        {"id": "long", "text": "Lower it into boiling water, wait seven to ten minutes, cool it."},
+    ],
+}
+
+
+def wait_until(condition, *, timeout_s: float = 30.0, what: str = "the condition") -> Any:
+    """The first true value of `condition()`; fails loudly when there is none in time."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come true within {timeout_s} s")
+
+
+@dataclass
+class Service:
+    """One whole Azimuth."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
+    redis_port: int = 0
+    api_port: int = 0
+    redis_child: Child | None = None
+    api_child: Child | None = None
+
+    def start_redis(self) -> None:
+        self.redis_port = self.redis_port or free_port()
+        log = self.folder / "redis.log"
+        self.redis_child = start_redis(self.redis_port, self.folder / "redis", log, persist=False)
+        self.children.append(self.redis_child)
+        self.environment["REDIS_URL"] = self.redis_url
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://127.0.0.1:{self.redis_port}/0"
+
+    @property
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.redis_url, decode_responses=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    def start_api(self, **settings: str) -> Child:
+        self.api_port = free_port()
+        child = self._start("api", "app.main", {"AZIMUTH_PORT": str(self.api_port), **settings})
+        wait_until(self._answers, what="the API's /healthz")
+        self.api_child = child
+        return child
+
+    def start_worker(self, *, ready: bool = True, **settings: str) -> Child:
+        child = self._start("worker", "workers.main", {**FAKE, **settings})
+        if ready:
+            wait_until(lambda: self.ready(child), what="the worker")
+        return child
+
+    def ready(self, child: Child | None = None) -> bool:
+        if child is not None and not child.alive():
+            raise AssertionError(f"{child.name} has ended:\n{child.last_lines(40)}")
+        with contextlib.suppress(httpx.HTTPError):
+            answer = httpx.get(self.url + "/readyz").json()
+            if answer["status"] == "ready":
+                index = httpx.get(self.url + "/v1/banks/helpsteer2").json()["index"]
+                return bool(index["state"] == "ready")
+        return False
+
+    def client(self, timeout_s: float = 60.0) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=timeout_s)
+
+    def post(
+        self, path: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        with self.client() as client:
+            return client.post(path, json=body, headers=headers)
+
+    def jobs(self) -> int:
+        """Jobs that wait or are under way, over all pools."""
+        return sum(self.redis.xlen(key) for key in self.redis.keys("azimuth:jobs:*"))
+
+    def log(self, name: str) -> str:
+        return "".join(
+            path.read_text(errors="replace") for path in sorted(self.folder.glob(f"{name}*.log"))
+        )
+
+    def close(self) -> None:
+        for child in reversed(self.children):
+            child.kill()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(self.url + "/healthz").status_code == 200
+        return False
+
+    def _start(self, name: str, module: str, settings: Mapping[str, str]) -> Child:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AZIMUTH_")}
+        environment = inherited | self.environment | dict(settings)
+        log = self.folder / f"{name}-{len(self.children)}.log"
+        child = Child(name, [sys.executable, "-m", module], environment, log)
+        self.children.append(child)
+        return child
+
+
+@contextlib.contextmanager
+def running_service(folder: Path) -> Iterator[Service]:
+    """A Redis to which API and workers can be added; all ended afterwards."""
+    service = Service(folder)
+    service.start_redis()
+    try:
+        yield service
+    finally:
+        service.close()

@@ -1,0 +1,45 @@
+"""Settings come from the environment once, and slips are refused."""
+
+import pytest
+
+from app.settings import InvalidSetting, Settings, UnknownSetting
+
+
+def test_defaults_need_no_environment():
+    settings = Settings.from_environment({"HOME": "/x"})
+    assert settings.api.host == "127.0.0.1"
+    assert settings.engine.engine == "vllm"
+
+
+def test_variables_are_read_into_their_groups():
+    settings = Settings.from_environment(
+        {"AZIMUTH_PORT": "9000", "AZIMUTH_WORKER_LEASE_S": "3", "AZIMUTH_ENGINE": "fake"}
+    )
+    assert settings.api.port == 9000
+    assert settings.worker.lease_s == 3
+    assert settings.engine.engine == "fake"
+
+
+def test_redis_url_is_read_without_the_prefix_too_and_the_prefixed_one_wins():
+    assert Settings.from_environment({"REDIS_URL": "redis://a"}).store.redis_url == "redis://a"
+    both = {"REDIS_URL": "redis://a", "AZIMUTH_REDIS_URL": "redis://b"}
+    assert Settings.from_environment(both).store.redis_url == "redis://b"
+
+
+def test_a_variable_that_nothing_reads_is_refused_by_name():
+    with pytest.raises(UnknownSetting, match="AZIMUTH_MODLE"):
+        Settings.from_environment({"AZIMUTH_MODLE": "x"})
+
+
+def test_a_value_that_cannot_be_is_refused_by_name():
+    with pytest.raises(InvalidSetting, match="PORT"):
+        Settings.from_environment({"AZIMUTH_PORT": "http"})
+
+
+def test_an_empty_value_counts_as_unset():
+    assert Settings.from_environment({"AZIMUTH_PORT": ""}).api.port == 8000
+
+
+def test_a_key_is_not_shown():
+    settings = Settings.from_environment({"AZIMUTH_OPENAI_API_KEY": "s3cret"})
+    assert "s3cret" not in repr(settings)

@@ -1,0 +1,105 @@
+"""Alignment: distances, choices, ties."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.align import distances, nearest, rank, target_matrix
+
+SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
+
+
+def test_the_candidate_nearest_the_target_is_selected():
+    selection = rank(distances(SCORES, target_matrix([{"help": 1.0, "verbosity": 0.0}]))[0])
+    assert selection.selected.index == 0
+    assert selection.selected.distance == pytest.approx(0.2)
+    assert selection.margin == pytest.approx(math.hypot(0.4, 0.9) - 0.2)
+    assert selection.ties == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("euclidean", [math.hypot(0.4, 0.4), math.hypot(0.1, 0.2)]),
+        ("manhattan", [0.8, 0.3]),
+        ("chebyshev", [0.4, 0.2]),
+    ],
+)
+def test_distances_are_what_their_names_say(metric, expected):
+    scores = np.array([[0.9, 0.1], [0.6, 0.7]])
+    got = distances(scores, target_matrix([{"a": 0.5, "b": 0.5}]), metric)
+    assert got[0].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [("euclidean", math.sqrt(4 * 0.09 + 0.16)), ("manhattan", 1.6), ("chebyshev", 1.2)],
+)
+def test_a_weight_multiplies_an_attributes_part_of_the_distance(metric, expected):
+    weights = {"a": 4.0}
+    matrix = target_matrix([{"a": 0.5, "b": 0.5}], weights)
+    got = distances(np.array([[0.8, 0.1]]), matrix, metric)
+    assert got[0, 0] == pytest.approx(expected)
+
+
+def test_attributes_that_a_target_leaves_out_do_not_count_for_it():
+    matrix = target_matrix([{"a": 1.0}, {"b": 1.0}, {"b": 0.9, "a": 0.2}])
+    assert matrix.attributes == ("a", "b")
+    assert nearest(distances(SCORES, matrix)).tolist() == [0, 1, 1]
+
+
+def test_of_candidates_that_tie_the_first_listed_is_selected():
+    scores = np.array([[0.9], [0.5], [0.5 + 1e-15], [0.5]])
+    selection = rank(distances(scores, target_matrix([{"a": 0.5}]))[0])
+    assert selection.selected.index == 1
+    assert selection.ties == (2, 3)
+    assert selection.margin == pytest.approx(0.0, abs=1e-9)
+    assert [r.index for r in selection.ranking] == [1, 2, 3, 0]
+
+
+def test_a_single_candidate_has_no_margin():
+    assert rank(np.array([0.3])).margin is None
+
+
+unit = st.floats(0, 1, allow_nan=False)
+
+
+@given(
+    scores=st.lists(st.tuples(unit, unit, unit), min_size=1, max_size=6),
+    targets=st.lists(
+        st.dictionaries(st.sampled_from("abc"), unit, min_size=1), min_size=1, max_size=5
+    ),
+    weights=st.dictionaries(st.sampled_from("abc"), st.floats(0, 5)),
+    metric=st.sampled_from(["euclidean", "manhattan", "chebyshev"]),
+)
+def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric):
+    matrix = target_matrix(targets, weights)
+    columns = ["abc".index(name) for name in matrix.attributes]
+    got = distances(np.array(scores)[:, columns], matrix, metric)
+    for t, target in enumerate(targets):
+        for c, candidate in enumerate(scores):
+            parts = [
+                (weights.get(name, 1.0), abs(candidate["abc".index(name)] - value))
+                for name, value in target.items()
+            ]
+            expected = {
+                "euclidean": math.sqrt(sum(w * d * d for w, d in parts)),
+                "manhattan": sum(w * d for w, d in parts),
+                "chebyshev": max(w * d for w, d in parts),
+            }[metric]
+            assert got[t, c] == pytest.approx(expected, abs=1e-12)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 0.1, 0.1 + 1e-15, 0.2, 0.7]), min_size=3, max_size=3),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_compact_and_full_answers_never_disagree(rows):
+    distance = np.array(rows)
+    assert nearest(distance).tolist() == [rank(row).selected.index for row in distance]

@@ -1,0 +1,168 @@
+"""Planning: what is the same scenario, the same scorer, the same cell."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.fingerprint import (
+    attribute_field,
+    canonical_json,
+    score_set_digest,
+    scorer_fingerprint,
+)
+from app.domain.plan import canonical_scenario, plan_scores, split_score_set_id
+from app.domain.types import (
+    Attribute,
+    BankRef,
+    Candidate,
+    ModelIdentity,
+    Scenario,
+    Scorer,
+    ScorerSettings,
+)
+from app.errors import InvalidRequest
+
+MODEL = ModelIdentity(
+    name="judge",
+    revision="r1",
+    engine="vllm",
+    context_length=8192,
+    embedder="minilm:1",
+    profiles={"comparative": "comparative/1:abc", "other": "other/1:abc"},
+)
+SCORER = Scorer(settings=ScorerSettings(), model=MODEL, bank=BankRef("bank", "d1"))
+HELP = Attribute("helpfulness", "How useful it is.")
+
+
+def candidates(*texts: str) -> list[Candidate]:
+    return [Candidate(f"id{i}", text) for i, text in enumerate(texts)]
+
+
+def test_the_order_of_candidates_does_not_change_the_scenario():
+    one, _ = canonical_scenario("q", candidates("a", "b", "c"))
+    other, _ = canonical_scenario("q", candidates("c", "a", "b"))
+    assert one == other
+
+
+def test_a_repeated_candidate_does_not_change_the_scenario_and_keeps_its_own_id():
+    scenario, presentation = canonical_scenario("q", candidates("a", "b", "a"))
+    assert sorted(scenario.candidates) == ["a", "b"]
+    assert presentation.ids == ("id0", "id1", "id2")
+    assert presentation.positions[0] == presentation.positions[2]
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=8))
+def test_every_candidate_finds_its_own_text_again(texts):
+    scenario, presentation = canonical_scenario("q", candidates(*texts))
+    assert [scenario.candidates[p] for p in presentation.positions] == texts
+
+
+def test_canonical_order_does_not_follow_the_text():
+    """The alphabet would give long or polite openings a fixed place in the prompt."""
+    texts = [f"response {i:02}" for i in range(20)]
+    scenario, _ = canonical_scenario("q", candidates(*texts))
+    assert list(scenario.candidates) != texts
+    assert sorted(scenario.candidates) == texts
+
+
+@dataclass
+class Change:
+    name: str
+    scorer: Scorer
+
+
+def replaced(**changes) -> Scorer:
+    return msgspec.structs.replace(SCORER, **changes)
+
+
+def model(**changes) -> Scorer:
+    return replaced(model=msgspec.structs.replace(MODEL, **changes))
+
+
+def settings(**changes) -> Scorer:
+    return replaced(settings=msgspec.structs.replace(SCORER.settings, **changes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("model", model(name="other")),
+        Change("revision", model(revision="r2")),
+        Change("engine", model(engine="outlines")),
+        Change("context length: other examples fit", model(context_length=4096)),
+        Change("embedder: other examples are near", model(embedder="other")),
+        Change("data type", model(settings="dtype=float32")),
+        Change("prompts", model(profiles={"comparative": "comparative/2:def"})),
+        Change("bank content", replaced(bank=BankRef("bank", "d2"))),
+        Change("no bank", replaced(bank=None)),
+        Change("examples", settings(examples=3)),
+        Change("samples", settings(samples=5)),
+        Change("orders", settings(orders=2)),
+        Change("reasoning", settings(reasoning=False)),
+        Change("length of reasoning", settings(reasoning_chars=100)),
+        Change("temperature", settings(temperature=0.5)),
+        Change("seed", settings(seed=1)),
+    ],
+    ids=lambda c: c.name,
+)
+def test_whatever_changes_a_score_changes_the_fingerprint(change):
+    assert scorer_fingerprint(change.scorer) != scorer_fingerprint(SCORER)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("the bank's name", replaced(bank=BankRef("another name", "d1"))),
+        Change(
+            "prompts of another method",
+            model(profiles={"comparative": "comparative/1:abc", "other": "other/2:xyz"}),
+        ),
+    ],
+    ids=lambda c: c.name,
+)
+def test_what_does_not_change_a_score_does_not_change_the_fingerprint(change):
+    assert scorer_fingerprint(change.scorer) == scorer_fingerprint(SCORER)
+
+
+def test_the_target_has_no_part_in_the_plan():
+    assert "target" not in plan_scores.__annotations__
+
+
+def test_separators_cannot_be_forged():
+    one = Scenario(question='q","candidates":["x', candidates=("y",))
+    other = Scenario(question="q", candidates=("x", "y"))
+    assert score_set_digest(one, SCORER) != score_set_digest(other, SCORER)
+
+
+def test_integral_floats_and_integers_are_one_value():
+    assert canonical_json({"a": 1.0, "b": [0.0]}) == canonical_json({"b": [0], "a": 1})
+
+
+def test_an_edited_definition_is_another_cell():
+    edited = Attribute("helpfulness", "How useful it is to an expert.")
+    assert attribute_field(edited) != attribute_field(HELP)
+    assert attribute_field(edited).startswith("helpfulness@")
+
+
+def test_one_score_set_has_an_id_for_each_way_of_listing_its_candidates():
+    one = plan_scores("q", candidates("a", "b"), [HELP], SCORER)
+    other = plan_scores("q", candidates("b", "a"), [HELP], SCORER)
+    assert one.score_set == other.score_set
+    assert split_score_set_id(one.score_set_id)[0] == one.score_set
+    swapped = plan_scores("q", [Candidate("x", "a"), Candidate("y", "b")], [HELP], SCORER)
+    assert swapped.score_set_id != one.score_set_id
+
+
+def test_a_repeated_id_is_refused_and_pointed_to():
+    twice = [Candidate("a", "x"), Candidate("b", "y"), Candidate("a", "z")]
+    with pytest.raises(InvalidRequest) as caught:
+        plan_scores("q", twice, [HELP], SCORER)
+    assert [f.pointer for f in caught.value.fields] == ["#/responses/0", "#/responses/2"]
+
+
+def test_a_repeated_attribute_is_refused():
+    with pytest.raises(InvalidRequest):
+        plan_scores("q", candidates("a"), [HELP, HELP], SCORER)

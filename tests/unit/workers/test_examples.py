@@ -1,0 +1,142 @@
+"""Examples: the nearest, so that together they cover every label level (paper section 4.1)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.bank import LabelledScenario
+from workers.embedding import HashingEmbedder
+from workers.examples import Neighbour, choose_examples, level_map
+from workers.retrieval import EXACT_UP_TO, ExampleIndex, QueryNeighbours
+
+
+def scenario(name: str, *labels: float) -> LabelledScenario:
+    return LabelledScenario(
+        name, "q", tuple(f"r{i}" for i in range(len(labels))), tuple({"a": x} for x in labels)
+    )
+
+
+class Ranked:
+    """Neighbours whose row number is their rank."""
+
+    def __init__(self, size: int):
+        self._all = [Neighbour(row, 1 - row / 1000) for row in range(size)]
+
+    def nearest(self, count: int) -> list[Neighbour]:
+        return self._all[:count]
+
+    def among(self, rows) -> list[Neighbour]:
+        return [self._all[row] for row in sorted(rows)]
+
+
+def choose(scenarios, count, levels=()):
+    chosen = choose_examples(Ranked(len(scenarios)), level_map(scenarios, "a", levels), count)
+    return [n.row for n in chosen.neighbours], chosen.uncovered
+
+
+def test_the_nearest_scenario_for_each_level_then_the_nearest_left():
+    bank = [
+        scenario("0", 0.5, 0.5),
+        scenario("1", 0.5, 1),
+        scenario("2", 0.5, 0.5),
+        scenario("3", 0.5, 0),
+        scenario("4", 0, 0),
+    ]
+    # 0 is nearest for 0.5, 1 for 1, 3 for 0; 2 is the nearest left.
+    assert choose(bank, 4) == ([0, 1, 2, 3], ())
+    assert choose(bank, 3) == ([0, 1, 3], ())
+
+
+def test_where_levels_are_more_than_examples_those_that_show_several_come_first():
+    bank = [scenario("0", 0), scenario("1", 0.5), scenario("2", 1), scenario("3", 0, 1)]
+    assert choose(bank, 2) == ([1, 3], ())
+
+
+def test_levels_that_cannot_be_covered_are_told():
+    bank = [scenario("0", 0), scenario("1", 0.5), scenario("2", 1)]
+    assert choose(bank, 2) == ([0, 1], (1,))
+
+
+def test_a_level_that_is_rare_among_the_near_is_looked_for_by_itself():
+    bank = [scenario(str(i), 0.5) for i in range(500)] + [scenario("far", 1.0)]
+    rows, uncovered = choose(bank, 3)
+    assert rows == [0, 1, 500]
+    assert uncovered == ()
+
+
+def test_scenarios_without_a_label_for_the_attribute_are_passed_over():
+    other = LabelledScenario("o", "q", ("r",), ({"b": 1},))
+    bank = [other] * 100 + [scenario("x", 1)]
+    assert choose(bank, 5) == ([100], ())
+
+
+def test_a_bank_without_the_attribute_gives_no_examples():
+    assert choose([LabelledScenario("o", "q", ("r",), ({"b": 1},))], 5) == ([], ())
+
+
+def test_no_examples_are_chosen_when_none_are_wanted():
+    assert choose([scenario("x", 1)], 0) == ([], ())
+
+
+def test_many_different_labels_are_a_continuum_of_five_levels():
+    bank = [scenario(str(i), i / 40) for i in range(41)]
+    assert level_map(bank, "a", ()).levels == (0, 0.25, 0.5, 0.75, 1)
+
+
+def test_declared_levels_decide_and_labels_count_for_the_nearest():
+    levels = level_map([scenario("0", 0.17), scenario("1", 1 / 6)], "a", (0, 0.17, 0.33))
+    assert levels.levels == (0.17,)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0, 0.25, 0.5, 0.75, 1]), min_size=1, max_size=3), min_size=1
+    ),
+    st.integers(1, 8),
+)
+def test_choices_are_different_labelled_and_cover_all_that_they_say(labels, count):
+    bank = [scenario(str(i), *row) for i, row in enumerate(labels)]
+    rows, uncovered = choose(bank, count)
+    assert len(rows) == len(set(rows)) == min(count, len(bank))
+    shown = {x for row in rows for x in labels[row]}
+    everything = {x for row in labels for x in row}
+    assert shown | set(uncovered) == everything
+    assert not shown & set(uncovered)
+    if count >= len(everything):
+        assert uncovered == ()
+
+
+def test_the_index_finds_what_brute_force_finds():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(300, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    query = vectors[7] + 0.1 * vectors[8]
+    query /= np.linalg.norm(query)
+    found = ExampleIndex(vectors).search(query, 10)
+    assert [n.row for n in found] == np.argsort(-(vectors @ query))[:10].tolist()
+    best = np.sort(vectors @ query)[::-1][:10]
+    assert [n.similarity for n in found] == pytest.approx(best.tolist())
+
+
+def test_rows_asked_for_come_by_their_own_similarity():
+    vectors = np.eye(4, dtype=np.float32)
+    neighbours = QueryNeighbours(ExampleIndex(vectors), vectors[2])
+    assert [n.row for n in neighbours.among(np.array([0, 2, 3]))] == [2, 0, 3]
+
+
+def test_a_large_bank_is_searched_by_a_graph_and_still_finds_the_nearest():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(EXACT_UP_TO + 1, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = ExampleIndex(vectors).search(vectors[123], 5)
+    assert found[0].row == 123
+    exact = set(np.argsort(-(vectors @ vectors[123]))[:5].tolist())
+    assert len({n.row for n in found} & exact) >= 4
+
+
+def test_hashed_embeddings_are_unit_vectors_and_see_shared_words():
+    a, b, c = HashingEmbedder().encode(["the red fox", "a red fox jumps", "quantum field"])
+    assert np.linalg.norm(a) == pytest.approx(1)
+    assert a @ b > a @ c
+    assert HashingEmbedder().encode([""]).shape == (1, 384)

@@ -1,0 +1,230 @@
+"""A job's way to its cells, with an engine that says what the test wants."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from app.domain.bank import Bank, LabelledScenario
+from app.domain.types import (
+    Attribute,
+    BankRef,
+    Cell,
+    Job,
+    ModelIdentity,
+    Scenario,
+    Scorer,
+    ScorerSettings,
+    Unscored,
+)
+from workers.banks import IndexedBank
+from workers.embedding import HashingEmbedder
+from workers.engines.base import (
+    Answer,
+    EngineInfo,
+    EngineOverloaded,
+    EngineRejected,
+    Generation,
+    Message,
+    Prompt,
+    Sampling,
+)
+from workers.methods.registry import scoring_methods
+from workers.retrieval import ExampleIndex
+from workers.scoring import ScenarioScorer
+
+DEPTH = Attribute("depth", "How deep.", levels=(0, 0.5, 1))
+WIT = Attribute("wit", "How witty.")
+
+
+def good(*scores: int) -> Answer:
+    pairs = zip("ABC", scores, strict=False)
+    members = {x: {"reasoning": f"why {x}", "score": s} for x, s in pairs}
+    text = json.dumps(members)
+    return Answer(text, "stop", len(text) // 4)
+
+
+BAD = Answer("nonsense", "stop", 2)
+CUT = Answer('{"A":{"reasoning":"on and on', "length", 99)
+
+
+class ScriptedEngine:
+    """Answers from a script; counts a token a character."""
+
+    def __init__(self, *script: Sequence[Answer] | Exception):
+        self.script = list(script)
+        self.asked: list[tuple[Prompt, Sampling]] = []
+
+    def encode(self, messages: tuple[Message, ...]) -> Prompt:
+        return Prompt(messages, sum(len(m.content) for m in messages))
+
+    async def generate(self, prompt, schema, sampling) -> Generation:
+        self.asked.append((prompt, sampling))
+        await asyncio.sleep(0)
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return Generation(tuple(step), prompt_tokens=prompt.length, cached_prompt_tokens=1)
+
+
+def bank_of(*scenarios: LabelledScenario) -> IndexedBank:
+    vectors = HashingEmbedder().encode([s.question for s in scenarios])
+    return IndexedBank(Bank("d", scenarios), ExampleIndex(vectors))
+
+
+BANK = bank_of(
+    LabelledScenario("near", "why is the sky blue", ("a", "b"), ({"depth": 0}, {"depth": 1})),
+    LabelledScenario("mid", "why is the sea", ("c", "d"), ({"depth": 0.5}, {"depth": 1})),
+    LabelledScenario("far", "bread recipe", ("e" * 500, "f"), ({"depth": 0.5}, {"depth": 0})),
+)
+
+
+class Library:
+    async def get(self, digest: str) -> IndexedBank:
+        return BANK
+
+    async def embed(self, question: str):
+        return HashingEmbedder().encode([question])[0]
+
+
+async def scored(engine, *, attributes=(DEPTH,), context=100_000, bank=True, **settings):
+    model = ModelIdentity("m", "r", "scripted", context, "hashing:1", {"comparative": "x"})
+    job = Job(
+        id="j",
+        score_set="s",
+        scenario=Scenario("why is the sky so blue", ("one", "two")),
+        attributes={a.name: a for a in attributes},
+        scorer=Scorer(ScorerSettings(**settings), model, BankRef("b", "d") if bank else None),
+        request_id="r",
+        submitted_ms=int(time.time() * 1000) - 50,
+    )
+    info = EngineInfo("scripted", "m", "r", context)
+    scorer = ScenarioScorer(engine, info, scoring_methods(), Library())
+    return {field: result async for field, result in scorer.score(job)}
+
+
+async def test_a_valid_answer_becomes_a_cell_that_explains_itself():
+    cells = await scored(ScriptedEngine([good(20, 90)]), examples=2)
+    cell = cells["depth"]
+    assert isinstance(cell, Cell)
+    assert [s.score for s in cell.scores] == [0.2, 0.9]
+    assert [s.reasoning for s in cell.scores] == ["why A", "why B"]
+    assert [e.id for e in cell.examples] == ["near", "mid"]
+    assert cell.examples[0].similarity > cell.examples[1].similarity
+    assert cell.usage.prompt_tokens > 0
+    assert cell.usage.cached_prompt_tokens == 1
+    assert cell.timings.queue >= 50
+
+
+async def test_the_nearest_example_stands_next_to_the_question():
+    engine = ScriptedEngine([good(1, 2)])
+    await scored(engine, examples=2)
+    turns = [m.content for m in engine.asked[0][0].messages if m.role == "user"]
+    assert "sea" in turns[0]
+    assert "sky blue" in turns[1]
+    assert "so blue" in turns[2]
+
+
+async def test_samples_and_orders_are_averaged_and_their_spread_told():
+    engine = ScriptedEngine([good(0, 100), good(20, 100)], [good(60, 40), good(60, 40)])
+    cells = await scored(engine, samples=2, orders=2, temperature=0.7)
+    first, second = cells["depth"].scores
+    # The second order shows the candidates the other way round.
+    assert first.values == (0.0, 0.2, 0.4, 0.4)
+    assert first.score == pytest.approx(0.25)
+    assert second.values == (1.0, 1.0, 0.6, 0.6)
+    assert second.spread == pytest.approx(0.2)
+
+
+async def test_all_attributes_and_orders_are_given_to_the_engine_at_once():
+    barrier = asyncio.Barrier(4)
+
+    class Gate(ScriptedEngine):
+        async def generate(self, prompt, schema, sampling):
+            await barrier.wait()  # passes only when all four are in flight together
+            return Generation((good(1, 2),), prompt.length)
+
+    cells = await asyncio.wait_for(scored(Gate(), attributes=(DEPTH, WIT), orders=2), 5)
+    assert set(cells) == {"depth", "wit"}
+
+
+async def test_an_invalid_answer_is_asked_for_once_more_and_differently():
+    engine = ScriptedEngine([BAD], [good(30, 40)])
+    cells = await scored(engine)
+    assert [s.score for s in cells["depth"].scores] == [0.3, 0.4]
+    (_, first), (_, second) = engine.asked
+    assert first.temperature == 0
+    assert second.temperature > 0
+    assert cells["depth"].answers_discarded == 0
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(BAD, "invalid-output"), (CUT, "truncated")])
+async def test_twice_invalid_is_unscored_with_its_reason_and_never_a_number(answer, reason):
+    engine = ScriptedEngine([answer], [answer])
+    cells = await scored(engine)
+    assert isinstance(cells["depth"], Unscored)
+    assert cells["depth"].reason == reason
+    assert len(engine.asked) == 2
+
+
+async def test_of_several_samples_only_the_invalid_are_asked_for_again_and_lost_ones_counted():
+    engine = ScriptedEngine([good(10, 10), BAD, CUT], [good(30, 30), BAD])
+    cells = await scored(engine, samples=3, temperature=0.7)
+    assert engine.asked[1][1].samples == 2
+    assert cells["depth"].scores[0].values == (0.1, 0.3)
+    assert cells["depth"].answers_discarded == 1
+
+
+async def test_an_order_without_any_valid_answer_leaves_the_cell_unscored():
+    """The mean over the other order alone would carry its position bias."""
+    engine = ScriptedEngine([good(1, 2)], [BAD], [BAD])
+    cells = await scored(engine, orders=2)
+    assert isinstance(cells["depth"], Unscored)
+
+
+async def test_an_order_counts_the_same_however_many_of_its_samples_were_valid():
+    engine = ScriptedEngine([good(0, 0), good(0, 0)], [good(100, 100), BAD], [BAD])
+    cells = await scored(engine, orders=2, samples=2, temperature=0.7)
+    assert cells["depth"].scores[0].score == 0.5
+
+
+async def test_a_prompt_that_does_not_fit_loses_its_least_similar_examples_and_says_so():
+    roomy = ScriptedEngine([good(1, 2)])
+    cells = await scored(roomy, examples=3)
+    full = roomy.asked[0][0].length
+    assert cells["depth"].examples_dropped == ()
+    cells = await scored(ScriptedEngine([good(1, 2)]), examples=3, context=full + 400)
+    cell = cells["depth"]
+    assert cell.examples_dropped == ("far",)
+    assert [e.id for e in cell.examples] == ["near", "mid"]
+
+
+async def test_a_scenario_that_does_not_fit_alone_is_an_absence_with_token_counts():
+    engine = ScriptedEngine()
+    cells = await scored(engine, context=300)
+    unscored = cells["depth"]
+    assert unscored.reason == "context-overflow"
+    assert unscored.context_length == 300
+    assert unscored.prompt_tokens + unscored.output_tokens > 300
+    assert engine.asked == []
+
+
+async def test_what_the_engine_refuses_is_unscored_but_what_passes_by_is_raised():
+    cells = await scored(ScriptedEngine(EngineRejected("bad schema")))
+    assert cells["depth"].reason == "engine-error"
+    with pytest.raises(EngineOverloaded):
+        await scored(ScriptedEngine(EngineOverloaded("busy")))
+
+
+async def test_zero_shot_asks_without_examples():
+    engine = ScriptedEngine([good(1, 2)])
+    cells = await scored(engine, bank=False, examples=0)
+    assert cells["depth"].examples == ()
+    assert [m.role for m in engine.asked[0][0].messages] == ["system", "user"]
+
+
+async def test_an_attribute_that_the_bank_does_not_label_is_asked_without_examples():
+    cells = await scored(ScriptedEngine([good(1, 2)]), attributes=(WIT,))
+    assert cells["wit"].examples == ()
