@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import Service, running_service
+from app.settings import Settings
+from tests.engines import SMALL_MODEL, RunningEngine, Shared, VllmServe, small_model_settings
+from tests.support import Service, running_service, wait_until
+from workers.main import run_worker
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -35,3 +39,53 @@ def azimuth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         running.start_api()
         running.start_worker()
         yield running
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Path:
+    """Folder of the small model; scripts/test prepares it."""
+    if not (SMALL_MODEL / "model.safetensors").exists():
+        pytest.skip("the small model is not prepared: run ./scripts/test")
+    return SMALL_MODEL
+
+
+@pytest.fixture(scope="session")
+def vllm_engine(small_model: Path) -> Iterator[RunningEngine]:
+    """The real small model in vLLM; loaded once a run."""
+    from workers.engines.vllm import VllmEngine
+
+    running = RunningEngine(VllmEngine(small_model_settings()))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def vllm_serve(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServe]:
+    """The small model behind vLLM's own server, for the engine that speaks to endpoints."""
+    serve = VllmServe(tmp_path_factory.mktemp("serve"))
+    try:
+        serve.wait()
+        yield serve
+    finally:
+        serve.close()
+
+
+@pytest.fixture(scope="session")
+def real_azimuth(
+    vllm_engine: RunningEngine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Redis, API, and a worker with the real model and the real embedder."""
+    with running_service(tmp_path_factory.mktemp("real")) as running:
+        running.start_api()
+        settings = Settings.from_environment(
+            {"REDIS_URL": running.redis_url, "AZIMUTH_WORKER_LEASE_S": "5"}
+        )
+        thread = vllm_engine.thread
+        stop = asyncio.Event()
+        worker = asyncio.run_coroutine_threadsafe(
+            run_worker(settings, stop, Shared(vllm_engine)), thread.loop
+        )
+        wait_until(lambda: worker.done() or running.ready(), timeout_s=120, what="the worker")
+        yield running
+        thread.loop.call_soon_threadsafe(stop.set)
+        worker.result(60)

@@ -71,7 +71,6 @@ class Service:
     def start_api(self, **settings: str) -> Child:
         self.api_port = free_port()
         child = self._start("api", "app.main", {"AZIMUTH_PORT": str(self.api_port), **settings})
-        wait_until(self._answers, what="the API's /healthz")
         self.api_child = child
         return child
 
@@ -92,6 +91,8 @@ class Service:
         return False
 
     def client(self, timeout_s: float = 60.0) -> httpx.Client:
+        """A client, once the API answers: it starts beside the worker, not before it."""
+        wait_until(self._answers, what="the API's /healthz")
         return httpx.Client(base_url=self.url, timeout=timeout_s)
 
     def post(

@@ -7,8 +7,6 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from redis.exceptions import ResponseError
-
 from app.domain.types import Cell, Unscored
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
@@ -143,11 +141,6 @@ class JobLoop:
                     claimed = await self._read(free)
             except StoreUnavailable as error:
                 _log.warning("claiming: %s", error.detail)
-                await asyncio.sleep(_STORE_RETRY_S)
-                continue
-            except ResponseError as error:
-                # A Redis that forgot everything has forgotten the consumer group as well.
-                _log.warning("claiming: %s", error)
                 opened = False
                 await asyncio.sleep(_STORE_RETRY_S)
                 continue

@@ -24,7 +24,7 @@ from app.store.queue import JobQueue
 from app.store.redis import connect
 from workers.banks import BankLibrary
 from workers.embedding import create_embedder
-from workers.engines.base import EngineError
+from workers.engines.base import Engine, EngineError
 from workers.engines.identity import model_name
 from workers.engines.select import create_engine
 from workers.loop import JobLoop, Status, WorkerFailed, beat_forever, index_forever
@@ -37,13 +37,16 @@ EXIT_FAILED = 70
 """Exit status that asks a supervisor to start the worker anew (EX_SOFTWARE)."""
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve jobs until `stop` is set. Raises `WorkerFailed` when the engine is beyond help."""
+async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | None = None) -> None:
+    """Serve jobs until `stop` is set, with the engine of the settings unless one is given.
+
+    Raises `WorkerFailed` when the engine is beyond help.
+    """
     redis = connect(settings.store)
     fleet, bank_store = Fleet(redis), BankStore(redis)
     hub = NoticeHub(redis)
     status = Status(worker_id=_worker_id(), model=_announced_name(settings))
-    engine = create_engine(settings.engine)
+    engine = engine or create_engine(settings.engine)
     background: list[asyncio.Task[None]] = []
     try:
         await hub.start()
@@ -131,7 +134,11 @@ def main() -> None:
     configure(settings.api.log_level)
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port, settings.api.host, REGISTRY)
-    status = asyncio.run(_main(settings))
+    try:
+        status = asyncio.run(_main(settings))
+    except Exception:
+        _log.exception("worker ends by an unforeseen error")
+        status = EXIT_FAILED
     # vLLM and PyTorch leave threads that may hold up the interpreter's own end.
     logging.shutdown()
     sys.stderr.flush()

@@ -71,7 +71,10 @@ def translated() -> Iterator[None]:
         yield
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError) as error:
         raise StoreUnavailable("Redis does not answer") from error
-    except ResponseError:
+    except ResponseError as error:
+        if "NOGROUP" in str(error):
+            # A Redis that was started anew, empty, has forgotten streams and their groups.
+            raise StoreUnavailable("Redis has forgotten the job stream") from error
         raise
     except RedisError as error:
         raise StoreUnavailable(f"Redis answered with an error: {error}") from error

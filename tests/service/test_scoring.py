@@ -227,6 +227,7 @@ def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
     first_url = service.url
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.7")
     service.start_api()
+    service.client().close()  # waits until the second one answers
     with ThreadPoolExecutor(2) as pool:
         answers = list(
             pool.map(
