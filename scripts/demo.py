@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
 
+SMALL_MODEL = "SmolLM2-135M-Instruct"
 QUESTION = "My basil on the windowsill keeps dying. What am I doing wrong?"
 RESPONSES = [
     {
@@ -34,11 +36,11 @@ NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
 def show(url: str) -> str:
     """Send the sample, print it readably, and return the selection as one line of JSON."""
     with httpx.Client(base_url=url, timeout=600) as client:
-        request = {"question": QUESTION, "responses": RESPONSES, "target": TARGET}
+        request = {"question": QUESTION, "responses": RESPONSES, "target": TARGET, "samples": 3}
         print(f"\nQuestion: {QUESTION}")
         for response in RESPONSES:
             print(f"  {response['id']:>9}: {_clip(response['text'])}")
-        print(f"\nSelect for the target {_plain(TARGET)}:\n")
+        print(f"\nSelect for the target {_plain(TARGET)}, scores averaged over three samples:\n")
         print(_curl(url, "/v1/select", request))
         selection = _post(client, "/v1/select", request)
         _print_scores(selection["score_set"])
@@ -49,6 +51,9 @@ def show(url: str) -> str:
             f"({usage['cached_prompt_tokens']} from the prefix cache), "
             f"{usage['output_tokens']} written"
         )
+        model = selection["score_set"]["scorer"]["model"]
+        if model == SMALL_MODEL:
+            print(f"  ({model} runs anywhere and judges poorly: see the README for better judges)")
         for who, target in NEW_TARGETS:
             retarget = {"score_set_ids": selection["score_set"]["id"], "targets": target}
             print(f"\nRetarget, without the model, for {who}, {_plain(target)}:\n")
@@ -64,6 +69,10 @@ def show(url: str) -> str:
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     response = client.post(path, json=body)
+    while response.status_code == 202:  # a slow machine: ask until the scores are there
+        while client.get(response.headers["location"]).json()["status"] == "pending":
+            time.sleep(1)
+        response = client.post(path, json=body)
     if response.status_code != 200:
         raise RuntimeError(f"{path} answered {response.status_code}: {response.text}")
     answer: dict[str, Any] = response.json()
@@ -77,11 +86,15 @@ def _curl(url: str, path: str, body: dict[str, Any]) -> str:
 
 def _print_scores(score_set: dict[str, Any]) -> None:
     ids = [candidate["id"] for candidate in score_set["candidates"]]
-    print(f"  {'':>12}" + "".join(f"{name:>11}" for name in ids))
+    print(f"  {'':>12}" + "".join(f"{name:>11}      " for name in ids))
     for cell in score_set["cells"]:
-        scores = "".join(f"{score['score']:>11.2f}" for score in cell["scores"])
-        origin = "from the cache" if cell["cached"] else ""
-        print(f"  {cell['attribute']:>12}{scores}   {origin or cell['status']}")
+        scores = "".join(f"{s['score']:>11.2f} ±{s['spread']:.2f}" for s in cell["scores"])
+        origin = "from the cache" if cell["cached"] else cell["status"]
+        print(f"  {cell['attribute']:>12}{scores}   {origin}")
+    print()
+    cell = score_set["cells"][0]
+    for name, score in zip(ids, cell["scores"], strict=True):
+        print(f"  {cell['attribute']} of {name}: {score['reasoning'] or 'no reason asked for'}")
     print()
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -90,7 +91,8 @@ class Stack:
         self._restarts += 1
         _tell(f"the worker has ended (status {worker.process.returncode}): starting it anew")
         time.sleep(min(30.0, _RESTART_S * self._restarts))
-        self._start_worker()
+        if not self.stopping:
+            self._start_worker()
 
     def stop(self) -> None:
         """End all parts, the API first so that no request comes in any more."""
@@ -101,6 +103,32 @@ class Stack:
             self._worker.stop(self._settings.worker.drain_s + 10)
         for child in reversed([c for c in others if c is not None]):
             child.stop(10)
+
+
+class _Keeper:
+    """Mends the stack in the background, also while the sample requests wait."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.failure: StartFailed | None = None
+
+    def __enter__(self) -> _Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(0.5):
+            try:
+                self._stack.mend()
+            except StartFailed as failure:
+                self.failure = failure
+                return
 
 
 class _Progress:
@@ -194,15 +222,17 @@ def serve(*, check: bool, port: int | None) -> int:
             stack.wait_ready()
             if stack.stopping:
                 return 1
+            keeper = cleanup.enter_context(_Keeper(stack))
             selection = demo.show(stack.url)
             if check:
                 print(selection, flush=True)
                 return 0
             print(f"\nServing on {stack.url} (documentation: {stack.url}/docs). Ctrl-C ends it.")
             sys.stdout.flush()
-            while not stack.stopping:
-                stack.mend()
-                time.sleep(0.5)
+            while not (stack.stopping or keeper.failure):
+                time.sleep(0.2)
+            if keeper.failure:
+                raise keeper.failure
             _tell("stopping")
         except (StartFailed, RuntimeError, httpx.HTTPError) as error:
             print(f"error: {error}", file=sys.stderr)

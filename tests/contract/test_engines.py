@@ -157,6 +157,7 @@ def test_tokens_are_counted(engine):
     exact = prompt.token_ids is not None or engine.info.engine == "fake"
     if exact:
         assert generation.prompt_tokens == prompt.length
+        assert generation.cached_prompt_tokens <= generation.prompt_tokens
     assert generation.prompt_tokens > 0
     assert 0 < generation.answers[0].output_tokens <= TOKENS
 
@@ -166,6 +167,17 @@ def test_prompts_given_together_are_all_answered(engine):
     sampling = Sampling(max_tokens=TOKENS)
     generations = engine.generate_all([(p, SCHEMA, sampling) for p in prompts])
     assert all(json.loads(g.answers[0].text) for g in generations)
+
+
+def test_more_sampled_prompts_than_one_batch_holds_are_all_answered(engine):
+    """vLLM's CPU build ended when a seeded prompt was split over two batches."""
+    if engine.info.engine != "vllm":
+        pytest.skip("about vLLM's scheduler")
+    long = [engine.encode(Message("user", f"{i} " + "word " * 2500)) for i in range(5)]
+    sampling = Sampling(max_tokens=4, temperature=0.7, samples=2, seed=1)
+    generations = engine.generate_all([(p, SCHEMA, sampling) for p in long])
+    assert sum(len(g.answers) for g in generations) == 10
+    engine.check()
 
 
 def test_scores_alone_can_be_asked_for(engine):

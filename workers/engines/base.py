@@ -74,6 +74,7 @@ class Generation:
 
     answers: tuple[Answer, ...]
     prompt_tokens: int
+    """Tokens that the model was given; where each sample is given the prompt, once for each."""
     cached_prompt_tokens: int = 0
 
 

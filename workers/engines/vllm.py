@@ -76,6 +76,13 @@ class VllmEngine:
         if on_cpu:
             # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
             arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
+            # vLLM 0.32 ends with "CPU Generator does not use offset" when a prompt is worked on in
+            # parts and its answer is drawn with a seed: on CPUs every prompt goes in whole.
+            longest = AsyncEngineArgs(**arguments).create_model_config().max_model_len
+            arguments |= {
+                "enable_chunked_prefill": False,
+                "max_num_batched_tokens": max(settings.max_num_batched_tokens, longest),
+            }
         else:
             arguments |= {
                 "gpu_memory_utilization": settings.gpu_memory_utilization,
@@ -95,7 +102,28 @@ class VllmEngine:
         return self._encoder.encode(messages)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Answer a prompt; prompts given at the same time share batches and prefixes."""
+        """Answer a prompt; prompts given at the same time share batches and prefixes.
+
+        Each sample is a request of its own, as vLLM itself makes of `n`: so each tells how much of
+        its prompt came from the prefix cache.
+        """
+        outputs = await asyncio.gather(
+            *(self._sample(prompt, schema, sampling, index) for index in range(sampling.samples))
+        )
+        return Generation(
+            answers=tuple(
+                Answer(
+                    text=output.outputs[0].text,
+                    finish_reason=_finish_reason(output.outputs[0].finish_reason),
+                    output_tokens=len(output.outputs[0].token_ids),
+                )
+                for output in outputs
+            ),
+            prompt_tokens=prompt.length * sampling.samples,
+            cached_prompt_tokens=sum(int(output.num_cached_tokens or 0) for output in outputs),
+        )
+
+    async def _sample(self, prompt: Prompt, schema: Schema, sampling: Sampling, index: int) -> Any:
         from vllm.sampling_params import (
             RequestOutputKind,
             SamplingParams,
@@ -103,26 +131,13 @@ class VllmEngine:
         )
 
         parameters = SamplingParams(
-            n=sampling.samples,
             temperature=sampling.temperature,
-            seed=sampling.seed if sampling.temperature > 0 else None,
+            seed=sampling.seed + index if sampling.temperature > 0 else None,
             max_tokens=sampling.max_tokens,
             structured_outputs=StructuredOutputsParams(json=schema),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        output = await self._run(prompt.token_ids or (), parameters)
-        return Generation(
-            answers=tuple(
-                Answer(
-                    text=one.text,
-                    finish_reason=_finish_reason(one.finish_reason),
-                    output_tokens=len(one.token_ids),
-                )
-                for one in sorted(output.outputs, key=lambda one: one.index)
-            ),
-            prompt_tokens=prompt.length,
-            cached_prompt_tokens=int(output.num_cached_tokens or 0),
-        )
+        return await self._run(prompt.token_ids or (), parameters)
 
     async def check(self) -> None:
         """Write one token: vLLM's own health check cannot see a hang."""

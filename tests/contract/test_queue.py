@@ -1,0 +1,311 @@
+"""The job queue and the score cache on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from app.domain.fingerprint import attribute_field
+from app.domain.types import (
+    Attribute,
+    CandidateScore,
+    Cell,
+    Job,
+    ModelIdentity,
+    Presentation,
+    Scenario,
+    Scorer,
+    ScorerSettings,
+    Unscored,
+)
+from app.errors import QueueFull
+from app.settings import EngineSettings, StoreSettings, WorkerSettings
+from app.store.cells import ScoreCache
+from app.store.notices import NoticeHub
+from app.store.queue import JobQueue
+from app.store.redis import connect
+from scripts.processes import Child, free_port, start_redis
+from workers.engines.fake import FakeEngine
+from workers.loop import JobLoop, Status
+
+POOL = "pool"
+HELP, WIT = Attribute("help", "Helps."), Attribute("wit", "Witty.")
+MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})
+SCORER = Scorer(ScorerSettings(), MODEL)
+PRESENTATION = Presentation(("a", "b"), (0, 1))
+FAR = 10**15
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory) -> Iterator[tuple[Child, int]]:
+    port = free_port()
+    child = start_redis(port, tmp_path_factory.mktemp("redis"), None, persist=False)
+    yield child, port
+    child.kill()
+
+
+@pytest.fixture
+async def redis(redis_server) -> AsyncIterator[Redis]:
+    client = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def queue(redis) -> JobQueue:
+    queue = JobQueue(redis, queue_limit=3, cache_ttl_s=100)
+    await queue.open(POOL)
+    return queue
+
+
+def job(*attributes: Attribute, score_set: str = "s") -> Job:
+    return Job(
+        id=uuid.uuid4().hex,
+        score_set=score_set,
+        scenario=Scenario("q", ("x", "y")),
+        attributes={attribute_field(a): a for a in attributes or (HELP,)},
+        scorer=SCORER,
+        request_id="r",
+        submitted_ms=int(time.time() * 1000),
+    )
+
+
+def cell(attribute: Attribute = HELP, score: float = 0.5) -> Cell:
+    return Cell(attribute.name, (CandidateScore(score), CandidateScore(score)))
+
+
+async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR):
+    return await queue.submit(
+        one, POOL, deadline_ms=deadline_ms, view="v", presentation=PRESENTATION
+    )
+
+
+async def claim(queue: JobQueue, worker: str = "w1"):
+    ((entry, job_id),) = await queue.read(POOL, worker, count=5, block_ms=500)
+    return await queue.load(POOL, entry, job_id)
+
+
+async def test_a_job_comes_out_as_it_went_in(queue):
+    one = job(HELP, WIT)
+    submission = await submit(queue, one)
+    assert submission.queued
+    assert set(submission.waiting) == set(one.attributes)
+    claimed = await claim(queue)
+    assert claimed.job == one
+    assert claimed.attempt == 1
+    assert claimed.deadline_ms == FAR
+
+
+async def test_cells_in_flight_are_joined_not_queued_again(queue):
+    await submit(queue, job(HELP))
+    second = await submit(queue, job(HELP, WIT))
+    assert second.queued
+    assert len(second.waiting) == 2
+    assert not (await submit(queue, job(HELP, WIT))).queued
+    assert await queue.depth(POOL) == 2
+
+
+async def test_the_second_job_names_only_what_the_first_does_not(queue):
+    await submit(queue, job(HELP))
+    await claim(queue)
+    await submit(queue, job(HELP, WIT))
+    assert list((await claim(queue)).job.attributes.values()) == [WIT]
+
+
+async def test_whoever_joins_moves_the_deadline_but_never_forward_in_time(queue):
+    one = job(HELP)
+    await submit(queue, one, deadline_ms=5000)
+    await submit(queue, job(HELP), deadline_ms=9000)
+    await submit(queue, job(HELP), deadline_ms=7000)
+    assert (await claim(queue)).deadline_ms == 9000
+
+
+async def test_scored_cells_are_neither_waited_for_nor_queued(queue):
+    one = job(HELP)
+    await submit(queue, one)
+    await queue.store_cell(one, attribute_field(HELP), cell())
+    again = await submit(queue, job(HELP))
+    assert again.waiting == ()
+    assert not again.queued
+
+
+async def test_a_cell_that_was_scored_meanwhile_is_not_scored_again(queue):
+    one = job(HELP, WIT)
+    await submit(queue, one)
+    await queue.store_cell(one, attribute_field(HELP), cell())
+    assert list((await claim(queue)).job.attributes.values()) == [WIT]
+
+
+async def test_an_unscored_cell_is_told_but_asked_for_anew(queue, redis):
+    one = job(HELP)
+    field = attribute_field(HELP)
+    await submit(queue, one)
+    await queue.store_unscored(one, field, Unscored("help", "truncated", "cut"))
+    cells, unscored = await ScoreCache(redis).cells("s", [field])
+    assert cells == {}
+    assert unscored[field].reason == "truncated"
+    assert (await submit(queue, job(HELP))).queued
+
+
+async def test_a_failure_never_replaces_a_score(queue, redis):
+    one = job(HELP)
+    field = attribute_field(HELP)
+    await queue.store_cell(one, field, cell())
+    await queue.store_unscored(one, field, Unscored("help", "engine-error", "late"))
+    cells, unscored = await ScoreCache(redis).cells("s", [field])
+    assert field in cells
+    assert unscored == {}
+
+
+async def test_a_full_queue_refuses_and_leaves_no_trace(queue, redis):
+    for i in range(3):
+        await submit(queue, job(score_set=f"s{i}"))
+    with pytest.raises(QueueFull):
+        await submit(queue, job(score_set="s9"))
+    assert not await redis.exists("azimuth:inflight:s9", "azimuth:ss:s9")
+    await queue.finish(POOL, await claim_one(queue))
+    assert (await submit(queue, job(score_set="s9"))).queued
+
+
+async def claim_one(queue: JobQueue, worker: str = "w1"):
+    ((entry, job_id),) = await queue.read(POOL, worker, count=1, block_ms=500)
+    return await queue.load(POOL, entry, job_id)
+
+
+async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
+    await submit(queue, job())
+    first = await claim(queue, "w1")
+    await asyncio.sleep(0.05)
+    assert await queue.take_over(POOL, "w2", count=5, lease_ms=60_000) == []
+    ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=10)
+    second = await queue.load(POOL, entry, job_id)
+    assert second.job == first.job
+    assert second.attempt == 2
+    assert await queue.renew(POOL, "w1", [entry]) == set()
+    assert await queue.renew(POOL, "w2", [entry]) == {entry}
+
+
+async def test_renewing_keeps_a_job_from_being_taken_over(queue):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    for _ in range(4):
+        await asyncio.sleep(0.03)
+        assert await queue.renew(POOL, "w1", [claimed.entry_id]) == {claimed.entry_id}
+        assert await queue.take_over(POOL, "w2", count=5, lease_ms=60) == []
+
+
+async def test_a_job_given_back_can_be_taken_at_once(queue):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    await queue.release(POOL, "w1", claimed.entry_id)
+    assert len(await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)) == 1
+
+
+async def test_a_job_that_has_ended_is_acknowledged_when_it_comes_again(queue):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    await queue.finish(POOL, claimed)
+    assert await queue.load(POOL, claimed.entry_id, claimed.job.id) is None
+    assert await queue.depth(POOL) == 0
+
+
+async def test_a_buried_job_is_told_kept_and_acknowledged(queue, redis):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    field = attribute_field(HELP)
+    await queue.bury(POOL, claimed, "broken", {field: Unscored("help", "engine-error", "broken")})
+    assert await queue.dead_letters(POOL) == 1
+    assert await queue.depth(POOL) == 0
+    _, unscored = await ScoreCache(redis).cells("s", [field])
+    assert unscored[field].detail == "broken"
+
+
+async def test_a_view_that_nobody_asked_for_is_not_found(queue, redis):
+    await submit(queue, job())
+    cache = ScoreCache(redis)
+    found, other, unknown = await cache.score_sets([("s", "v"), ("s", "w"), ("t", None)])
+    assert found.presentation == PRESENTATION
+    assert found.pending == {attribute_field(HELP): "help"}
+    assert other is None
+    assert unknown is None
+
+
+async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
+    one = job(HELP, WIT)
+    await submit(queue, one)
+    assert 0 < await redis.ttl("azimuth:ss:s") <= 100
+    await redis.expire("azimuth:ss:s", 5)
+    await queue.store_cell(one, attribute_field(WIT), cell(WIT))
+    assert await redis.ttl("azimuth:ss:s") > 5
+
+
+async def test_notices_are_pushed_to_whoever_listens_and_to_nobody_else(queue, redis):
+    hub = NoticeHub(redis)
+    await hub.start()
+    with hub.listen("s") as mine, hub.listen("other") as other:
+        await mine.wait(2)  # the subscription itself: look at the store once
+        assert mine.resync
+        one = job(HELP)
+        await queue.store_cell(one, attribute_field(HELP), cell())
+        assert await mine.wait(2)
+        assert mine.settled == {attribute_field(HELP)}
+        assert other.settled == set()
+    await hub.close()
+
+
+async def eventually(left) -> None:
+    """Until nothing is left."""
+    async with asyncio.timeout(10):
+        while await left():
+            await asyncio.sleep(0.01)
+
+
+class OneCell:
+    """A scorer whose single cell is ready at once."""
+
+    async def score(self, one: Job):
+        for field, attribute in one.attributes.items():
+            yield field, cell(attribute)
+
+
+async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redis, redis_server):
+    """The order of events, as Redis itself saw them."""
+    watcher = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
+    seen: list[str] = []
+
+    async def watch() -> None:
+        async with watcher.monitor() as monitor:
+            async for event in monitor.listen():
+                seen.append(str(event["command"]))
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.1)
+    stop = asyncio.Event()
+    loop = JobLoop(
+        queue=queue,
+        scorer=OneCell(),
+        engine=FakeEngine(EngineSettings(engine="fake")),
+        status=Status("w1", "m"),
+        pool=POOL,
+        settings=WorkerSettings(),
+    )
+    running = asyncio.create_task(loop.run(stop))
+    await submit(queue, job(HELP))
+    await eventually(lambda: queue.depth(POOL))
+    stop.set()
+    await running
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await watcher.aclose()
+
+    def at(*words: str) -> int:
+        return next(i for i, c in enumerate(seen) if all(w in c for w in words))
+
+    saved = at("HSET", "azimuth:ss:s", "cell:")
+    assert at("XREADGROUP") < saved < at("PUBLISH") < at("XACK") < at("XDEL")
