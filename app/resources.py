@@ -18,6 +18,7 @@ from app.store.cells import ScoreCache
 from app.store.fleet import Fleet
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
+from app.store.recent import RecentScoreSets
 from app.store.redis import connect
 
 
@@ -41,11 +42,12 @@ class Resources:
     def open(cls, settings: Settings) -> Resources:
         """Build everything; connections are made when first used."""
         redis = connect(settings.store)
-        hub = NoticeHub(redis)
+        cache = ScoreCache(redis)
+        recent = RecentScoreSets(cache)
+        hub = NoticeHub(redis, on_cell=recent.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
         fleet = Fleet(redis)
-        cache = ScoreCache(redis)
         queue = JobQueue(
             redis,
             queue_limit=settings.store.queue_limit,
@@ -62,7 +64,7 @@ class Resources:
             queue=queue,
             planner=Planner(attribute_sets, banks, fleet, settings.api.default_model),
             scoring=ScoringService(cache, queue, hub, fleet),
-            retargeter=Retargeter(cache),
+            retargeter=Retargeter(recent),
         )
 
 
@@ -72,8 +74,8 @@ class LifespanState(TypedDict):
     resources: Resources
 
 
-def resources_of(request: Request) -> Resources:
-    """The process's resources, for `Depends`."""
+async def resources_of(request: Request) -> Resources:
+    """The process's resources. A coroutine: `Depends` sends plain functions to a thread."""
     resources: Resources = request.state.resources
     return resources
 

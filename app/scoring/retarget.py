@@ -22,7 +22,8 @@ from app.domain.types import Cell, Presentation
 from app.errors import AttributeNotScored, AzimuthError, FieldError, InvalidRequest, UnknownScoreSet
 from app.scoring.present import score_matrix, selection_out
 from app.scoring.schemas import SelectionOut
-from app.store.cells import ScoreCache, StoredScoreSet
+from app.store.cells import StoredScoreSet
+from app.store.recent import RecentScoreSets
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class RetargetedSet:
 class Retargeter:
     """Answers targets from the cache alone."""
 
-    def __init__(self, cache: ScoreCache) -> None:
-        self._cache = cache
+    def __init__(self, score_sets: RecentScoreSets) -> None:
+        self._score_sets = score_sets
 
     async def retarget(
         self,
@@ -76,7 +77,8 @@ class Retargeter:
         """
         matrix = target_matrix(targets, weights)
         _check_weights(weights, matrix.attributes)
-        stored = await self._cache.score_sets([split_score_set_id(i) for i in score_set_ids])
+        wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
+        stored = await self._score_sets.get(wanted, matrix.attributes)
         return [
             _retarget_one(set_id, index, score_set, matrix, distance)
             for index, (set_id, score_set) in enumerate(zip(score_set_ids, stored, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from redis.asyncio import Redis
@@ -51,8 +51,10 @@ class Listener:
 class NoticeHub:
     """One subscription a process, handed out to its waiters."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, on_cell: Callable[[str], None] | None = None) -> None:
         self._redis = redis
+        self._on_cell = on_cell
+        """Told the score set of every cell that is settled, waited for here or not."""
         self._listeners: dict[str, set[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
         self.banks: asyncio.Queue[BankNotice] = asyncio.Queue(maxsize=1000)
@@ -110,6 +112,8 @@ class NoticeHub:
     def _dispatch(self, data: bytes) -> None:
         notice = decode_notice(data)
         if isinstance(notice, CellNotice):
+            if self._on_cell is not None:
+                self._on_cell(notice.score_set)
             for listener in self._listeners.get(notice.score_set, ()):
                 listener.tell(notice.field)
         elif not self.banks.full():

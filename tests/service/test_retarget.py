@@ -113,6 +113,23 @@ def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, 
     ]
 
 
+def test_what_is_scored_meanwhile_is_seen_at_once(azimuth):
+    body = SCENARIO | {"question": "meanwhile", "attributes": ["helpfulness"]}
+    set_id = azimuth.post("/v1/score", body).json()["id"]
+    target = {"helpfulness": 1, "verbosity": 0}
+    retarget(azimuth, score_set_ids=set_id, targets={"helpfulness": 1})
+    retarget(azimuth, 409, score_set_ids=set_id, targets=target)
+    azimuth.post("/v1/score", body | {"attributes": ["helpfulness", "verbosity"]})
+    retarget(azimuth, score_set_ids=set_id, targets=target)
+
+
+def test_repeated_ids_and_targets_are_answered_each(azimuth, scored):
+    ids, targets = [scored[0]["id"]] * 3, [{"helpfulness": 1}] * 2
+    answer = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
+    assert len({tuple(row) for row in answer["selected"]}) == 1
+    assert [len(row) for row in answer["selected"]] == [2, 2, 2]
+
+
 def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
     for definition in ("kind words", "kind deeds"):
         inline = {"name": "warmth", "definition": definition}

@@ -1,0 +1,75 @@
+"""Score sets read a moment ago, kept in this process so that new targets need no round trip."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from app.domain.types import CandidateScore, Cell
+from app.store.cells import ScoreCache, StoredScoreSet
+
+_Key = tuple[str, str | None]
+
+
+class RecentScoreSets:
+    """Reads score sets through a bounded memory of the latest.
+
+    A scored cell never changes: its key holds everything that could change it. So an entry is good
+    as long as it has the attributes asked for; a notice that a cell was settled drops it, and so
+    does its age, because the original may have expired.
+    """
+
+    def __init__(self, cache: ScoreCache, *, size: int = 20_000, max_age_s: float = 60.0) -> None:
+        self._cache = cache
+        self._size = size
+        self._max_age_s = max_age_s
+        self._entries: OrderedDict[_Key, tuple[float, StoredScoreSet]] = OrderedDict()
+        self._views: dict[str, set[_Key]] = {}
+
+    async def get(
+        self, wanted: Sequence[_Key], attributes: Sequence[str]
+    ) -> list[StoredScoreSet | None]:
+        """Score sets for (score set, view) pairs; None where absent. Cells carry scores alone."""
+        now = time.monotonic()
+        found = {key: entry for key in wanted if (entry := self._fresh(key, attributes, now))}
+        missing = [key for key in dict.fromkeys(wanted) if key not in found]
+        if missing:
+            read = await self._cache.score_sets(missing)
+            for key, stored in zip(missing, read, strict=True):
+                if stored is not None:
+                    found[key] = self._keep(key, stored, now)
+        return [found.get(key) for key in wanted]
+
+    def forget(self, score_set: str) -> None:
+        """Drop every view of a score set: one of its cells was settled."""
+        for key in self._views.pop(score_set, ()):
+            self._entries.pop(key, None)
+
+    def _fresh(self, key: _Key, attributes: Sequence[str], now: float) -> StoredScoreSet | None:
+        entry = self._entries.get(key)
+        if entry is None or now - entry[0] > self._max_age_s:
+            return None
+        stored = entry[1]
+        if not all(stored.named(name) for name in attributes):
+            return None  # it may have been scored since, or have a reason why not
+        return stored
+
+    def _keep(self, key: _Key, stored: StoredScoreSet, now: float) -> StoredScoreSet:
+        scores_alone = replace(stored, cells={f: _bare(c) for f, c in stored.cells.items()})
+        self._entries[key] = (now, scores_alone)
+        self._entries.move_to_end(key)
+        self._views.setdefault(key[0], set()).add(key)
+        while len(self._entries) > self._size:
+            oldest, _ = self._entries.popitem(last=False)
+            views = self._views[oldest[0]]
+            views.discard(oldest)
+            if not views:
+                del self._views[oldest[0]]
+        return scores_alone
+
+
+def _bare(cell: Cell) -> Cell:
+    return Cell(cell.attribute, tuple(CandidateScore(s.score) for s in cell.scores))

@@ -1,0 +1,79 @@
+"""The memory of score sets read a moment ago."""
+
+from app.domain.types import CandidateScore, Cell, ModelIdentity, Scorer, ScorerSettings
+from app.store.cells import StoredScoreSet
+from app.store.recent import RecentScoreSets
+
+SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
+
+
+class CountingCache:
+    """Score sets by name, and how often each was read."""
+
+    def __init__(self, **sets: list[str]):
+        self.sets = sets
+        self.reads: list[str] = []
+
+    async def score_sets(self, wanted):
+        self.reads += [name for name, _ in wanted]
+        return [self._stored(name) for name, _ in wanted]
+
+    def _stored(self, name: str) -> StoredScoreSet | None:
+        if name not in self.sets:
+            return None
+        cells = {
+            f"{a}@1": Cell(a, (CandidateScore(0.5, reasoning="long " * 99),))
+            for a in self.sets[name]
+        }
+        return StoredScoreSet(SCORER, None, cells, {}, {}, {})
+
+
+async def test_a_set_is_read_once_and_kept_without_its_texts():
+    cache = CountingCache(a=["wit"])
+    recent = RecentScoreSets(cache)
+    for _ in range(3):
+        (found,) = await recent.get([("a", None)], ["wit"])
+    assert cache.reads == ["a"]
+    assert found.named("wit")[0].scores[0].reasoning is None
+
+
+async def test_a_set_that_lacks_an_attribute_is_read_again():
+    cache = CountingCache(a=["wit"])
+    recent = RecentScoreSets(cache)
+    await recent.get([("a", None)], ["wit"])
+    cache.sets["a"] = ["wit", "care"]
+    (found,) = await recent.get([("a", None)], ["care"])
+    assert found.named("care")
+
+
+async def test_a_settled_cell_drops_every_view_of_its_set():
+    cache = CountingCache(a=["wit"], b=["wit"])
+    recent = RecentScoreSets(cache)
+    wanted = [("a", "v"), ("a", "w"), ("b", None)]
+    await recent.get(wanted, ["wit"])
+    recent.forget("a")
+    recent.forget("never seen")
+    cache.reads.clear()
+    await recent.get(wanted, ["wit"])
+    assert cache.reads == ["a", "a"]
+
+
+async def test_age_and_number_are_bounded():
+    cache = CountingCache(a=["wit"], b=["wit"], c=["wit"])
+    recent = RecentScoreSets(cache, size=2)
+    await recent.get([("a", None), ("b", None), ("c", None)], ["wit"])
+    cache.reads.clear()
+    await recent.get([("c", None), ("a", None)], ["wit"])
+    assert cache.reads == ["a"]
+    old = RecentScoreSets(cache, max_age_s=-1)
+    await old.get([("a", None)], ["wit"])
+    await old.get([("a", None)], ["wit"])
+    assert cache.reads == ["a"] * 3
+
+
+async def test_absence_is_never_remembered():
+    cache = CountingCache()
+    recent = RecentScoreSets(cache)
+    assert await recent.get([("a", None)], ["wit"]) == [None]
+    cache.sets["a"] = ["wit"]
+    assert (await recent.get([("a", None)], ["wit"]))[0]
