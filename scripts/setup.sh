@@ -15,13 +15,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
     done
-    die "Python 3.11, 3.12 or 3.13 is needed; set PYTHON to one"
+    die "Python 3.11, 3.12 or 3.13 is needed${PYTHON:+, which $PYTHON is not}; set PYTHON to one"
 }
 
 has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; }
@@ -34,7 +34,7 @@ setup_venv() {
         rm -rf "$VENV"
     fi
     if [ ! -x "$VENV/bin/python" ]; then
-        python=$(find_python)
+        python=$(find_python) || exit 1
         say "creating .venv with $("$python" --version)"
         "$python" -m venv "$VENV" || die "cannot create .venv (on Debian: apt install python3-venv)"
     fi
