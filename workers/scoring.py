@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from app.domain.bank import LabelledScenario
 from app.domain.types import (
@@ -35,6 +37,7 @@ from workers.engines.base import (
 from workers.examples import ChosenExamples
 from workers.methods.base import Ask, InvalidAnswer, Judgement, Method
 
+_T = TypeVar("_T")
 _RETRY_TEMPERATURE = 0.3
 """A greedy answer that was invalid would come back the same: the one retry is drawn."""
 
@@ -76,6 +79,12 @@ class ScenarioScorer:
         self._info = info
         self._methods = methods
         self._banks = banks
+        # Large banks and long prompts take a while: heartbeats and leases must not wait for them.
+        # One thread, because tokenizers are switched between two ways of reading special tokens.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+
+    async def _aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
         """Every cell of a job as it is done: (field, cell or why there is none).
@@ -119,10 +128,12 @@ class ScenarioScorer:
         scenarios: Sequence[LabelledScenario] = ()
         if bank is not None and query is not None:
             scenarios = bank.bank.scenarios
-            chosen = bank.examples(query, attribute, settings.examples)
+            chosen = await self._aside(bank.examples, query, attribute, settings.examples)
         retrieval_ms = base.retrieval + (time.perf_counter() - started) * 1000
         asks = method.asks(job.scenario, settings)
-        fitted = self._fit(method, attribute, scenarios, chosen, job.scenario, asks, settings)
+        fitted = await self._aside(
+            self._fit, method, attribute, scenarios, chosen, job.scenario, asks, settings
+        )
         if isinstance(fitted, Unscored):
             return fitted
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,7 +23,8 @@ class ChatEncoder:
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+        # A copy of our own: switching how it reads special tokens must not be seen elsewhere.
+        self._tokenizer = copy.deepcopy(tokenizer)
         # Examples come back in many prompts, so their tokens are kept.
         self._content_ids = lru_cache(maxsize=4096)(self._encode_content)
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)

@@ -94,10 +94,17 @@ class ScoringService:
         deadline_ms = int((time.time() + patience.deadline_s) * 1000)
         with self._hub.listen(plan.score_set) as listener:
             waiting = await self._submit(planned, fields, deadline_ms, request_id)
-            waiting = await self._wait(
-                listener, waiting, planned, started, patience, deadline_ms, request_id
-            )
-        cells, unscored = await self._cache.cells(plan.score_set, fields)
+            while True:
+                waiting = await self._wait(
+                    listener, waiting, planned, started, patience, deadline_ms, request_id
+                )
+                cells, unscored = await self._cache.cells(plan.score_set, fields)
+                expired = [f for f, u in unscored.items() if u.reason == "deadline"]
+                if not expired or time.monotonic() - started >= patience.deadline_s:
+                    break
+                # Somebody else's job was dropped at the very moment when we joined it.
+                listener.settled.difference_update(expired)
+                waiting |= await self._submit(planned, expired, deadline_ms, request_id)
         outcome = ScoreOutcome(
             cells=cells,
             unscored=unscored,
