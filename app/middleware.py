@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from app.problems import internal_error, render
 _log = logging.getLogger("azimuth.access")
 _ID_HEADER = b"x-request-id"
 _MAX_ID = 128
+_QUIET = ("healthz", "readyz", "metrics")  # asked for every few seconds by whoever watches
 
 
 class RequestMiddleware:
@@ -34,7 +36,7 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         exchange = _Exchange(receive, send, request_id, self._limit(scope))
         try:
-            if exchange.declared(scope) > exchange.limit:
+            if exchange.declared(scope) > exchange.limit.size:
                 raise exchange.too_large()
             await self._app(scope, exchange.receive, exchange.send)
             if exchange.overflowed:
@@ -48,15 +50,23 @@ class RequestMiddleware:
         finally:
             _record(scope, exchange.status, time.perf_counter() - started, request_id)
 
-    def _limit(self, scope: Scope) -> int:
-        banks = scope["method"] == "PUT" and "/banks/" in scope["path"]
-        return self._max_bank_bytes if banks else self._max_body_bytes
+    def _limit(self, scope: Scope) -> _Limit:
+        if scope["method"] == "PUT" and "/banks/" in scope["path"]:
+            return _Limit(self._max_bank_bytes, "AZIMUTH_MAX_BANK_BYTES")
+        return _Limit(self._max_body_bytes, "AZIMUTH_MAX_BODY_BYTES")
+
+
+class _Limit(NamedTuple):
+    size: int
+    """Bytes."""
+    setting: str
+    """What to set to change it."""
 
 
 class _Exchange:
     """One request's receive and send, watched."""
 
-    def __init__(self, receive: Receive, send: Send, request_id: str, limit: int) -> None:
+    def __init__(self, receive: Receive, send: Send, request_id: str, limit: _Limit) -> None:
         self._receive = receive
         self._send = send
         self._request_id = request_id.encode()
@@ -75,14 +85,15 @@ class _Exchange:
 
     def too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
-            f"the body has more than {self.limit} bytes", extensions={"limit_bytes": self.limit}
+            f"the body has more than {self.limit.size} bytes ({self.limit.setting})",
+            extensions={"limit_bytes": self.limit.size},
         )
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
-            if self._received > self.limit:
+            if self._received > self.limit.size:
                 self.overflowed = True
                 raise self.too_large()
         return message
@@ -116,7 +127,9 @@ def _record(scope: Scope, status: int | None, seconds: float, request_id: str) -
     REQUESTS.labels(operation, str(status)).inc()
     LATENCY.labels(operation).observe(seconds)
     details = scope["state"].get("log", {})
-    _log.info(
+    level = logging.DEBUG if operation in _QUIET else logging.INFO
+    _log.log(
+        level,
         "%s %s %s",
         scope["method"],
         scope["path"],

@@ -154,9 +154,9 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "body-too-large",
         413,
         "The body is over the size limit",
-        "the body has more than 1000000 bytes",
+        "the body has more than 8000000 bytes (AZIMUTH_MAX_BODY_BYTES)",
         errors.BodyTooLarge,
-        limit_bytes=1_000_000,
+        limit_bytes=8_000_000,
     ),
     _problem(
         "queue-full",
@@ -338,6 +338,9 @@ def pointer_of(location: Sequence[int | str], body: Any, *, missing: bool = Fals
     return "#" + "".join(f"/{step}" for step in steps)
 
 
+_NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
+
+
 async def _on_azimuth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AzimuthError)
     if problem_for(error) is INTERNAL:
@@ -353,6 +356,9 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     if first["type"] == "json_invalid":
         why = first.get("ctx", {}).get("error", "no JSON")
         detail = f"the body is not JSON: {why} at character {first['loc'][-1]}"
+        return render(errors.MalformedBody(detail), _request_id(request))
+    if tuple(first["loc"]) == ("body",) and first["type"] in _NOT_AN_OBJECT:
+        detail = "the body is not a JSON object; send one with Content-Type: application/json"
         return render(errors.MalformedBody(detail), _request_id(request))
     fields = list(
         dict.fromkeys(
@@ -371,6 +377,8 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework could not decode the body at all
+        return render(errors.MalformedBody("the body is not JSON in UTF-8"), _request_id(request))
     document = problem_document(
         _HTTP, str(error.detail), _request_id(request), status=error.status_code
     )

@@ -31,7 +31,7 @@ class ApiSettings(_Group):
     """Address that the API listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the API listens on."""
-    max_body_bytes: int = Field(1_000_000, ge=1)
+    max_body_bytes: int = Field(8_000_000, ge=1)
     """Largest body of a request, banks excepted."""
     max_bank_bytes: int = Field(200_000_000, ge=1)
     """Largest bank that can be stored."""
@@ -170,8 +170,9 @@ class Settings(_Group):
             )
         except ValidationError as error:
             first = error.errors()[0]
-            name = "_".join(str(part) for part in first["loc"]).upper()
-            raise InvalidSetting(f"{PREFIX}…{name}: {first['msg']}") from error
+            field = str(first["loc"][0])
+            named = [v for group in _GROUPS for v, name in variables_of(group) if name == field]
+            raise InvalidSetting(f"{named[0]}={first['input']}: {first['msg']}") from error
 
 
 def variables_of(group: type[_Group]) -> list[tuple[str, str]]:

@@ -8,7 +8,11 @@ from typing import Any
 
 import httpx
 
-SMALL_MODEL = "SmolLM2-135M-Instruct"
+CAVEATS = {
+    "SmolLM2-135M-Instruct": "this model runs anywhere and shows that all parts work, but is far "
+    "too small to judge. Its choices mean little; the README names models that judge.",
+    "fake": "the fake engine makes these scores up.",
+}
 QUESTION = "My basil on the windowsill keeps dying. What am I doing wrong?"
 RESPONSES = [
     {
@@ -43,6 +47,9 @@ def show(url: str) -> str:
         print(f"\nSelect for the target {_plain(TARGET)}, scores averaged over three samples:\n")
         print(_curl(url, "/v1/select", request))
         selection = _post(client, "/v1/select", request)
+        caveat = CAVEATS.get(selection["score_set"]["scorer"]["model"])
+        if caveat:
+            print(f"  Mind: {caveat}\n")
         _print_scores(selection["score_set"])
         _print_selection(selection)
         timings, usage = selection["timings_ms"], selection["usage"]
@@ -51,9 +58,6 @@ def show(url: str) -> str:
             f"({usage['cached_prompt_tokens']} from the prefix cache), "
             f"{usage['output_tokens']} written"
         )
-        model = selection["score_set"]["scorer"]["model"]
-        if model == SMALL_MODEL:
-            print(f"  ({model} runs anywhere and judges poorly: see the README for better judges)")
         for who, target in NEW_TARGETS:
             retarget = {"score_set_ids": selection["score_set"]["id"], "targets": target}
             print(f"\nRetarget, without the model, for {who}, {_plain(target)}:\n")

@@ -16,6 +16,10 @@ def convert(gguf: Path, folder: Path) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
+
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
 
     place = str(gguf.parent)
     tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=gguf.name)

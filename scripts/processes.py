@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -68,6 +69,15 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
+
+    def last_words(self) -> str:
+        """Its last error, in words where it logged one, else the end of its log."""
+        for line in reversed(self.last_lines(200).splitlines()):
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("level") == "error":
+                    return str(entry["message"])
+        return "\n" + self.last_lines()
 
     def last_lines(self, count: int = 15) -> str:
         """The end of its log."""

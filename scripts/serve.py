@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -37,7 +39,13 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self.stopping = False
         self._settings = settings
-        self._environment = os.environ | {"AZIMUTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
+        self._temporary = tempfile.mkdtemp(prefix="azimuth-")
+        self._environment = os.environ | {
+            "AZIMUTH_PORT": str(port),
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": self._temporary,
+        }
         self._children: list[Child] = []
         self._worker: Child | None = None
         self._restarts = 0
@@ -81,13 +89,13 @@ class Stack:
         """Start a worker that ended anew; anything else that ended is the end."""
         for child in self._children:
             if not child.alive():
-                raise StartFailed(f"{child.name} has ended:\n{child.last_lines()}")
+                raise StartFailed(f"{child.name} has ended: {child.last_words()}")
         worker = self._worker
         if worker is None or worker.alive():
             return
         worker.kill()  # whatever it left behind
         if not restart:
-            raise StartFailed(f"the worker has ended:\n{worker.last_lines()}")
+            raise StartFailed(f"the worker has ended: {worker.last_words()}")
         self._restarts += 1
         _tell(f"the worker has ended (status {worker.process.returncode}): starting it anew")
         time.sleep(min(30.0, _RESTART_S * self._restarts))
@@ -96,13 +104,16 @@ class Stack:
 
     def stop(self) -> None:
         """End all parts, the API first so that no request comes in any more."""
-        *others, api = self._children if len(self._children) > 1 else [*self._children, None]
-        if api is not None:
-            api.stop(12)
-        if self._worker is not None:
-            self._worker.stop(self._settings.worker.drain_s + 10)
-        for child in reversed([c for c in others if c is not None]):
-            child.stop(10)
+        api = [child for child in self._children if child.name == "api"]
+        others = [child for child in self._children if child.name != "api"]
+        worker = [self._worker] if self._worker is not None else []
+        for child, patience_s in [
+            *((child, 12.0) for child in api),
+            *((child, self._settings.worker.drain_s + 10) for child in worker),
+            *((child, 10.0) for child in others),
+        ]:
+            child.stop(patience_s)
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 class _Keeper:
@@ -171,6 +182,12 @@ def _readiness(client: httpx.Client) -> str | None:
     return None if index["state"] == "ready" else "the index of the built-in bank"
 
 
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535, or 0 for a free one")
+    return int(text)
+
+
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
 
@@ -182,7 +199,8 @@ def _fresh_log(name: str) -> Path:
 
 
 def _tell(text: str) -> None:
-    print(f"\033[1m==>\033[0m {text}", file=sys.stderr, flush=True)
+    mark = "\033[1m==>\033[0m" if sys.stderr.isatty() else "==>"
+    print(f"{mark} {text}", file=sys.stderr, flush=True)
 
 
 def _only_one() -> IO[str]:
@@ -196,6 +214,17 @@ def _only_one() -> IO[str]:
     return handle
 
 
+def _sample(url: str, *, check: bool) -> str | None:
+    """Show the sample requests. A failure ends a check, but not a service that others may use."""
+    try:
+        return demo.show(url)
+    except (RuntimeError, httpx.HTTPError) as error:
+        if check:
+            raise
+        print(f"error: the sample request failed: {error}", file=sys.stderr)
+        return None
+
+
 def serve(*, check: bool, port: int | None) -> int:
     """Run the service; the exit status."""
     try:
@@ -204,26 +233,29 @@ def serve(*, check: bool, port: int | None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     wanted = port if port is not None else settings.api.port
+    wanted = wanted or free_port()
     stack = Stack(settings, wanted)
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        if not stack.stopping:
+            _tell("stopping")
         stack.stopping = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
     with contextlib.ExitStack() as cleanup:
         try:
+            cleanup.callback(stack.stop)
             cleanup.enter_context(_only_one())
             if free_port(wanted) != wanted:
                 raise StartFailed(f"port {wanted} is taken: give another with --port")
-            cleanup.callback(stack.stop)
             stack.start()
             _tell(f"worker and API are starting (logs in {_LOGS.relative_to(Path.cwd())}/)")
             stack.wait_ready()
             if stack.stopping:
                 return 1
             keeper = cleanup.enter_context(_Keeper(stack))
-            selection = demo.show(stack.url)
+            selection = _sample(stack.url, check=check)
             if check:
                 print(selection, flush=True)
                 return 0
@@ -233,7 +265,6 @@ def serve(*, check: bool, port: int | None) -> int:
                 time.sleep(0.2)
             if keeper.failure:
                 raise keeper.failure
-            _tell("stopping")
         except (StartFailed, RuntimeError, httpx.HTTPError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -244,7 +275,7 @@ def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="scripts.serve", description=__doc__)
     parser.add_argument("--check", action="store_true", help="stop after the sample requests")
-    parser.add_argument("--port", type=int, help="port of the API")
+    parser.add_argument("--port", type=_port, help="port of the API; 0 takes a free one")
     arguments = parser.parse_args()
     sys.exit(serve(check=arguments.check, port=arguments.port))
 

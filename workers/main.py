@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from prometheus_client import start_http_server
 
@@ -33,6 +36,7 @@ from workers.metrics import REGISTRY
 from workers.scoring import ScenarioScorer
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 EXIT_FAILED = 70
 """Exit status that asks a supervisor to start the worker anew (EX_SOFTWARE)."""
 
@@ -56,7 +60,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         embedder = await asyncio.to_thread(create_embedder, settings.retrieval.embedder)
         library = BankLibrary(bank_store, embedder)
         status.detail = "loading the model"
-        info = await engine.start()
+        info = await _unless(stop, engine.start())
+        if info is None:
+            return
         status.detail = "warming up"
         await engine.check()
         methods = scoring_methods()
@@ -101,6 +107,19 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         await redis.aclose()
 
 
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
+    """The result of `work`, or None when told to stop before it was there."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    # A model that loads in a thread cannot be called off; the process is about to end anyway.
+    task.cancel()
+    return None
+
+
 def _announced_name(settings: Settings) -> str:
     engine = settings.engine
     if engine.engine == "fake":
@@ -122,8 +141,8 @@ async def _main(settings: Settings) -> int:
     except WorkerFailed as failed:
         _log.error("worker ends: %s", failed)
         return EXIT_FAILED
-    except (EngineError, ValueError, RuntimeError, OSError) as error:
-        _log.error("worker cannot start: %s", error, exc_info=True)
+    except (EngineError, ValueError) as error:
+        _log.error("worker cannot start: %s", error)
         return EXIT_FAILED
     return 0
 
@@ -134,11 +153,15 @@ def main() -> None:
     configure(settings.api.log_level)
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port, settings.api.host, REGISTRY)
+    loop = asyncio.new_event_loop()
     try:
-        status = asyncio.run(_main(settings))
+        # Not asyncio.run: it would wait for threads, and one of them may be loading a model.
+        status = loop.run_until_complete(_main(settings))
     except Exception:
         _log.exception("worker ends by an unforeseen error")
         status = EXIT_FAILED
+    for child in multiprocessing.active_children():
+        child.kill()
     # vLLM and PyTorch leave threads that may hold up the interpreter's own end.
     logging.shutdown()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`GET` and `PUT /v1/attribute-sets/{name}`."""
+"""`GET`, `PUT` and `DELETE /v1/attribute-sets/{name}`."""
 
 from __future__ import annotations
 
@@ -92,3 +92,16 @@ async def put_attribute_set(
     )
     response.status_code = 201 if await use.attribute_sets.put(attribute_set) else 200
     return AttributeSetOut(name=name, **body.model_dump())
+
+
+@router.delete(
+    "/attribute-sets/{name}",
+    operation_id="delete_attribute_set",
+    summary="Delete a stored attribute set",
+    status_code=204,
+    responses=problem_responses("invalid-request", "unknown-attribute-set", "store-unavailable"),
+)
+async def delete_attribute_set(use: Use, name: Annotated[Name, Path()]) -> None:
+    """Forget a stored set; a built-in one of that name is there again."""
+    if not await use.attribute_sets.delete(name):
+        raise UnknownAttributeSet(f"no attribute set is stored as {name!r}")

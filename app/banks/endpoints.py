@@ -1,4 +1,4 @@
-"""`GET` and `PUT /v1/banks/{name}`."""
+"""`GET`, `PUT` and `DELETE /v1/banks/{name}`."""
 
 from __future__ import annotations
 
@@ -102,6 +102,19 @@ async def put_bank(
         ) from error
     info = await use.banks.put(name, bank)
     return BankWithIndexOut(**_described(info), index=await _index(use, info))
+
+
+@router.delete(
+    "/banks/{name}",
+    operation_id="delete_bank",
+    summary="Delete a stored bank",
+    status_code=204,
+    responses=problem_responses("invalid-request", "unknown-bank", "store-unavailable"),
+)
+async def delete_bank(use: Use, name: Annotated[Name, Path()]) -> None:
+    """Forget a stored bank; a built-in one of that name is there again."""
+    if not await use.banks.delete(name):
+        raise UnknownBank(f"no bank is stored as {name!r}")
 
 
 def _described(info: BankInfo) -> dict[str, Any]:

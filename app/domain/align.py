@@ -20,6 +20,10 @@ TIE_TOLERANCE = 1e-9
 """Distances closer than this are equal: a tie must not hang on the last bit of a float."""
 
 
+class WeightlessTarget(ValueError):
+    """Every attribute of a target has the weight 0: all candidates would tie."""
+
+
 class TargetMatrix(Struct, frozen=True):
     """Targets as arrays: attributes that a target leaves out weigh nothing for it."""
 
@@ -59,7 +63,10 @@ class Selection(Struct, frozen=True):
 def target_matrix(
     targets: Sequence[Mapping[str, float]], weights: Mapping[str, float] | None = None
 ) -> TargetMatrix:
-    """Targets (attribute -> desired value) and optional weights (attribute -> weight) as arrays."""
+    """Targets (attribute -> desired value) and optional weights (attribute -> weight) as arrays.
+
+    Raises `WeightlessTarget`.
+    """
     attributes = tuple(dict.fromkeys(name for target in targets for name in target))
     column = {name: index for index, name in enumerate(attributes)}
     shape = (len(targets), len(attributes))
@@ -75,6 +82,8 @@ def target_matrix(
     weight[rows, columns] = weight_of[columns]
     named = np.zeros(shape, dtype=np.bool_)
     named[rows, columns] = True
+    if sum(sizes) and not weight.any(axis=1).all():
+        raise WeightlessTarget("a target whose attributes all weigh 0 is no wish at all")
     return TargetMatrix(attributes, values, weight, named)
 
 

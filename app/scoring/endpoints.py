@@ -11,7 +11,13 @@ from fastapi import APIRouter, Body, Header, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.domain.plan import split_score_set_id
-from app.errors import AzimuthError, CellsUnscored, UnknownScoreSet
+from app.errors import (
+    AzimuthError,
+    CellsUnscored,
+    FieldError,
+    InvalidRequest,
+    UnknownScoreSet,
+)
 from app.problems import answers, problem_document, problem_for, problem_responses
 from app.resources import Resources, Use
 from app.scoring import examples
@@ -218,7 +224,10 @@ async def get_score_set(use: Use, score_set_id: str) -> Response:
     cells += [unscored_out(f, unscored) for f, unscored in stored.unscored.items()]
     cells += [empty_cell_out(f, name, pending=True) for f, name in stored.pending.items()]
     cells += [empty_cell_out(f, name, pending=False) for f, name in stored.lost.items()]
-    return _json(assembled(score_set_id, presentation, stored.scorer, cells))
+    answer = _json(assembled(score_set_id, presentation, stored.scorer, cells))
+    if stored.pending:
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 async def _scored(
@@ -266,7 +275,10 @@ def patience_for(
             wait = min(wait_s, float(match[1]))
     if "respond-async" in preferences:
         wait = 0.0
-    return Patience(wait_s=wait, deadline_s=min(asked_deadline_s or deadline_s, max_deadline_s))
+    if asked_deadline_s is not None and asked_deadline_s > max_deadline_s:
+        says = f"the latest deadline is {max_deadline_s:g} s (AZIMUTH_MAX_DEADLINE_S)"
+        raise InvalidRequest(says, fields=[FieldError("#/deadline_s", says)])
+    return Patience(wait_s=wait, deadline_s=asked_deadline_s or deadline_s)
 
 
 def _usable(
@@ -276,7 +288,9 @@ def _usable(
     unscored = {u.attribute: u for u in outcome.unscored.values()}
     lost = {a.name for f, a in planned.plan.cells.items() if f not in outcome.cells}
     lacking = [name for name in body.target if name in lost]
-    if lacking and (body.on_unscored == "error" or len(lacking) == len(body.target)):
+    weights = body.weights or {}
+    rest = [name for name in body.target if name not in lost and weights.get(name) != 0]
+    if lacking and (body.on_unscored == "error" or not rest):
         reasons = ", ".join(
             f"{name!r} is unscored: {unscored[name].reason if name in unscored else 'lost'}"
             for name in lacking

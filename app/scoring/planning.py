@@ -173,6 +173,8 @@ def resolve_attributes(
 
 def check_target(request: SelectRequest, attributes: Sequence[str]) -> None:
     """Refuse a target or weight for an attribute that the request does not ask for."""
+    if request.weights and all(request.weights.get(name) == 0 for name in request.target):
+        raise weightless()
     errors = [
         FieldError(f"#/{part}/{name}", f"{name!r} is not among the attributes asked for")
         for part, names in (("target", request.target), ("weights", request.weights or {}))
@@ -185,6 +187,12 @@ def check_target(request: SelectRequest, attributes: Sequence[str]) -> None:
             fields=errors,
             extensions={"known": list(attributes)},
         )
+
+
+def weightless() -> InvalidRequest:
+    """The error for a target whose attributes all weigh nothing."""
+    says = "every attribute of the target weighs 0: all candidates would tie"
+    return InvalidRequest(says, fields=[FieldError("#/weights", says)])
 
 
 def scorer_settings(request: ScoreRequest, *, has_bank: bool) -> ScorerSettings:

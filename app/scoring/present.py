@@ -197,9 +197,11 @@ def usage_out(usage: Usage) -> UsageOut:
 def timings_out(outcome: ScoreOutcome) -> TimingsOut:
     """Where the time went."""
     timings = outcome.timings
+    total = outcome.total_ms
+    # Work that was joined had begun before: it counts as far as it was waited for.
     return TimingsOut(
-        queue=round(timings.queue, 2),
-        retrieval=round(timings.retrieval, 2),
-        engine=round(timings.engine, 2),
-        total=round(outcome.total_ms, 2),
+        queue=round(min(timings.queue, total), 2),
+        retrieval=round(min(timings.retrieval, total), 2),
+        engine=round(min(timings.engine, total), 2),
+        total=round(total, 2),
     )

@@ -12,6 +12,7 @@ from app.domain.align import (
     Distance,
     Floats,
     TargetMatrix,
+    WeightlessTarget,
     distances,
     nearest,
     rank,
@@ -20,6 +21,7 @@ from app.domain.align import (
 from app.domain.plan import split_score_set_id
 from app.domain.types import Cell, Presentation
 from app.errors import AttributeNotScored, AzimuthError, FieldError, InvalidRequest, UnknownScoreSet
+from app.scoring.planning import weightless
 from app.scoring.present import score_matrix, selection_out
 from app.scoring.schemas import SelectionOut
 from app.store.cells import StoredScoreSet
@@ -75,8 +77,11 @@ class Retargeter:
 
         Raises `InvalidRequest` for weights on attributes that no target names.
         """
-        matrix = target_matrix(targets, weights)
-        _check_weights(weights, matrix.attributes)
+        _check_weights(weights, targets)
+        try:
+            matrix = target_matrix(targets, weights)
+        except WeightlessTarget as error:
+            raise weightless() from error
         wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
         stored = await self._score_sets.get(wanted, matrix.attributes)
         return [
@@ -185,8 +190,10 @@ def _canonical(size: int) -> Presentation:
     return Presentation(tuple(str(i) for i in range(size)), tuple(range(size)))
 
 
-def _check_weights(weights: Mapping[str, float] | None, attributes: Sequence[str]) -> None:
-    stray = [name for name in weights or {} if name not in attributes]
+def _check_weights(
+    weights: Mapping[str, float] | None, targets: Sequence[Mapping[str, float]]
+) -> None:
+    stray = [name for name in weights or {} if not any(name in target for target in targets)]
     if stray:
         raise InvalidRequest(
             f"weight for {stray[0]!r}, which no target names",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -17,10 +18,17 @@ from pydantic import (
 from app.domain.align import Distance
 from app.domain.types import UnscoredReason
 
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank: it has no text but white space")
+    return text
+
+
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.:/-]+$")]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\w[\w.:-]*$")]
 Target = Annotated[dict[str, UnitInterval], Field(min_length=1)]
 
 
@@ -55,6 +63,10 @@ class AttributeIn(_Closed):
 
 def _kind(value: object) -> str:
     return "name" if isinstance(value, str) else "object"
+
+
+def _one_or_many(value: object) -> str:
+    return "many" if isinstance(value, list) else "one"
 
 
 ResponseIn = Annotated[
@@ -93,6 +105,8 @@ class ScoreRequest(_Closed):
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     """0 (greedy) by default; 0.7 with several samples."""
     seed: int = Field(0, ge=0, lt=2**31)
+    """Another seed is another draw. The same one draws the same as far as the engine's arithmetic
+    is the same: vLLM's numbers depend a little on what else is in the batch."""
     deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds after which the scores are of no use: work not begun by then is dropped."""
 
@@ -121,9 +135,17 @@ class SelectRequest(ScoreRequest):
 class RetargetRequest(_Closed):
     """New targets for scenarios that are scored already."""
 
-    score_set_ids: str | Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    score_set_ids: Annotated[
+        Annotated[str, Tag("one")]
+        | Annotated[list[str], Field(min_length=1, max_length=10_000), Tag("many")],
+        Discriminator(_one_or_many),
+    ]
     """One id or many."""
-    targets: Target | Annotated[list[Target], Field(min_length=1, max_length=200_000)]
+    targets: Annotated[
+        Annotated[Target, Tag("one")]
+        | Annotated[list[Target], Field(min_length=1, max_length=200_000), Tag("many")],
+        Discriminator(_one_or_many),
+    ]
     """One target or many; a selection is made for every pair of score set and target."""
     weights: dict[str, Weight] | None = None
     distance: Distance = "euclidean"

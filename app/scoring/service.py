@@ -113,7 +113,7 @@ class ScoringService:
             total_ms=(time.monotonic() - started) * 1000,
         )
         _count(outcome)
-        _raise_failures(plan, outcome, started, patience)
+        _raise_failures(plan, outcome, patience)
         return outcome
 
     async def _submit(
@@ -166,12 +166,11 @@ class ScoringService:
         return waiting
 
 
-def _raise_failures(
-    plan: ScorePlan, outcome: ScoreOutcome, started: float, patience: Patience
-) -> None:
+def _raise_failures(plan: ScorePlan, outcome: ScoreOutcome, patience: Patience) -> None:
     id_extension: dict[str, object] = {"score_set_id": plan.score_set_id}
     expired = [u for u in outcome.unscored.values() if u.reason == "deadline"]
-    if expired or (outcome.pending and time.monotonic() - started >= patience.deadline_s):
+    # Decided by which limit is nearer, not by a clock that may have stopped a hair before it.
+    if expired or (outcome.pending and patience.deadline_s <= patience.wait_s):
         raise DeadlinePassed(
             f"the deadline of {patience.deadline_s:g} s passed; what is scored later is cached",
             extensions=id_extension,

@@ -47,6 +47,11 @@ class AttributeSetStore:
             )
         return bool(added)
 
+    async def delete(self, name: str) -> bool:
+        """Forget a stored set, which brings a built-in one of that name back; False if none was."""
+        with translated():
+            return bool(await self._redis.hdel(_KEY, name))
+
     async def names(self) -> list[str]:
         """Names of all sets."""
         with translated():

@@ -99,6 +99,14 @@ class BankStore:
             await pipe.execute()
         return info
 
+    async def delete(self, name: str) -> bool:
+        """Forget a stored name, which brings a built-in bank of that name back; False if none was.
+
+        The content stays: jobs and other names may still use it.
+        """
+        with translated():
+            return bool(await self._redis.hdel(_NAMES, name))
+
     async def load(self, digest: str) -> Bank | None:
         """The bank at one version."""
         for packaged in builtin_banks().values():

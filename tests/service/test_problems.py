@@ -44,6 +44,8 @@ def problem_of(response: httpx.Response, status: int, slug: str) -> dict:
         ({"attributes": [{"name": "x"}], "target": {"x": 1}}, "#/attributes/0/definition"),
         ({"weights": {"helpfulness": -1}}, "#/weights/helpfulness"),
         ({"weights": {"wit": 1}}, "#/weights/wit"),
+        ({"weights": {"helpfulness": 0}}, "#/weights"),
+        ({"deadline_s": 1e9}, "#/deadline_s"),
         ({"distance": "cosine"}, "#/distance"),
         ({"examples": -1}, "#/examples"),
         ({"samples": 0}, "#/samples"),
@@ -79,16 +81,41 @@ def test_a_body_that_is_no_json_is_told_where(azimuth):
     assert "character 13" in problem_of(response, 400, "malformed-body")["detail"]
 
 
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b'{"question":"q"}', None),
+        (b"", "application/json"),
+        (b"[]", "application/json"),
+        ('{"question":"\u00e9"}'.encode("latin-1"), "application/json"),
+        (b'{"question":"q"}', "text/plain"),
+    ],
+)
+def test_a_body_that_is_no_json_object_says_what_to_send(azimuth, content, content_type):
+    headers = {"content-type": content_type} if content_type else {}
+    with azimuth.client() as client:
+        response = client.post("/v1/select", content=content, headers=headers)
+    assert "JSON" in problem_of(response, 400, "malformed-body")["detail"]
+
+
+def test_a_lone_surrogate_is_refused_not_stored(azimuth):
+    with azimuth.client() as client:
+        headers = {"content-type": "application/json"}
+        body = '{"question":"\\ud800","responses":["a","b"],"target":{"helpfulness":1}}'
+        response = client.post("/v1/select", content=body, headers=headers)
+    assert response.status_code == 422
+
+
 def test_a_body_over_the_limit_is_refused_announced_or_not(azimuth):
     with azimuth.client() as client:
-        big = b'{"question":"' + b"x" * 1_100_000 + b'"}'
+        big = b'{"question":"' + b"x" * 8_100_000 + b'"}'
         headers = {"content-type": "application/json"}
         announced = client.post("/v1/score", content=big, headers=headers)
         chunked = client.post(
-            "/v1/score", content=iter([big[:600_000], big[600_000:]]), headers=headers
+            "/v1/score", content=iter([big[:6_000_000], big[6_000_000:]]), headers=headers
         )
     for response in (announced, chunked):
-        assert problem_of(response, 413, "body-too-large")["limit_bytes"] == 1_000_000
+        assert problem_of(response, 413, "body-too-large")["limit_bytes"] == 8_000_000
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,28 @@ def test_a_bad_line_is_named_and_nothing_is_stored(azimuth, content, line, says)
         assert client.get("/v1/banks/bad").status_code == 404
 
 
+def test_what_hides_a_built_in_name_can_be_deleted_and_the_built_in_is_back(azimuth):
+    with azimuth.client() as client:
+        for kind, content in (
+            ("attribute-sets", json.dumps({"attributes": [WARMTH]})),
+            ("banks", lines(*BANK)),
+        ):
+            path = f"/v1/{kind}/moral-foundations"
+            before = client.get(path).json()
+            client.put(path, content=content, headers={"Content-Type": "application/json"})
+            assert client.get(path).json() != before
+            assert client.delete(path).status_code == 204
+            assert client.get(path).json() == before
+            assert client.delete(path).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a b", "..", ".hidden", "x" * 101, "-x"])
+def test_a_strange_name_is_refused(azimuth, name):
+    with azimuth.client() as client:
+        response = client.put(f"/v1/banks/{name.replace('..', '%2E%2E')}", content=lines(*BANK))
+    assert response.status_code in (404, 422)
+
+
 def test_an_attribute_set_with_a_bank_that_is_not_there_is_refused(azimuth):
     with azimuth.client() as client:
         body = {"bank": "nowhere", "attributes": [WARMTH]}

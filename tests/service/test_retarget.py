@@ -152,6 +152,7 @@ def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
         ({"targets": [{"a": 1}, {"a": -1}]}, "#/targets/1/a"),
         ({"targets": {"a": 1}, "weights": {"a": -1}}, "#/weights/a"),
         ({"targets": {"a": 1}, "weights": {"b": 1}}, "#/weights/b"),
+        ({"targets": [{"a": 1}, {"c": 1}], "weights": {"c": 0}}, "#/weights"),
         ({"targets": {"a": 1}, "distance": "cosine"}, "#/distance"),
         ({"targets": {"a": 1}, "score_set_ids": []}, "#/score_set_ids"),
     ],

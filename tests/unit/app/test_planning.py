@@ -77,9 +77,14 @@ def test_a_target_or_weight_for_what_was_not_asked_is_pointed_to():
         ("wait=5", None, 5, 600),
         ("respond-async, wait=5", None, 0, 600),
         ("Wait=500", 2.0, 120, 2),
-        ("handling=lenient", 99_999_999.0, 120, 1000),
     ],
 )
 def test_patience_follows_the_prefer_header_within_the_limits(prefer, deadline, wait_s, deadline_s):
     patience = patience_for(prefer, deadline, wait_s=120, deadline_s=600, max_deadline_s=1000)
     assert (patience.wait_s, patience.deadline_s) == (wait_s, deadline_s)
+
+
+def test_a_deadline_beyond_the_latest_is_refused_not_shortened():
+    with pytest.raises(InvalidRequest) as caught:
+        patience_for(None, 1001.0, wait_s=120, deadline_s=600, max_deadline_s=1000)
+    assert caught.value.fields[0].pointer == "#/deadline_s"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.align import distances, nearest, rank, target_matrix
+from app.domain.align import WeightlessTarget, distances, nearest, rank, target_matrix
 
 SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
 
@@ -60,6 +60,11 @@ def test_of_candidates_that_tie_the_first_listed_is_selected():
     assert [r.index for r in selection.ranking] == [1, 2, 3, 0]
 
 
+def test_a_target_that_weighs_nothing_is_refused():
+    with pytest.raises(WeightlessTarget):
+        target_matrix([{"a": 1.0}, {"b": 1.0}], {"b": 0.0})
+
+
 def test_a_single_candidate_has_no_margin():
     assert rank(np.array([0.3])).margin is None
 
@@ -72,7 +77,7 @@ unit = st.floats(0, 1, allow_nan=False)
     targets=st.lists(
         st.dictionaries(st.sampled_from("abc"), unit, min_size=1), min_size=1, max_size=5
     ),
-    weights=st.dictionaries(st.sampled_from("abc"), st.floats(0, 5)),
+    weights=st.dictionaries(st.sampled_from("abc"), st.floats(0.01, 5)),
     metric=st.sampled_from(["euclidean", "manhattan", "chebyshev"]),
 )
 def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric):
