@@ -19,6 +19,11 @@ class FieldError:
     """What is wrong with it, for a person."""
 
 
+def escaped(name: str) -> str:
+    """A name as one step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 class AzimuthError(Exception):
     """Root of everything that Azimuth itself raises."""
 

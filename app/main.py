@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -55,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
         resources = Resources.open(settings)
         await resources.hub.start()
+        app.state.stop_waiting = resources.hub.stop_waiting
         try:
             yield {"resources": resources}
         finally:
@@ -116,17 +119,28 @@ def _drop_default_validation_error(operation: dict[str, Any]) -> None:
             del operation["responses"]["422"]
 
 
+class _Server(uvicorn.Server):
+    """Sends requests that wait for scores away with a 202 when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        app = self.config.app
+        if isinstance(app, FastAPI) and hasattr(app.state, "stop_waiting"):
+            asyncio.get_running_loop().call_soon_threadsafe(app.state.stop_waiting)
+        super().handle_exit(sig, frame)
+
+
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings.from_environment()
     configure(settings.api.log_level)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
         timeout_graceful_shutdown=10,
     )
+    _Server(config).run()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.errors import AzimuthError, FieldError
+from app.errors import AzimuthError, FieldError, escaped
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "No such score set",
         f"no score set has the id {_ID!r}: it expired, or never was",
         errors.UnknownScoreSet,
-        pointer="#/score_set_ids/0",
+        pointer="#/score_set_ids",
         score_set_id=_ID,
     ),
     _problem(
@@ -146,7 +146,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "The score set lacks an attribute of the target",
         f"score set {_ID!r} has no scores for 'verbosity'",
         errors.AttributeNotScored,
-        pointer="#/targets/0/verbosity",
+        pointer="#/targets/verbosity",
         score_set_id=_ID,
         missing=["verbosity"],
     ),
@@ -334,7 +334,7 @@ def pointer_of(location: Sequence[int | str], body: Any, *, missing: bool = Fals
             here = here[step]
         elif not (missing and number == len(location) - 1):
             continue
-        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
+        steps.append(escaped(str(step)))
     return "#" + "".join(f"/{step}" for step in steps)
 
 

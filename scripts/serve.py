@@ -31,13 +31,19 @@ class StartFailed(Exception):
     """The service did not come up."""
 
 
+class _Interrupted(Exception):
+    """Told to stop while the sample requests were under way."""
+
+
 class Stack:
     """Everything that was started, and how to end it."""
 
     def __init__(self, settings: Settings, port: int) -> None:
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        anywhere = settings.api.host in ("0.0.0.0", "::")
+        self.url = f"http://{'127.0.0.1' if anywhere else settings.api.host}:{port}"
         self.stopping = False
+        self.sampling = False
         self._settings = settings
         # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
         self._temporary = tempfile.mkdtemp(prefix="azimuth-")
@@ -240,13 +246,16 @@ def serve(*, check: bool, port: int | None) -> int:
         if not stack.stopping:
             _tell("stopping")
         stack.stopping = True
+        if stack.sampling:
+            stack.sampling = False
+            raise _Interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
     with contextlib.ExitStack() as cleanup:
         try:
-            cleanup.callback(stack.stop)
             cleanup.enter_context(_only_one())
+            cleanup.callback(stack.stop)  # before the lock is given up
             if free_port(wanted) != wanted:
                 raise StartFailed(f"port {wanted} is taken: give another with --port")
             stack.start()
@@ -255,7 +264,9 @@ def serve(*, check: bool, port: int | None) -> int:
             if stack.stopping:
                 return 1
             keeper = cleanup.enter_context(_Keeper(stack))
+            stack.sampling = True
             selection = _sample(stack.url, check=check)
+            stack.sampling = False
             if check:
                 print(selection, flush=True)
                 return 0
@@ -265,6 +276,8 @@ def serve(*, check: bool, port: int | None) -> int:
                 time.sleep(0.2)
             if keeper.failure:
                 raise keeper.failure
+        except _Interrupted:
+            return 1 if check else 0
         except (StartFailed, RuntimeError, httpx.HTTPError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

@@ -35,6 +35,10 @@ setup_venv() {
         say "the environment was made for another build: making it anew"
         rm -rf "$VENV"
     fi
+    if [ -e "$VENV" ] && ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+        say "the environment is broken (interrupted, or its interpreter is gone): making it anew"
+        rm -rf "$VENV"
+    fi
     if [ ! -x "$VENV/bin/python" ]; then
         python=$(find_python) || exit 1
         say "creating .venv with $("$python" --version)"

@@ -164,7 +164,7 @@ class JobLoop:
     def _begin(self, entry_id: str, job_id: str) -> None:
         if entry_id in self._tasks:
             return  # taken over from ourselves: it is under way
-        task = asyncio.create_task(self._see_through(entry_id, job_id), name=f"job {job_id}")
+        task = asyncio.create_task(self._see_through(entry_id, job_id), name=job_id)
         self._tasks[entry_id] = task
         task.add_done_callback(lambda _: self._ended(entry_id))
         self.status.in_flight = len(self._tasks)
@@ -304,8 +304,10 @@ class JobLoop:
         for task in left.values():
             task.cancel()
         await asyncio.gather(*left.values(), return_exceptions=True)
-        for entry_id in left:
+        for entry_id, task in left.items():
             try:
+                if not self._failed:
+                    await self.queue.refund(task.get_name())
                 await self.queue.release(self.pool, self.status.worker_id, entry_id)
             except StoreUnavailable as error:
                 _log.warning("giving a job back: %s", error.detail)

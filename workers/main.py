@@ -79,7 +79,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         status.model = info.model
         status.state, status.detail = "ready", "serves"
         beats.cancel()
-        background += [
+        background = [
             asyncio.create_task(beat_forever(fleet, status, bank_store, library)),
             asyncio.create_task(index_forever(bank_store, library, hub)),
         ]
@@ -96,7 +96,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
             pool=pool.name,
             settings=settings.worker,
         )
-        await loop.run(stop)
+        await _first_to_end(loop.run(stop), background)
     finally:
         for task in background:
             task.cancel()
@@ -105,6 +105,18 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         await hub.close()
         await engine.close()
         await redis.aclose()
+
+
+async def _first_to_end(work: Coroutine[Any, Any, None], keepers: list[asyncio.Task[None]]) -> None:
+    """See `work` through; a keeper that ends before it is an error, not a silence."""
+    task = asyncio.create_task(work)
+    await asyncio.wait({task, *keepers}, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        ended = next(keeper for keeper in keepers if keeper.done())
+        raise WorkerFailed(f"a part of the worker has ended: {ended!r}")
+    task.result()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:

@@ -12,9 +12,10 @@ from app.domain.types import Attribute, AttributeSet
 from app.errors import UnknownAttributeSet, UnknownBank
 from app.problems import answers, problem_responses
 from app.resources import Use
+from app.routing import UnicodeRoute
 from app.scoring.schemas import Name
 
-router = APIRouter(tags=["attribute sets"])
+router = APIRouter(tags=["attribute sets"], route_class=UnicodeRoute)
 
 _EXAMPLE_IN: dict[str, Any] = {
     "description": "Tone of customer support",

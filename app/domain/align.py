@@ -120,8 +120,8 @@ def nearest(distance: Floats) -> NDArray[np.intp]:
 def rank(distance: Floats) -> Selection:
     """The selection for one target from the (C,) distances of its candidates."""
     lowest = float(distance.min())
-    # Quantised so that candidates within the tolerance of one another keep the caller's order.
-    order = np.argsort(np.round((distance - lowest) / TIE_TOLERANCE), kind="stable")
+    # What ties with the nearest stands first, in the caller's order, as `nearest` has it.
+    order = np.lexsort((np.where(distance <= lowest + TIE_TOLERANCE, lowest, distance),))
     ranking = tuple(RankedCandidate(int(i), float(distance[i])) for i in order)
     ties = tuple(r.index for r in ranking[1:] if r.distance <= lowest + TIE_TOLERANCE)
     margin = max(0.0, ranking[1].distance - ranking[0].distance) if len(ranking) > 1 else None

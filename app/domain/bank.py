@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from app.domain.fingerprint import canonical_json, digest, text_digest
 
+_MAX_RATING = 1e6
 MAX_LISTED_LEVELS = 25
 """More distinct labels than this are a continuum: only their range is told."""
 
@@ -148,6 +149,8 @@ def _check(scenario: LabelledScenario) -> None:
             f"{len(scenario.responses)} responses"
         )
     for index, rating in enumerate(scenario.ratings or ()):
+        if not abs(rating.rating) <= _MAX_RATING:
+            raise ValueError(f"ratings[{index}].rating is {rating.rating:g}")
         if not 0 <= rating.response < len(scenario.responses):
             raise ValueError(f"ratings[{index}].response: there is no response {rating.response}")
 

@@ -10,6 +10,7 @@ import orjson
 
 from app.domain.types import Attribute, Presentation, Scenario, Scorer
 
+_EXACT = 2**53  # beyond, floats are no longer every integer
 _DIGEST_CHARS = 32  # 128 bits: collisions do not happen by accident, and ids stay readable
 
 
@@ -62,7 +63,7 @@ def presentation_digest(presentation: Presentation) -> str:
 
 
 def _normalise(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, dict):
         return {key: _normalise(item) for key, item in value.items()}

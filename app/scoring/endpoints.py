@@ -20,6 +20,7 @@ from app.errors import (
 )
 from app.problems import answers, problem_document, problem_for, problem_responses
 from app.resources import Resources, Use
+from app.routing import UnicodeRoute
 from app.scoring import examples
 from app.scoring.planning import PlannedRequest
 from app.scoring.present import (
@@ -49,7 +50,7 @@ from app.scoring.schemas import (
 )
 from app.scoring.service import Patience, ScoreOutcome, unscored_extension
 
-router = APIRouter(tags=["scoring"])
+router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
 
 Prefer = Annotated[
     str | None,
@@ -180,13 +181,15 @@ async def retarget(
     started = time.perf_counter()
     ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
     targets = [body.targets] if isinstance(body.targets, dict) else body.targets
-    answered = await use.retargeter.retarget(ids, targets, body.weights, body.distance)
+    answered = await use.retargeter.retarget(
+        ids, targets, body.weights, body.distance, compact=body.compact
+    )
     if len(answered) == len(targets) == 1 and answered[0].problems:
         raise answered[0].problems[0]
     request_id: str = request.state.request_id
     if body.compact:
         content: dict[str, Any] = {
-            "selected": [one.compact() for one in answered],
+            "selected": [one.selected for one in answered],
             "problems": [p for one in answered for p in _problems(one, request_id)],
         }
     else:
@@ -323,12 +326,11 @@ def _pending(planned: PlannedRequest) -> Response:
 
 
 def _pair(one: RetargetedSet, target: int, request_id: str) -> dict[str, Any]:
-    answer = one.selection(target)
-    pair = PairSelectionOut(score_set_id=one.score_set_id, target_index=target)
-    if isinstance(answer, AzimuthError):
-        document = _document(answer, request_id)
-        return pair.model_copy(update={"problem": document}).model_dump()
-    return pair.model_dump() | answer.model_dump()
+    pair = PairSelectionOut(score_set_id=one.score_set_id, target_index=target).model_dump()
+    selection = one.selections[target]
+    if selection is None:
+        return pair | {"problem": _document(one.problems[target], request_id)}
+    return pair | selection.model_dump()
 
 
 def _problems(one: RetargetedSet, request_id: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from app.errors import (
     UnknownBank,
     UnknownMethod,
     UnknownModel,
+    escaped,
 )
 from app.scoring.schemas import AttributeIn, CandidateIn, ScoreRequest, SelectRequest
 from app.store.attribute_sets import AttributeSetStore
@@ -176,7 +177,7 @@ def check_target(request: SelectRequest, attributes: Sequence[str]) -> None:
     if request.weights and all(request.weights.get(name) == 0 for name in request.target):
         raise weightless()
     errors = [
-        FieldError(f"#/{part}/{name}", f"{name!r} is not among the attributes asked for")
+        FieldError(f"#/{part}/{escaped(name)}", f"{name!r} is not among the attributes asked for")
         for part, names in (("target", request.target), ("weights", request.weights or {}))
         for name in names
         if name not in attributes

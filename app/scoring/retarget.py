@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from msgspec.structs import replace
 
 from app.domain.align import (
     Distance,
-    Floats,
     TargetMatrix,
     WeightlessTarget,
     distances,
@@ -20,12 +20,26 @@ from app.domain.align import (
 )
 from app.domain.plan import split_score_set_id
 from app.domain.types import Cell, Presentation
-from app.errors import AttributeNotScored, AzimuthError, FieldError, InvalidRequest, UnknownScoreSet
+from app.errors import (
+    AttributeNotScored,
+    AzimuthError,
+    FieldError,
+    InvalidRequest,
+    UnknownScoreSet,
+    escaped,
+)
 from app.scoring.planning import weightless
 from app.scoring.present import score_matrix, selection_out
 from app.scoring.schemas import SelectionOut
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
+
+MAX_PAIRS = 20_000
+"""Pairs of score set and target that one request may have answered in full."""
+MAX_COMPACT_PAIRS = 5_000_000
+"""Pairs that one request may have answered as indices."""
+MAX_ATTRIBUTES = 200
+"""Different attributes that the targets of one request may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +47,12 @@ class RetargetedSet:
     """One score set against all targets."""
 
     score_set_id: str
-    ids: tuple[str, ...]
-    distance: Floats
-    """(T, C); NaN in the rows of targets that cannot be answered."""
     problems: dict[int, AzimuthError]
     """Target index -> why there is no selection for it."""
-
-    def compact(self) -> list[int | None]:
-        """Index of the selected candidate for each target; None where there is none."""
-        if not self.problems:
-            chosen: list[int | None] = nearest(self.distance).tolist()
-            return chosen
-        if len(self.problems) == len(self.distance):
-            return [None] * len(self.distance)
-        good = np.array([t not in self.problems for t in range(len(self.distance))])
-        answer: list[int | None] = [None] * len(good)
-        for target, index in zip(
-            np.flatnonzero(good).tolist(), nearest(self.distance[good]).tolist(), strict=True
-        ):
-            answer[target] = index
-        return answer
-
-    def selection(self, target: int) -> SelectionOut | AzimuthError:
-        """The full selection for one target."""
-        problem = self.problems.get(target)
-        return problem or selection_out(rank(self.distance[target]), self.ids)
+    selected: list[int | None]
+    """Index of the selected candidate for each target; None where there is none."""
+    selections: list[SelectionOut | None]
+    """Full selections, one a target; empty when only indices were asked for."""
 
 
 class Retargeter:
@@ -72,11 +67,15 @@ class Retargeter:
         targets: Sequence[Mapping[str, float]],
         weights: Mapping[str, float] | None,
         distance: Distance,
+        *,
+        compact: bool = False,
     ) -> list[RetargetedSet]:
-        """Distances for every pair of score set and target.
+        """Selections for every pair of score set and target; indices alone when `compact`.
 
-        Raises `InvalidRequest` for weights on attributes that no target names.
+        Raises `InvalidRequest` for weights on attributes that no target names, and for more pairs
+        or attributes than one request may have.
         """
+        _check_size(len(score_set_ids), targets, compact=compact)
         _check_weights(weights, targets)
         try:
             matrix = target_matrix(targets, weights)
@@ -84,27 +83,42 @@ class Retargeter:
             raise weightless() from error
         wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
         stored = await self._score_sets.get(wanted, matrix.attributes)
-        return [
-            _retarget_one(set_id, index, score_set, matrix, distance)
-            for index, (set_id, score_set) in enumerate(zip(score_set_ids, stored, strict=True))
-        ]
+        # In a thread: large requests take seconds, and other requests shall not wait for them.
+        work = partial(_retarget_all, score_set_ids, stored, matrix, distance, compact=compact)
+        small = len(score_set_ids) * len(targets) < 1000
+        return work() if small else await asyncio.to_thread(work)
+
+
+def _retarget_all(
+    score_set_ids: Sequence[str],
+    stored: Sequence[StoredScoreSet | None],
+    matrix: TargetMatrix,
+    metric: Distance,
+    *,
+    compact: bool,
+) -> list[RetargetedSet]:
+    return [
+        _retarget_one(set_id, score_set, matrix, metric, compact=compact)
+        for set_id, score_set in zip(score_set_ids, stored, strict=True)
+    ]
 
 
 def _retarget_one(
     set_id: str,
-    set_index: int,
     stored: StoredScoreSet | None,
     matrix: TargetMatrix,
     metric: Distance,
+    *,
+    compact: bool,
 ) -> RetargetedSet:
     count = len(matrix.values)
     if stored is None or not (stored.cells or stored.pending or stored.unscored):
         missing = UnknownScoreSet(
             f"no score set has the id {set_id!r}: it expired, or never was",
-            fields=[FieldError(f"#/score_set_ids/{set_index}", "unknown")],
+            fields=[FieldError("#/score_set_ids", f"{set_id!r} is unknown")],
             extensions={"score_set_id": set_id},
         )
-        return RetargetedSet(set_id, (), np.empty((count, 0)), dict.fromkeys(range(count), missing))
+        return _answerless(set_id, dict.fromkeys(range(count), missing), count)
     lacking: dict[str, AzimuthError] = {}
     found: dict[str, Cell] = {}
     for name in matrix.attributes:
@@ -113,19 +127,28 @@ def _retarget_one(
             found[name] = cell
         else:
             lacking[name] = cell
-    problems = _problems(matrix, lacking)
+    problems = _problems(matrix, lacking) if lacking else {}
     if len(problems) == count:
-        return RetargetedSet(set_id, (), np.empty((count, 0)), problems)
+        return _answerless(set_id, problems, count)
     size = len(next(iter(found.values())).scores)
     presentation = stored.presentation or _canonical(size)
     scores = np.zeros((len(presentation.ids), len(matrix.attributes)))
     have = [a for a, name in enumerate(matrix.attributes) if name in found]
     scores[:, have] = score_matrix([found[matrix.attributes[a]] for a in have], presentation)
-    if lacking:
-        weights = matrix.weights.copy()
-        weights[:, [a for a in range(len(matrix.attributes)) if a not in have]] = 0
-        matrix = replace(matrix, weights=weights)
-    return RetargetedSet(set_id, presentation.ids, distances(scores, matrix, metric), problems)
+    # Targets that name what is lacking get their problem; what is computed for them is not used.
+    distance = distances(scores, matrix, metric)
+    selected: list[int | None] = nearest(distance).tolist()
+    for target in problems:
+        selected[target] = None
+    selections = [
+        None if target in problems else selection_out(rank(distance[target]), presentation.ids)
+        for target in range(0 if compact else count)
+    ]
+    return RetargetedSet(set_id, problems, selected, selections)
+
+
+def _answerless(set_id: str, problems: dict[int, AzimuthError], count: int) -> RetargetedSet:
+    return RetargetedSet(set_id, problems, [None] * count, [None] * count)
 
 
 def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> Cell | AzimuthError:
@@ -137,6 +160,7 @@ def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> Cell | AzimuthE
         return AttributeNotScored(
             f"score set {set_id!r} has scores for {len(cells)} definitions of {name!r}; "
             f"name one of {', '.join(exact)}",
+            fields=[FieldError(f"#/targets/{escaped(name)}", "has several definitions")],
             extensions={"score_set_id": set_id, "ambiguous": exact},
         )
     why = next(
@@ -152,32 +176,39 @@ def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> Cell | AzimuthE
     known = sorted({cell.attribute for cell in stored.cells.values()})
     return AttributeNotScored(
         f"score set {set_id!r} has no scores for {name!r}{why}",
+        fields=[FieldError(f"#/targets/{escaped(name)}", "is not scored")],
         extensions={"score_set_id": set_id, "missing": [name], "scored": known},
     )
 
 
 def _problems(matrix: TargetMatrix, lacking: dict[str, AzimuthError]) -> dict[int, AzimuthError]:
+    """One problem a target, naming all that it lacks; targets that lack the same share it."""
+    columns = [a for a, name in enumerate(matrix.attributes) if name in lacking]
+    names = [matrix.attributes[a] for a in columns]
+    needed = matrix.named[:, columns]
+    made: dict[bytes, AzimuthError] = {}
     problems: dict[int, AzimuthError] = {}
-    for a, name in enumerate(matrix.attributes):
-        if name not in lacking:
-            continue
-        error = lacking[name]
-        for target in np.flatnonzero(matrix.named[:, a]).tolist():
-            if target in problems:
-                problems[target] = _merged(problems[target], error)
-            else:
-                problems[target] = error
+    for target in np.flatnonzero(needed.any(axis=1)).tolist():
+        key = needed[target].tobytes()
+        if key not in made:
+            made[key] = _merged(
+                [lacking[n] for n, is_named in zip(names, needed[target], strict=True) if is_named]
+            )
+        problems[target] = made[key]
     return problems
 
 
-def _merged(first: AzimuthError, second: AzimuthError) -> AzimuthError:
-    missing = [
-        *_list(first.extensions.get("missing")),
-        *_list(second.extensions.get("missing")),
-    ]
+def _merged(errors: Sequence[AzimuthError]) -> AzimuthError:
+    missing = [name for error in errors for name in _list(error.extensions.get("missing"))]
+    extensions = dict(errors[0].extensions)
+    for error in errors:
+        extensions |= error.extensions
+    if missing:
+        extensions["missing"] = missing
     return AttributeNotScored(
-        f"{first.detail}; {second.detail}",
-        extensions={**second.extensions, **first.extensions, "missing": missing},
+        "; ".join(error.detail for error in errors),
+        fields=[field for error in errors for field in error.fields],
+        extensions=extensions,
     )
 
 
@@ -190,12 +221,29 @@ def _canonical(size: int) -> Presentation:
     return Presentation(tuple(str(i) for i in range(size)), tuple(range(size)))
 
 
+def _check_size(sets: int, targets: Sequence[Mapping[str, float]], *, compact: bool) -> None:
+    limit = MAX_COMPACT_PAIRS if compact else MAX_PAIRS
+    if sets * len(targets) > limit:
+        says = f"{sets} score sets x {len(targets)} targets are more than {limit} pairs"
+        hint = "" if compact else f"; with compact there may be {MAX_COMPACT_PAIRS}"
+        raise InvalidRequest(says + hint, fields=[FieldError("#/targets", says + hint)])
+    names = {name for target in targets for name in target}
+    if len(names) > MAX_ATTRIBUTES:
+        says = f"the targets name {len(names)} attributes, more than {MAX_ATTRIBUTES}"
+        raise InvalidRequest(says, fields=[FieldError("#/targets", says)])
+
+
 def _check_weights(
     weights: Mapping[str, float] | None, targets: Sequence[Mapping[str, float]]
 ) -> None:
-    stray = [name for name in weights or {} if not any(name in target for target in targets)]
+    if not weights:
+        return
+    named = {name for target in targets for name in target}
+    stray = [name for name in weights if name not in named]
     if stray:
         raise InvalidRequest(
             f"weight for {stray[0]!r}, which no target names",
-            fields=[FieldError(f"#/weights/{name}", "no target names it") for name in stray],
+            fields=[
+                FieldError(f"#/weights/{escaped(name)}", "no target names it") for name in stray
+            ],
         )

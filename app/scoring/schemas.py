@@ -26,10 +26,10 @@ def _not_blank(text: str) -> str:
 
 
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\w[\w.:-]*$")]
-Target = Annotated[dict[str, UnitInterval], Field(min_length=1)]
+Target = Annotated[dict[str, UnitInterval], Field(min_length=1, max_length=100)]
 
 
 class _Closed(BaseModel):
@@ -124,7 +124,7 @@ class SelectRequest(ScoreRequest):
     """2 to 26 candidates: texts, or objects with `id` and `text`."""
     target: Target
     """Attribute -> desired value. Attributes that are scored but not named here do not count."""
-    weights: dict[str, Weight] | None = None
+    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
     """Attribute -> weight in the distance; 1 for those not named."""
     distance: Distance = "euclidean"
     on_unscored: Literal["error", "ignore"] = "error"
@@ -147,7 +147,7 @@ class RetargetRequest(_Closed):
         Discriminator(_one_or_many),
     ]
     """One target or many; a selection is made for every pair of score set and target."""
-    weights: dict[str, Weight] | None = None
+    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
     distance: Distance = "euclidean"
     compact: bool = False
     """Answer with indices only: `selected[i][j]` for score set i and target j."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -99,12 +100,14 @@ class ScoringService:
                     listener, waiting, planned, started, patience, deadline_ms, request_id
                 )
                 cells, unscored = await self._cache.cells(plan.score_set, fields)
-                expired = [f for f, u in unscored.items() if u.reason == "deadline"]
-                if not expired or time.monotonic() - started >= patience.deadline_s:
+                again = _to_ask_again(fields, cells, unscored, waiting)
+                if not again or time.monotonic() - started >= patience.deadline_s:
                     break
-                # Somebody else's job was dropped at the very moment when we joined it.
-                listener.settled.difference_update(expired)
-                waiting |= await self._submit(planned, expired, deadline_ms, request_id)
+                listener.settled.difference_update(again)
+                waiting |= await self._submit(planned, again, deadline_ms, request_id)
+            if listener.resynced:
+                # Redis may have forgotten how the candidates were listed: tell it again.
+                await self._submit(planned, fields, deadline_ms, request_id)
         outcome = ScoreOutcome(
             cells=cells,
             unscored=unscored,
@@ -166,6 +169,26 @@ class ScoringService:
         return waiting
 
 
+def _to_ask_again(
+    fields: Sequence[str],
+    cells: Mapping[str, Cell],
+    unscored: Mapping[str, Unscored],
+    waiting: Collection[str],
+) -> list[str]:
+    """Fields that were settled, but not for us.
+
+    Somebody else's job was dropped at the very moment when we joined it (`deadline`), or its cell
+    failed and a third request has asked for it anew before we looked (found nowhere).
+    """
+    return [
+        field
+        for field in fields
+        if field not in cells
+        and field not in waiting
+        and (field not in unscored or unscored[field].reason == "deadline")
+    ]
+
+
 def _raise_failures(plan: ScorePlan, outcome: ScoreOutcome, patience: Patience) -> None:
     id_extension: dict[str, object] = {"score_set_id": plan.score_set_id}
     expired = [u for u in outcome.unscored.values() if u.reason == "deadline"]
@@ -175,7 +198,7 @@ def _raise_failures(plan: ScorePlan, outcome: ScoreOutcome, patience: Patience) 
             f"the deadline of {patience.deadline_s:g} s passed; what is scored later is cached",
             extensions=id_extension,
         )
-    if outcome.cells or outcome.pending:
+    if outcome.cells or outcome.pending or not outcome.unscored:
         return
     reasons = {u.reason for u in outcome.unscored.values()}
     first = next(iter(outcome.unscored.values()))

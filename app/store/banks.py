@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from functools import cache
@@ -20,6 +21,7 @@ _NAMES = PREFIX + "banks"
 _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
 _INDEXED = PREFIX + "bank-indexed:"
+_RETIRED_S = 86_400
 
 
 class BankInfo(Struct, frozen=True):
@@ -88,8 +90,9 @@ class BankStore:
 
     async def put(self, name: str, bank: Bank) -> BankInfo:
         """Store a bank and point `name` to it, in one step; workers hear of it."""
-        info = describe(name, bank)
-        content = zlib.compress(serialize_bank(bank), level=3)
+        info = await asyncio.to_thread(describe, name, bank)
+        content = await asyncio.to_thread(lambda: zlib.compress(serialize_bank(bank), level=3))
+        before = await self.info(name)
         notice = msgspec.json.encode(BankNotice(digest=bank.digest))
         with translated():
             pipe = self._redis.pipeline(transaction=True)
@@ -97,15 +100,28 @@ class BankStore:
             pipe.hset(_NAMES, name, msgspec.json.encode(info))
             pipe.publish(NOTICES, notice)
             await pipe.execute()
+        await self._retire(before)
         return info
 
     async def delete(self, name: str) -> bool:
         """Forget a stored name, which brings a built-in bank of that name back; False if none was.
 
-        The content stays: jobs and other names may still use it.
+        The content stays for a day: jobs may still use it.
         """
+        before = await self.info(name)
         with translated():
-            return bool(await self._redis.hdel(_NAMES, name))
+            deleted = bool(await self._redis.hdel(_NAMES, name))
+        await self._retire(before)
+        return deleted
+
+    async def _retire(self, before: BankInfo | None) -> None:
+        """Let a version that no name points to any more expire."""
+        if before is None or before.builtin or before.digest in await self.digests():
+            return
+        with translated():
+            await self._redis.expire(_DATA + before.digest, _RETIRED_S)
+            for embedded in await self._redis.keys(f"{_VECTORS}{before.digest}:*"):
+                await self._redis.expire(embedded, _RETIRED_S)
 
     async def load(self, digest: str) -> Bank | None:
         """The bank at one version."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.types import Cell, Presentation, Scorer, Unscored
-from app.store.redis import inflight_key, score_set_key, translated
+from app.store.redis import inflight_key, score_set_key, translated, view_key
 
 _cell = msgspec.json.Decoder(Cell)
 _unscored = msgspec.json.Decoder(Unscored)
@@ -68,23 +68,24 @@ class ScoreCache:
         """Whole score sets for (score set, view) pairs, in one round trip; None where absent."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
-            for score_set, _ in wanted:
+            for score_set, view in wanted:
                 pipe.hgetall(score_set_key(score_set))
                 pipe.hkeys(inflight_key(score_set))
+                pipe.get(view_key(score_set, view or ""))
             answers = await pipe.execute()
         return [
-            _assemble(answers[2 * i], answers[2 * i + 1], view)
-            for i, (_, view) in enumerate(wanted)
+            _assemble(*answers[3 * i : 3 * i + 3], view=view) for i, (_, view) in enumerate(wanted)
         ]
 
 
 def _assemble(
-    stored: dict[bytes, bytes], inflight: Sequence[bytes], view: str | None
+    stored: dict[bytes, bytes],
+    inflight: Sequence[bytes],
+    presentation: bytes | None,
+    *,
+    view: str | None,
 ) -> StoredScoreSet | None:
-    if b"scorer" not in stored:
-        return None
-    presentation = stored.get(f"view:{view}".encode()) if view else None
-    if view and presentation is None:
+    if b"scorer" not in stored or (view and presentation is None):
         return None
     parts: dict[str, dict[str, bytes]] = {"cell": {}, "fail": {}, "asked": {}}
     for key, value in stored.items():

@@ -27,6 +27,9 @@ class Listener:
         """Cell fields that notices have named since the last `clear`."""
         self.resync = False
         """Set when notices may have been missed: look at the store itself."""
+        self.closing = False
+        self.resynced = False
+        """Whether that has ever been so."""
 
     def tell(self, field: str) -> None:
         """A cell was settled."""
@@ -35,17 +38,24 @@ class Listener:
 
     def tell_resync(self) -> None:
         """The connection was away for a while."""
-        self.resync = True
+        self.resync = self.resynced = True
+        self._changed.set()
+
+    def tell_closing(self) -> None:
+        """The process is about to end: nobody should wait any more."""
+        self.closing = True
         self._changed.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait for the next notice; False when `timeout_s` passed without one."""
+        """Wait for the next notice; False when `timeout_s` passed without one, or at the end."""
+        if self.closing:
+            return False
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_s)
         except TimeoutError:
             return False
         self._changed.clear()
-        return True
+        return not self.closing
 
 
 class NoticeHub:
@@ -57,12 +67,19 @@ class NoticeHub:
         """Told the score set of every cell that is settled, waited for here or not."""
         self._listeners: dict[str, set[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self.banks: asyncio.Queue[BankNotice] = asyncio.Queue(maxsize=1000)
         """Banks that were stored, for workers that index them ahead of need."""
 
     async def start(self) -> None:
         """Begin to listen, in the background."""
         self._task = asyncio.create_task(self._run(), name="notices")
+
+    def stop_waiting(self) -> None:
+        """Send everybody who waits away; with what there is by now."""
+        self._closing = True
+        for listener in [x for group in self._listeners.values() for x in group]:
+            listener.tell_closing()
 
     async def close(self) -> None:
         """Stop listening."""
@@ -75,6 +92,7 @@ class NoticeHub:
     def listen(self, score_set: str) -> Iterator[Listener]:
         """Hear notices about a score set from now on. Enter before asking for its cells."""
         listener = Listener()
+        listener.closing = self._closing
         self._listeners.setdefault(score_set, set()).add(listener)
         try:
             yield listener
@@ -90,7 +108,10 @@ class NoticeHub:
                 await self._listen()
             except (RedisError, OSError) as error:
                 _log.warning("notices: Redis is away, trying again: %s", error)
-                await asyncio.sleep(_RECONNECT_S)
+            except Exception:
+                # Everybody who waits depends on this: it must not end, whatever happens.
+                _log.exception("notices: unforeseen error, subscribing anew")
+            await asyncio.sleep(_RECONNECT_S)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
@@ -110,7 +131,11 @@ class NoticeHub:
             listener.tell_resync()
 
     def _dispatch(self, data: bytes) -> None:
-        notice = decode_notice(data)
+        try:
+            notice = decode_notice(data)
+        except ValueError as error:  # most likely from a newer version, during an upgrade
+            _log.warning("a notice that cannot be read was passed over: %s", error)
+            return
         if isinstance(notice, CellNotice):
             if self._on_cell is not None:
                 self._on_cell(notice.score_set)

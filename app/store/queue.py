@@ -27,23 +27,24 @@ from app.store.redis import (
     score_set_key,
     stream_key,
     translated,
+    view_key,
 )
 
 _RETRY_AFTER_S = 5
 _JOB_GRACE_MS = 6 * 3_600_000
 """How long a job's body outlives its deadline, in case a worker works on it that long."""
 
-# KEYS: score set, in-flight, stream, new job.  ARGV: job id, job body, deadline ms, body TTL ms,
-# queue limit, score set TTL s, scorer JSON, view name, view JSON, job key prefix, field, name, ...
+# KEYS: score set, in-flight, stream, new job, view.  ARGV: job id, job body, deadline ms, body
+# TTL ms, queue limit, score set TTL s, scorer JSON, view JSON, job key prefix, field, name, ...
 # Returns {state, depth, field...}: fields that are not scored yet and so must be waited for.
 _SUBMIT = """
 local waiting, missing = {}, {}
-for i = 11, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   local field = ARGV[i]
   if redis.call('HEXISTS', KEYS[1], 'cell:' .. field) == 0 then
     table.insert(waiting, field)
     local job = redis.call('HGET', KEYS[2], field)
-    local key = job and (ARGV[10] .. job)
+    local key = job and (ARGV[9] .. job)
     if key and redis.call('EXISTS', key) == 1 then
       -- Somebody's job is on it: wait for that one, and let it live as long as we would wait.
       local deadline = tonumber(redis.call('HGET', key, 'deadline'))
@@ -63,8 +64,9 @@ local depth = redis.call('XLEN', KEYS[3])
 if #missing > 0 and depth >= tonumber(ARGV[5]) then
   return {'full', depth}
 end
-redis.call('HSET', KEYS[1], 'scorer', ARGV[7], 'view:' .. ARGV[8], ARGV[9])
-for i = 11, #ARGV, 2 do
+redis.call('HSET', KEYS[1], 'scorer', ARGV[7])
+redis.call('SET', KEYS[5], ARGV[8], 'EX', ARGV[6])
+for i = 10, #ARGV, 2 do
   redis.call('HSET', KEYS[1], 'asked:' .. ARGV[i], ARGV[i + 1])
 end
 redis.call('EXPIRE', KEYS[1], ARGV[6])
@@ -83,7 +85,8 @@ end
 return {'joined', depth, unpack(waiting)}
 """
 
-# KEYS: score set, in-flight.  ARGV: kind (cell or fail), field, value, TTL s, channel, notice, job.
+# KEYS: score set, in-flight.  ARGV: kind (cell or fail), field, value, TTL s, channel, notice, job,
+# scorer JSON.
 # A failure never replaces a score, and only the job that holds a marker clears it.
 _SETTLE = """
 if ARGV[1] == 'cell' then
@@ -92,7 +95,10 @@ if ARGV[1] == 'cell' then
 elseif redis.call('HEXISTS', KEYS[1], 'cell:' .. ARGV[2]) == 0 then
   redis.call('HSET', KEYS[1], 'fail:' .. ARGV[2], ARGV[3])
 end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('HSETNX', KEYS[1], 'scorer', ARGV[8])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then
+  redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
 if redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[7] then
   redis.call('HDEL', KEYS[2], ARGV[2])
 end
@@ -194,6 +200,7 @@ class JobQueue:
                     inflight_key(job.score_set),
                     stream_key(pool),
                     job_key(job.id),
+                    view_key(job.score_set, view),
                 ],
                 args=[
                     job.id,
@@ -201,9 +208,9 @@ class JobQueue:
                     deadline_ms,
                     ttl_ms,
                     self._queue_limit,
-                    self._cache_ttl_s,
+                    # Whoever is told to poll must find the score set until the deadline.
+                    max(self._cache_ttl_s, (ttl_ms - _JOB_GRACE_MS) // 1000 + 60),
                     msgspec.json.encode(job.scorer),
-                    view,
                     msgspec.json.encode(presentation),
                     job_key(""),
                     *fields,
@@ -308,6 +315,12 @@ class JobQueue:
             held = await self._renew(keys=[stream_key(pool)], args=[GROUP, worker, *entry_ids])
         return {entry.decode() for entry in held}
 
+    async def refund(self, job_id: str) -> None:
+        """Take back the count of a start that was called off for no fault of the job's."""
+        with translated():
+            if await self._redis.exists(job_key(job_id)):
+                await self._redis.hincrby(job_key(job_id), "attempts", -1)
+
     async def release(self, pool: str, worker: str, entry_id: str) -> None:
         """Give a job back at once, for another worker to take over."""
         with translated():
@@ -354,7 +367,16 @@ class JobQueue:
         with translated():
             await self._settle(
                 keys=[score_set_key(job.score_set), inflight_key(job.score_set)],
-                args=[kind, field, value, self._cache_ttl_s, NOTICES, notice, job.id],
+                args=[
+                    kind,
+                    field,
+                    value,
+                    self._cache_ttl_s,
+                    NOTICES,
+                    notice,
+                    job.id,
+                    msgspec.json.encode(job.scorer),
+                ],
             )
 
     async def _forget(self, pool: str, entry_id: str, job_id: str) -> None:

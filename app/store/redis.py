@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import (
+    BusyLoadingError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -18,13 +24,20 @@ from app.settings import StoreSettings
 PREFIX = "azimuth:"
 NOTICES = PREFIX + "notices"
 """Channel on which workers tell API processes what became of a cell or a bank."""
+_REFUSALS = (OutOfMemoryError, ReadOnlyError)
+_REFUSAL_WORDS = ("OOM ", "MISCONF ", "READONLY ", "NOREPLICAS ", "MASTERDOWN ")
 GROUP = "workers"
 """Consumer group of every job stream."""
 
 
 def score_set_key(score_set: str) -> str:
-    """Hash of one score set: its cells, failures, presentations and scorer."""
+    """Hash of one score set: its cells, failures and scorer."""
     return f"{PREFIX}ss:{score_set}"
+
+
+def view_key(score_set: str, view: str) -> str:
+    """How one caller listed the candidates of a score set."""
+    return f"{PREFIX}view:{score_set}:{view}"
 
 
 def inflight_key(score_set: str) -> str:
@@ -75,6 +88,8 @@ def translated() -> Iterator[None]:
         if "NOGROUP" in str(error):
             # A Redis that was started anew, empty, has forgotten streams and their groups.
             raise StoreUnavailable("Redis has forgotten the job stream") from error
+        if isinstance(error, _REFUSALS) or any(word in str(error) for word in _REFUSAL_WORDS):
+            raise StoreUnavailable(f"Redis takes nothing in just now: {error}") from error
         raise
     except RedisError as error:
         raise StoreUnavailable(f"Redis answered with an error: {error}") from error

@@ -238,8 +238,11 @@ async def test_a_view_that_nobody_asked_for_is_not_found(queue, redis):
 
 async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
     one = job(HELP, WIT)
-    await submit(queue, one)
+    soon = int(time.time() * 1000) + 10_000
+    await submit(queue, one, deadline_ms=soon)
     assert 0 < await redis.ttl("azimuth:ss:s") <= 100
+    await submit(queue, job(HELP, WIT), deadline_ms=soon + 500_000)
+    assert 400 < await redis.ttl("azimuth:ss:s") <= 571  # who polls finds it until the deadline
     await redis.expire("azimuth:ss:s", 5)
     await queue.store_cell(one, attribute_field(WIT), cell(WIT))
     assert await redis.ttl("azimuth:ss:s") > 5

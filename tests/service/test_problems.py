@@ -98,12 +98,28 @@ def test_a_body_that_is_no_json_object_says_what_to_send(azimuth, content, conte
     assert "JSON" in problem_of(response, 400, "malformed-body")["detail"]
 
 
-def test_a_lone_surrogate_is_refused_not_stored(azimuth):
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/select", '{"question":"\\ud800","responses":["a","b"],"target":{"x":1}}'),
+        ("POST", "/v1/select", '{"question":"q","responses":["a","b"],"target":{"\\uD800":1}}'),
+        ("POST", "/v1/retarget", '{"score_set_ids":"\\udfff","targets":{"x":1}}'),
+        ("PUT", "/v1/attribute-sets/x", '{"attributes":[{"name":"n","definition":"\\ud83d"}]}'),
+    ],
+)
+def test_half_a_character_is_refused_not_stored(azimuth, method, path, body):
     with azimuth.client() as client:
         headers = {"content-type": "application/json"}
-        body = '{"question":"\\ud800","responses":["a","b"],"target":{"helpfulness":1}}'
-        response = client.post("/v1/select", content=body, headers=headers)
-    assert response.status_code == 422
+        response = client.request(method, path, content=body, headers=headers)
+    assert "surrogate" in problem_of(response, 400, "malformed-body")["detail"]
+
+
+def test_a_whole_character_written_as_two_escapes_is_welcome(azimuth):
+    with azimuth.client() as client:
+        headers = {"content-type": "application/json"}
+        body = '{"question":"\\ud83d\\ude00","responses":["a","b"],"attributes":["coherence"]}'
+        response = client.post("/v1/score", content=body, headers=headers)
+    assert response.status_code == 200
 
 
 def test_a_body_over_the_limit_is_refused_announced_or_not(azimuth):

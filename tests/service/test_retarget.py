@@ -113,6 +113,15 @@ def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, 
     ]
 
 
+def test_more_pairs_than_one_request_may_have_are_refused_before_any_work(azimuth, scored):
+    targets = [{"helpfulness": 1}] * 20_001
+    body = {"score_set_ids": scored[0]["id"], "targets": targets}
+    assert "compact" in retarget(azimuth, 422, **body)["detail"]
+    assert len(retarget(azimuth, **body, compact=True)["selected"][0]) == 20_001
+    many = [{f"a{i}": 1} for i in range(201)]
+    assert "201" in retarget(azimuth, 422, **(body | {"targets": many}))["detail"]
+
+
 def test_what_is_scored_meanwhile_is_seen_at_once(azimuth):
     body = SCENARIO | {"question": "meanwhile", "attributes": ["helpfulness"]}
     set_id = azimuth.post("/v1/score", body).json()["id"]

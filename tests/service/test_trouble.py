@@ -18,6 +18,15 @@ def in_flight(service) -> bool:
     )
 
 
+def in_flight_at(service, worker) -> bool:
+    """This very worker has claimed a job."""
+    return any(
+        f"-{worker.pid}-" in consumer["name"] and consumer["pending"]
+        for key in service.redis.keys("azimuth:jobs:*")
+        for consumer in service.redis.xinfo_consumers(key, "workers")
+    )
+
+
 def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(service):
     service.start_api()
     worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)
@@ -123,6 +132,67 @@ def test_a_model_that_hangs_ends_its_worker_so_that_it_is_started_anew(service):
         AZIMUTH_WORKER_CANARY_TIMEOUT_S="0.5",
     )
     assert hung.process.wait(20) == 70
+
+
+def test_a_redis_that_takes_nothing_in_is_a_503_and_the_worker_outlives_it(service):
+    service.start_api()
+    worker = service.start_worker()
+    service.redis.config_set("maxmemory", "1")
+    wait_until(lambda: "takes nothing in" in service.log("worker"), what="the worker's notice")
+    response = service.post("/v1/score", SCENARIO)
+    assert response.status_code == 503
+    assert response.json()["type"] == "/problems/store-unavailable"
+    service.redis.config_set("maxmemory", "0")
+    wait_until(lambda: service.ready(worker), what="recovery")
+    assert service.post("/v1/score", SCENARIO).status_code == 200
+
+
+def test_restarts_that_ask_a_job_back_do_not_use_up_its_attempts(service):
+    service.start_api()
+    settings = {"AZIMUTH_WORKER_DRAIN_S": "0", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
+    with ThreadPoolExecutor(1) as pool:
+        answer = None
+        for _ in range(3):
+            worker = service.start_worker(
+                ready=answer is None, AZIMUTH_FAKE_LATENCY_S="30", **settings
+            )
+            answer = answer or pool.submit(service.post, "/v1/score", SCENARIO)
+            wait_until(lambda: in_flight_at(service, worker))  # noqa: B023
+            worker.process.terminate()
+            worker.process.wait(10)
+        service.start_worker(ready=False, **settings)
+        assert answer.result(30).status_code == 200
+
+
+def test_an_api_that_is_stopped_tells_those_who_wait_where_to_ask(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="20")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        service.api_child.process.terminate()
+        response = answer.result(10)
+    assert response.status_code == 202
+    assert response.headers["location"]
+
+
+def test_a_notice_that_cannot_be_read_is_passed_over(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.post, "/v1/score", SCENARIO)
+        wait_until(lambda: in_flight(service))
+        service.redis.publish("azimuth:notices", '{"type":"from the future"}')
+        assert answer.result(10).status_code == 200
+
+
+def test_identical_requests_whose_cells_fail_are_all_answered(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="invalid")
+    body = SCENARIO | {"target": {"helpfulness": 1}}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: service.post("/v1/select", body), range(40)))
+    assert {a.status_code for a in answers} == {502}
 
 
 def test_without_a_worker_cached_answers_go_on_and_new_ones_are_a_503(service):

@@ -70,6 +70,7 @@ def test_a_single_candidate_has_no_margin():
 
 
 unit = st.floats(0, 1, allow_nan=False)
+NEARLY = [0.0, 0.1, 0.1 + 1e-15, 0.1 + 8e-10, 0.2, 0.7]
 
 
 @given(
@@ -100,7 +101,9 @@ def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric
 
 @given(
     st.lists(
-        st.lists(st.sampled_from([0.0, 0.1, 0.1 + 1e-15, 0.2, 0.7]), min_size=3, max_size=3),
+        st.lists(
+            st.sampled_from([0.0, 0.1, 0.1 + 1e-15, 0.1 + 8e-10, 0.2, 0.7]), min_size=3, max_size=3
+        ),
         min_size=1,
         max_size=8,
     )
