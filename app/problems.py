@@ -100,10 +100,10 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "context-overflow",
         422,
         "The scenario is too long for the model",
-        "the scenario takes 9120 tokens and its answer up to 544, the model 8192",
+        "the scenario takes 9120 tokens and its answer 216, the model 8192",
         errors.ContextOverflow,
         prompt_tokens=9120,
-        output_tokens=544,
+        output_tokens=216,
         context_length=8192,
     ),
     _problem(

@@ -30,10 +30,15 @@ class IndexedBank:
 
     def examples(self, query: Vectors, attribute: Attribute, count: int) -> ChosenExamples:
         """Examples for one attribute of a scenario whose question has the vector `query`."""
+        levels = self.levels(attribute)
+        return choose_examples(QueryNeighbours(self._index, query), levels, count)
+
+    def levels(self, attribute: Attribute) -> LevelMap:
+        """Where the bank shows each level of an attribute."""
         key = (attribute.name, attribute.levels)
         if key not in self._levels:
             self._levels[key] = level_map(self.bank.scenarios, attribute.name, attribute.levels)
-        return choose_examples(QueryNeighbours(self._index, query), self._levels[key], count)
+        return self._levels[key]
 
 
 class BankLibrary:

@@ -36,7 +36,7 @@ class SentenceTransformerEmbedder:
         location = _packaged_minilm() if model == "minilm" else model
         # On the CPU: a question takes milliseconds, and the GPU's memory belongs to the judge.
         self._model: Any = SentenceTransformer(location, device="cpu")
-        title = "all-MiniLM-L6-v2" if model == "minilm" else Path(model).name
+        title = "all-MiniLM-L6-v2" if model == "minilm" else model
         folder = Path(location)
         revision = folder_revision(folder) if folder.is_dir() else "hub"
         self.name = f"{title}:{revision.removeprefix('sha256:')[:8]}"

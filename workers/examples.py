@@ -49,6 +49,11 @@ class LevelMap:
     levels_of: dict[int, frozenset[float]]
     """Row -> the levels that its responses show. Rows without a label are not there."""
 
+    def left_out(self, kept: Sequence[Neighbour]) -> tuple[float, ...]:
+        """The levels that none of `kept` shows."""
+        shown = frozenset[float]().union(*(self.levels_of[n.row] for n in kept))
+        return tuple(level for level in self.levels if level not in shown)
+
     @property
     def levels(self) -> tuple[float, ...]:
         """All levels, ascending."""
@@ -117,8 +122,7 @@ def choose_examples(neighbours: Neighbours, levels: LevelMap, count: int) -> Cho
             taken.add(neighbour.row)
             chosen.append(neighbour)
     chosen.sort(key=lambda n: (-n.similarity, n.row))
-    shown = frozenset[float]().union(*(levels.levels_of[n.row] for n in chosen))
-    return ChosenExamples(tuple(chosen), tuple(x for x in levels.levels if x not in shown))
+    return ChosenExamples(tuple(chosen), levels.left_out(chosen))
 
 
 def _look_for(neighbours: Neighbours, levels: LevelMap, count: int) -> list[Neighbour]:

@@ -99,9 +99,19 @@ class JobLoop:
     status: Status
     pool: str
     settings: WorkerSettings
+    engine_is_remote: bool = False
+    """Whether the model runs elsewhere, so that starting this worker anew would not help it."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Stream entry -> the job's task."""
     _failed: str | None = None
+    _failures: int = 0
+    """Failed jobs in a row."""
+    _alive_at: float = field(default_factory=time.monotonic)
+    """When the engine last finished something."""
+    _again: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Jobs that were begun before go one by one: if one of them ends the engine, it is found."""
+    _begun: set[str] = field(default_factory=set)
+    """Ids of the jobs that the engine has seen."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain. Raises `WorkerFailed`."""
@@ -170,7 +180,9 @@ class JobLoop:
         self.status.in_flight = len(self._tasks)
 
     def _ended(self, entry_id: str) -> None:
-        self._tasks.pop(entry_id, None)
+        task = self._tasks.pop(entry_id, None)
+        if task is not None and not self._failed:
+            self._begun.discard(task.get_name())
         self.status.in_flight = len(self._tasks)
 
     async def _see_through(self, entry_id: str, job_id: str) -> None:
@@ -195,11 +207,15 @@ class JobLoop:
             await self._expire(claimed)
         elif isinstance(decision, Bury):
             await self._bury(claimed, decision.why)
+        elif claimed.attempt > 1:
+            async with self._again:
+                await self._score(claimed)
         else:
             await self._score(claimed)
 
     async def _score(self, claimed: ClaimedJob) -> None:
         started = time.perf_counter()
+        self._begun.add(claimed.job.id)
         try:
             async for cell_field, result in self.scorer.score(claimed.job):
                 if isinstance(result, Cell):
@@ -207,6 +223,7 @@ class JobLoop:
                 else:
                     await self.queue.store_unscored(claimed.job, cell_field, result)
                 _count(result)
+                self._alive_at, self._failures = time.monotonic(), 0
             await self.queue.finish(self.pool, claimed)
         except Exception as error:
             await self._failed_with(claimed, error)
@@ -226,8 +243,12 @@ class JobLoop:
 
     async def _failed_with(self, claimed: ClaimedJob, error: Exception) -> None:
         decision = decide_failure(
-            error, attempt=claimed.attempt, max_attempts=self.settings.max_attempts
+            error,
+            attempt=claimed.attempt,
+            max_attempts=self.settings.max_attempts,
+            failures=self._failures,
         )
+        self._failures += 1
         extra = {"job": claimed.job.id, "request_id": claimed.job.request_id}
         expected = isinstance(error, EngineError | StoreUnavailable | UnknownBank)
         _log.warning("job failed: %s", plain(error), extra=extra, exc_info=not expected)
@@ -238,6 +259,8 @@ class JobLoop:
         elif isinstance(decision, RetryLater):
             JOBS.labels("retried").inc()
             await asyncio.sleep(decision.delay_s)
+            if decision.free:
+                await self.queue.refund(claimed.job.id)
             await self.queue.release(self.pool, self.status.worker_id, claimed.entry_id)
 
     async def _bury(self, claimed: ClaimedJob, why: str) -> None:
@@ -282,7 +305,14 @@ class JobLoop:
             await asyncio.sleep(self.settings.canary_s)
             try:
                 await asyncio.wait_for(self.engine.check(), self.settings.canary_timeout_s)
+                self._alive_at = time.monotonic()
             except TimeoutError:
+                # A busy engine answers the canary late; one that hangs finishes nothing at all.
+                if time.monotonic() - self._alive_at < self.settings.canary_timeout_s:
+                    continue
+                if self.engine_is_remote:
+                    _log.warning("canary: the endpoint does not answer")  # no restart helps
+                    continue
                 self._failed = "the model does not answer any more"
                 return
             except EngineError as error:
@@ -306,7 +336,7 @@ class JobLoop:
         await asyncio.gather(*left.values(), return_exceptions=True)
         for entry_id, task in left.items():
             try:
-                if not self._failed:
+                if not (self._failed and task.get_name() in self._begun):
                     await self.queue.refund(task.get_name())
                 await self.queue.release(self.pool, self.status.worker_id, entry_id)
             except StoreUnavailable as error:

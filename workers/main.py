@@ -95,6 +95,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
             status=status,
             pool=pool.name,
             settings=settings.worker,
+            engine_is_remote=info.engine == "openai",
         )
         await _first_to_end(loop.run(stop), background)
     finally:

@@ -33,6 +33,8 @@ class RetryLater:
     """Put it back after a while."""
 
     delay_s: float
+    free: bool = False
+    """Whether the start does not count: the job was not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,24 @@ def decide_start(
 
 
 def decide_failure(
-    error: Exception, *, attempt: int, max_attempts: int
+    error: Exception, *, attempt: int, max_attempts: int, failures: int = 0
 ) -> RetryLater | Bury | EndWorker:
-    """What follows from an error that a job's scoring raised."""
+    """What follows from an error that a job's scoring raised.
+
+    `failures` counts the engine's failures in a row: the longer it is away, the longer the waits.
+    """
     if isinstance(error, EngineDead):
         return EndWorker(str(error))
     if isinstance(error, StoreUnavailable):
         # Not the job's fault, and it is not lost: the lease runs out while Redis is away.
-        return RetryLater(FIRST_RETRY_S)
+        return RetryLater(FIRST_RETRY_S, free=True)
     if isinstance(error, UnknownBank):
         return Bury(error.detail)
+    if isinstance(error, EngineOverloaded | EngineUnavailable):
+        # It passes by itself; the job's deadline says how long that may take.
+        return RetryLater(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(failures, 10)), free=True)
     if attempt >= max_attempts:
         return Bury(f"{plain(error)} (attempt {attempt} of {max_attempts})")
-    if isinstance(error, EngineOverloaded | EngineUnavailable):
-        return RetryLater(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempt - 1)))
     return RetryLater(FIRST_RETRY_S)
 
 

@@ -34,10 +34,13 @@ from workers.engines.base import (
     Prompt,
     Sampling,
 )
-from workers.examples import ChosenExamples
+from workers.examples import ChosenExamples, Neighbour
+from workers.gathering import gather_or_cancel
 from workers.methods.base import Ask, InvalidAnswer, Judgement, Method
 
 _T = TypeVar("_T")
+_SLACK_TOKENS = 32
+"""Orders of the same texts may differ by some tokens where texts meet their fences."""
 _RETRY_TEMPERATURE = 0.3
 """A greedy answer that was invalid would come back the same: the one retry is drawn."""
 
@@ -48,7 +51,7 @@ class _Fitted:
 
     prompts: tuple[Prompt, ...]
     """One for each ask."""
-    used: ChosenExamples
+    used: tuple[Neighbour, ...]
     dropped: tuple[str, ...]
     answer_tokens: tuple[int, ...]
 
@@ -137,13 +140,13 @@ class ScenarioScorer:
         if isinstance(fitted, Unscored):
             return fitted
         started = time.perf_counter()
-        readings = await asyncio.gather(
-            *(
+        readings = await gather_or_cancel(
+            [
                 self._ask(method, attribute.name, ask, prompt, tokens, settings)
                 for ask, prompt, tokens in zip(
                     asks, fitted.prompts, fitted.answer_tokens, strict=True
                 )
-            )
+            ]
         )
         problem = next((r.problem for r in readings if r.problem is not None), None)
         if problem is not None:
@@ -155,11 +158,10 @@ class ScenarioScorer:
             attribute=attribute.name,
             scores=average(len(job.scenario.candidates), readings),
             examples=tuple(
-                ExampleUse(scenarios[n.row].id, round(n.similarity, 4))
-                for n in fitted.used.neighbours
+                ExampleUse(scenarios[n.row].id, round(n.similarity, 4)) for n in fitted.used
             ),
             examples_dropped=fitted.dropped,
-            levels_uncovered=fitted.used.uncovered,
+            levels_uncovered=bank.levels(attribute).left_out(fitted.used) if bank else (),
             answers_discarded=sum(r.discarded for r in readings),
             usage=usage,
             timings=CellTimings(
@@ -181,7 +183,16 @@ class ScenarioScorer:
         settings: ScorerSettings,
     ) -> _Fitted | Unscored:
         """Prompts with as many examples as fit: the least similar go first, and are named."""
+        room = self._info.context_length
         tokens = tuple(method.answer_tokens(ask, settings) for ask in asks)
+        # All asks show the same texts: the first alone tells whether they fit at all.
+        bare = self._engine.encode(method.messages(attribute, (), scenario, asks[0], settings))
+        if bare.length + tokens[0] > room:
+            least = method.least_answer_tokens(asks[0], settings)
+            if bare.length + least > room:
+                return _overflow(attribute.name, bare.length, least, room)
+            # The longest answer does not fit, an ordinary one does: it gets what is left.
+            tokens = tuple(room - bare.length - _SLACK_TOKENS for _ in asks)
         kept = chosen.neighbours
         while True:
             # Nearest last: next to the question that it resembles.
@@ -190,28 +201,17 @@ class ScenarioScorer:
                 self._engine.encode(method.messages(attribute, examples, scenario, ask, settings))
                 for ask in asks
             )
-            room = self._info.context_length
             if all(p.length + t <= room for p, t in zip(prompts, tokens, strict=True)):
                 dropped = chosen.neighbours[len(kept) :]
                 return _Fitted(
                     prompts=prompts,
-                    used=ChosenExamples(kept, chosen.uncovered),
+                    used=kept,
                     dropped=tuple(scenarios[n.row].id for n in dropped),
                     answer_tokens=tokens,
                 )
             if not kept:
-                longest, answer = max(
-                    zip(prompts, tokens, strict=True), key=lambda pair: pair[0].length + pair[1]
-                )
-                return Unscored(
-                    attribute=attribute.name,
-                    reason="context-overflow",
-                    detail=f"the scenario takes {longest.length} tokens and its answer up to "
-                    f"{answer}, the model {room}",
-                    prompt_tokens=longest.length,
-                    output_tokens=answer,
-                    context_length=room,
-                )
+                longest = max(prompts, key=lambda prompt: prompt.length)
+                return _overflow(attribute.name, longest.length, tokens[0], room)
             kept = kept[:-1]
 
     async def _ask(
@@ -238,6 +238,8 @@ class ScenarioScorer:
             if invalid:
                 again = replace(
                     sampling,
+                    # An answer that was cut gets all the room that there is.
+                    max_tokens=max(max_tokens, self._info.context_length - prompt.length),
                     samples=len(invalid),
                     temperature=max(sampling.temperature, _RETRY_TEMPERATURE),
                     seed=sampling.seed + settings.samples,
@@ -260,6 +262,17 @@ class ScenarioScorer:
                 else f"the answer was invalid twice: {why}",
             )
         return _Reading(tuple(valid), len(invalid), problem, usage)
+
+
+def _overflow(attribute: str, prompt: int, answer: int, room: int) -> Unscored:
+    return Unscored(
+        attribute=attribute,
+        reason="context-overflow",
+        detail=f"the scenario takes {prompt} tokens and its answer {answer}, the model {room}",
+        prompt_tokens=prompt,
+        output_tokens=answer,
+        context_length=room,
+    )
 
 
 def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateScore, ...]:

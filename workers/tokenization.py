@@ -26,7 +26,11 @@ class ChatEncoder:
         # A copy of our own: switching how it reads special tokens must not be seen elsewhere.
         self._tokenizer = copy.deepcopy(tokenizer)
         # Examples come back in many prompts, so their tokens are kept.
-        self._content_ids = lru_cache(maxsize=4096)(self._encode_content)
+        self._content_ids = lru_cache(maxsize=512)(self._encode_content)
+        added = [str(token) for token in self._tokenizer.get_added_vocab()]
+        added += list(self._tokenizer.all_special_tokens)
+        longest_first = sorted({t for t in added if len(t) > 1}, key=len, reverse=True)
+        self._added = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
 
     def encode(self, messages: Sequence[Message]) -> Prompt:
@@ -55,7 +59,13 @@ class ChatEncoder:
     def _apply(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
         turns = [{"role": m.role, "content": _MARK.format(i)} for i, m in enumerate(messages)]
         rendered = self._tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, tokenize=False
+            turns,
+            add_generation_prompt=True,
+            tokenize=False,
+            # Templates that know these would otherwise print today's date, or wait for thoughts
+            # that the output schema leaves no room for.
+            date_string="1 January 2025",
+            enable_thinking=False,
         )
         return str(rendered), [m.content for m in messages]
 
@@ -63,7 +73,13 @@ class ChatEncoder:
         return self._encode(text, special=True)
 
     def _encode_content(self, text: str) -> tuple[int, ...]:
-        return self._encode(text, special=False)
+        # Not every token of a template is flagged special, and only those that are would be split:
+        # so a text is cut within each of them, and its pieces are tokenized on their own.
+        cuts = [match.start() + 1 for match in self._added.finditer(text)]
+        ids: tuple[int, ...] = ()
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            ids += self._encode(text[start:end], special=False)
+        return ids
 
     def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
         encoded = self._tokenizer(
@@ -73,8 +89,8 @@ class ChatEncoder:
 
 
 _TEMPLATE_TOKENS = re.compile(
-    r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?(?:INST|SYS|TOOL_CALLS|AVAILABLE_TOOLS)\]|<</?SYS>>"
-    r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think)>"
+    r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[\|[^|\]\n]{1,40}\|\]|</?s>|\[/?[A-Za-z]*[A-Z_]{3,}\]|<</?SYS>>"
+    r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|tool_call|tool_response)>"
 )
 
 

@@ -101,6 +101,8 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         errors.append(LineError(1, "the bank is empty"))
     if errors:
         raise InvalidLines(errors)
+    # In one order, whatever the order of lines: rows are what embeddings are stored by.
+    scenarios.sort(key=lambda scenario: scenario.id)
     return Bank(digest=_bank_digest(scenarios), scenarios=tuple(scenarios))
 
 
@@ -168,7 +170,7 @@ def _check_labels(scenario: LabelledScenario) -> None:
 
 def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
     # The order of lines does not change what is retrieved, so it does not change the version.
-    return digest("bank", sorted(text_digest(canonical_json(s).decode()) for s in scenarios))
+    return digest("bank", [text_digest(canonical_json(s).decode()) for s in scenarios])
 
 
 def _plain(error: Exception) -> str:

@@ -284,7 +284,18 @@ class JobQueue:
             if b"body" not in stored:
                 await self._forget(pool, entry_id, job_id)
                 return None
-            job = msgspec.json.decode(stored[b"body"], type=Job)
+            try:
+                job = msgspec.json.decode(stored[b"body"], type=Job)
+            except msgspec.DecodeError as error:
+                # Most likely from another version. Nobody here can say who waits for it.
+                letter: Any = {
+                    "why": f"unreadable: {error}",
+                    "job": job_id,
+                    "body": stored[b"body"],
+                }
+                await self._redis.xadd(dead_letter_key(pool), letter, maxlen=1000)
+                await self._forget(pool, entry_id, job_id)
+                return None
             fields = stored[b"fields"].decode().split("\n")
             scored = await self._redis.hmget(
                 score_set_key(job.score_set), [f"cell:{field}" for field in fields]

@@ -114,6 +114,23 @@ def test_an_attribute_set_with_a_bank_that_is_not_there_is_refused(azimuth):
         assert client.get("/v1/attribute-sets/x").status_code == 404
 
 
+def test_the_same_lines_in_another_order_are_the_same_bank_with_the_same_examples(service):
+    """Embeddings are stored by row: a row must not come to mean another scenario."""
+    questions = ["why is the sky blue", "learn to swim", "bake some bread", "old roman roads"]
+    rows = [BANK[0] | {"id": f"r{i}", "question": q} for i, q in enumerate(questions)]
+    body = SCENARIO | {"attributes": [WARMTH], "bank": "b", "examples": 2}
+    service.start_api()
+    worker = service.start_worker()
+    first = put_bank(service, "b", lines(*rows)).json()
+    service.post("/v1/score", body | {"question": "why is the sea blue"})
+    second = put_bank(service, "b", lines(*rows[::-1])).json()
+    assert second["digest"] == first["digest"]
+    worker.kill()
+    service.start_worker()
+    scored = service.post("/v1/score", body | {"question": "why is the sky so blue"}).json()
+    assert scored["cells"][0]["examples"][0]["id"] == "r0"
+
+
 def test_the_built_in_sets_and_banks_are_there(azimuth):
     with azimuth.client() as client:
         sets = client.get("/v1/attribute-sets").json()["attribute_sets"]
@@ -174,6 +191,7 @@ def test_one_request_id_finds_a_request_in_both_logs(service):
     service.start_worker()
     service.post("/v1/score", SCENARIO, {"X-Request-Id": "find-me"})
     for name, message in (("api", "POST /v1/score 200"), ("worker", "job done")):
+        wait_until(lambda: message in service.log(name))  # noqa: B023
         entries = [json.loads(x) for x in service.log(name).splitlines() if "find-me" in x]
         assert message in [e["message"] for e in entries]
         assert all(e["score_set"] for e in entries)

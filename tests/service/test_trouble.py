@@ -56,8 +56,9 @@ def test_another_worker_that_is_already_there_takes_over(service):
 
 def test_a_long_job_is_not_taken_from_a_worker_that_lives(service):
     service.start_api()
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="4", **LEASE)
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="4", **LEASE)
+    lease = {"AZIMUTH_WORKER_LEASE_S": "3"}
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="7", **lease)
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="7", **lease)
     assert service.post("/v1/score", SCENARIO).status_code == 200
     assert "took over" not in service.log("worker")
     assert service.log("worker").count('"job done"') == 1
@@ -106,20 +107,54 @@ def test_a_job_that_takes_its_workers_along_is_given_up_and_its_caller_told(serv
     assert service.jobs() == 0
 
 
-def test_an_engine_that_stays_overloaded_ends_in_a_dead_letter_not_in_silence(service):
+def test_an_engine_that_stays_overloaded_ends_in_a_deadline_not_in_a_dead_letter(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded", AZIMUTH_WORKER_MAX_ATTEMPTS="2")
-    response = service.post("/v1/score", SCENARIO)
-    assert response.status_code == 502
-    assert "overloaded" in response.json()["detail"]
+    response = service.post("/v1/score", SCENARIO | {"deadline_s": 4})
+    assert response.status_code == 504
+    wait_until(lambda: service.jobs() == 0)
+    assert service.redis.keys("azimuth:dead:*") == []
 
 
 def test_an_engine_overloaded_for_a_while_only_takes_longer(service):
     service.start_api()
-    service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded:0.3", AZIMUTH_WORKER_MAX_ATTEMPTS="9")
+    service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded:0.3")
     response = service.post("/v1/score", SCENARIO)
     assert response.status_code == 200
     assert response.json()["status"] == "complete"
+
+
+def test_a_job_that_ends_engines_does_not_take_its_neighbours_along(service):
+    """Begun again one by one, only the one that is to blame uses up its starts."""
+    service.start_api()
+    settings = LEASE | {"AZIMUTH_WORKER_MAX_ATTEMPTS": "2", "AZIMUTH_FAKE_FAULTS": "dead-word"}
+    with ThreadPoolExecutor(5) as pool:
+        worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5", **settings)
+        questions = ["fine 1", "fine 2", "POISON", "fine 3", "fine 4"]
+        answers = [
+            pool.submit(service.post, "/v1/score", SCENARIO | {"question": q}) for q in questions
+        ]
+        for _ in range(6):
+            wait_until(lambda: not worker.alive() or all(a.done() for a in answers))  # noqa: B023
+            if all(a.done() for a in answers):
+                break
+            worker = service.start_worker(ready=False, AZIMUTH_FAKE_LATENCY_S="0.5", **settings)
+        statuses = {q: a.result(30).status_code for q, a in zip(questions, answers, strict=True)}
+    assert statuses.pop("POISON") == 502
+    assert set(statuses.values()) == {200}
+
+
+def test_an_engine_that_is_busy_is_not_taken_for_one_that_hangs(service):
+    service.start_api()
+    worker = service.start_worker(
+        AZIMUTH_FAKE_FAULTS="hang-check",
+        AZIMUTH_FAKE_LATENCY_S="0.2",
+        AZIMUTH_WORKER_CANARY_S="0.1",
+        AZIMUTH_WORKER_CANARY_TIMEOUT_S="3",
+    )
+    for i in range(20):
+        service.post("/v1/score", SCENARIO | {"question": f"busy {i}"})
+    assert worker.alive()
 
 
 def test_a_model_that_hangs_ends_its_worker_so_that_it_is_started_anew(service):

@@ -28,7 +28,18 @@ from workers.engines.base import (
 )
 
 _CHARS_PER_TOKEN = 4
-FAULTS = ("invalid", "truncated", "overloaded", "unavailable", "dead", "hang", "hang-check")
+_CONDITIONAL = ("dead-word", "hang-check")
+"""Faults that come when something is asked, not by chance."""
+FAULTS = (
+    "invalid",
+    "truncated",
+    "overloaded",
+    "unavailable",
+    "dead",
+    "dead-word",
+    "hang",
+    "hang-check",
+)
 
 
 class FakeEngine:
@@ -60,6 +71,8 @@ class FakeEngine:
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Hashes in the shape of `schema`, after the latency and the faults that were set."""
         fault = self._draw_fault()
+        if "POISON" in prompt.messages[-1].content and ("dead-word", 1.0) in self._faults:
+            fault = "dead"
         if fault == "hang":
             await asyncio.Event().wait()
         if self._settings.fake_latency_s:
@@ -83,7 +96,7 @@ class FakeEngine:
 
     def _draw_fault(self) -> str | None:
         draw = random.Random(next(self._calls)).random()
-        for fault, probability in (f for f in self._faults if f[0] != "hang-check"):
+        for fault, probability in (f for f in self._faults if f[0] not in _CONDITIONAL):
             if draw < probability:
                 return fault
             draw -= probability

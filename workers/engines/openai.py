@@ -56,12 +56,11 @@ class OpenAIEngine:
         listed = (await self._request("GET", "models")).get("data", [])
         served = {str(m["id"]): m for m in listed}
         if self._model not in served:
-            if len(served) != 1:
-                raise EngineRejected(
-                    f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
-                    f"not {self._model!r}: set AZIMUTH_MODEL"
-                )
-            self._model = next(iter(served))
+            # Taking what there is instead would give it another model's tokens.
+            raise EngineRejected(
+                f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
+                f"not {self._model!r}: set AZIMUTH_MODEL"
+            )
         entry = served[self._model]
         if self._settings.openai_prompt == "tokens":
             self._encoder = await asyncio.to_thread(self._load_encoder)
@@ -75,14 +74,28 @@ class OpenAIEngine:
             model=self._settings.model_name or self._model,
             revision=self._settings.model_revision or "endpoint",
             context_length=int(context),
-            settings=f"prompt={self._settings.openai_prompt}",
+            settings=f"prompt={self._settings.openai_prompt} tokenizer={self._tokenizer_name}",
         )
+
+    @property
+    def _tokenizer_name(self) -> str:
+        if self._settings.openai_prompt == "chat":
+            return "endpoint"
+        return self._settings.tokenizer or self._settings.model
 
     def _load_encoder(self) -> ChatEncoder:
         from transformers import AutoTokenizer
 
-        name = self._settings.tokenizer or self._settings.model
-        return ChatEncoder(AutoTokenizer.from_pretrained(name))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                self._tokenizer_name, revision=self._settings.model_revision
+            )
+        except (OSError, ValueError) as error:
+            raise EngineRejected(
+                f"no tokenizer is to be had for {self._tokenizer_name!r}: set AZIMUTH_TOKENIZER, "
+                "or AZIMUTH_OPENAI_PROMPT=chat"
+            ) from error
+        return ChatEncoder(tokenizer)
 
     async def close(self) -> None:
         """Close the connections."""

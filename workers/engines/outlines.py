@@ -83,7 +83,7 @@ class OutlinesEngine:
             answers.append(
                 await asyncio.to_thread(self._generate_one, prompt, schema, sampling, sample)
             )
-        return Generation(answers=tuple(answers), prompt_tokens=prompt.length)
+        return Generation(tuple(answers), prompt_tokens=prompt.length * sampling.samples)
 
     def _generate_one(
         self, prompt: Prompt, schema: Schema, sampling: Sampling, sample: int
@@ -105,9 +105,11 @@ class OutlinesEngine:
     ) -> Answer:
         import torch
 
-        arguments: dict[str, Any] = {"do_sample": False}
+        arguments: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
-            arguments = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
+            arguments |= {"do_sample": True, "temperature": sampling.temperature}
+            # The model folder's own defaults must not change what a request asks for.
+            arguments |= {"top_k": 0, "top_p": 1.0}
         ids = torch.tensor([list(prompt.token_ids or ())], device=self._model.device)
         with self._turn, torch.inference_mode():
             torch.manual_seed(seed)

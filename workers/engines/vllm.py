@@ -23,6 +23,7 @@ from workers.engines.base import (
     Schema,
 )
 from workers.engines.identity import model_name, model_revision
+from workers.gathering import gather_or_cancel
 from workers.tokenization import ChatEncoder
 
 _CPU_BLOCK_TOKENS = 32  # vLLM's 128 would waste most of a prefix shared by two prompts
@@ -66,6 +67,7 @@ class VllmEngine:
             "max_model_len": settings.context_length,
             "max_num_seqs": settings.max_num_seqs,
             "max_num_batched_tokens": settings.max_num_batched_tokens,
+            "tokenizer_mode": "hf",  # ChatEncoder speaks to tokenizers of transformers
             "enable_prefix_caching": True,
             # guidance honours integer bounds, maxLength and the order of properties.
             "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
@@ -107,8 +109,8 @@ class VllmEngine:
         Each sample is a request of its own, as vLLM itself makes of `n`: so each tells how much of
         its prompt came from the prefix cache.
         """
-        outputs = await asyncio.gather(
-            *(self._sample(prompt, schema, sampling, index) for index in range(sampling.samples))
+        outputs = await gather_or_cancel(
+            [self._sample(prompt, schema, sampling, index) for index in range(sampling.samples)]
         )
         return Generation(
             answers=tuple(
@@ -174,6 +176,8 @@ def _prepare_environment(settings: EngineSettings) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     defaults = {
         "VLLM_NO_USAGE_STATS": "1",
+        # This process has threads and event loops; a fork of it could hang.
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gb),
     }

@@ -62,5 +62,8 @@ class Method(Protocol):
     def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
         """Tokens that the longest valid answer takes, with room to spare."""
 
+    def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """Tokens that an ordinary valid answer takes; less room than that is too little."""
+
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read an answer, one judgement a candidate of `ask`. Raises `InvalidAnswer`."""

@@ -107,9 +107,14 @@ class ComparativeRegression:
         return _closed_object(dict.fromkeys(LETTERS[: len(ask.positions)], member))
 
     def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
-        """A token a character in the worst case: small models do write `1.1.1.1.1.1`."""
+        """A token a character: small models do write `1.1.1.1.1.1`. Some scripts take more."""
         reasoning = settings.reasoning_chars if settings.reasoning else 0
         return len(ask.positions) * (reasoning + _FRAME_TOKENS) + 16
+
+    def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """Words of English take a token for about four characters; a third is on the safe side."""
+        reasoning = settings.reasoning_chars // 3 if settings.reasoning else 0
+        return len(ask.positions) * (reasoning + _FRAME_TOKENS // 2) + 16
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read one answer; engines that constrain nothing are caught here."""

@@ -38,11 +38,12 @@ def test_a_job_that_took_its_workers_along_is_given_up():
 
 @pytest.mark.parametrize("error", [EngineOverloaded("busy"), EngineUnavailable("away")])
 def test_what_passes_by_itself_is_tried_again_ever_later(error):
-    delays = [decide_failure(error, attempt=a, max_attempts=99) for a in (1, 2, 3, 50)]
-    assert [d.delay_s for d in delays] == [1, 2, 4, LONGEST_RETRY_S]
+    found = [decide_failure(error, attempt=9, max_attempts=3, failures=f) for f in (0, 1, 2, 50)]
+    assert [d.delay_s for d in found] == [1, 2, 4, LONGEST_RETRY_S]
+    assert all(d.free for d in found)
 
 
-@pytest.mark.parametrize("error", [EngineOverloaded("busy"), EngineError("odd"), ValueError("bug")])
+@pytest.mark.parametrize("error", [EngineError("odd"), ValueError("bug")])
 def test_the_last_attempt_ends_in_a_dead_letter(error):
     assert isinstance(decide_failure(error, attempt=3, max_attempts=3), Bury)
 

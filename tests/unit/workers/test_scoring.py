@@ -218,6 +218,62 @@ async def test_what_the_engine_refuses_is_unscored_but_what_passes_by_is_raised(
         await scored(ScriptedEngine(EngineOverloaded("busy")))
 
 
+async def test_what_the_scorer_says_about_drawing_reaches_the_engine():
+    engine = ScriptedEngine([good(1, 2), BAD], [good(3, 4)])
+    await scored(engine, temperature=0.9, seed=11, samples=2)
+    (_, first), (_, retry) = engine.asked
+    assert (first.temperature, first.seed, first.samples) == (0.9, 11, 2)
+    assert (retry.temperature, retry.samples) == (0.9, 1)
+    assert retry.seed not in (11, 12)  # neither of the two that were drawn
+
+
+async def test_an_answer_that_was_cut_gets_all_the_room_there_is():
+    engine = ScriptedEngine([CUT], [good(1, 2)])
+    await scored(engine, context=50_000)
+    (prompt, first), (_, second) = engine.asked
+    assert second.max_tokens == 50_000 - prompt.length > first.max_tokens
+
+
+async def test_a_scenario_that_leaves_room_for_an_ordinary_answer_is_asked_all_the_same():
+    roomy = ScriptedEngine([good(1, 2)])
+    await scored(roomy, bank=False, examples=0)
+    length = roomy.asked[0][0].length
+    tight = ScriptedEngine([good(1, 2)])
+    cells = await scored(tight, context=length + 350, bank=False, examples=0)
+    assert isinstance(cells["depth"], Cell)
+    assert tight.asked[0][1].max_tokens < 350
+
+
+async def test_levels_whose_examples_were_dropped_are_told_as_uncovered():
+    full = ScriptedEngine([good(1, 2)])
+    await scored(full, examples=3)
+    length = full.asked[0][0].length
+    cells = await scored(ScriptedEngine([good(1, 2)]), examples=3, context=length - 200)
+    assert cells["depth"].examples_dropped
+    shown = {e.id for e in cells["depth"].examples}
+    assert (0.5 in cells["depth"].levels_uncovered) is not bool({"mid", "far"} & shown)
+
+
+async def test_when_one_prompt_fails_the_others_are_called_off():
+    called_off = asyncio.Event()
+
+    class Half(ScriptedEngine):
+        async def generate(self, prompt, schema, sampling):
+            self.asked.append((prompt, sampling))
+            if len(self.asked) == 1:
+                await asyncio.sleep(0.01)
+                raise EngineOverloaded("busy")
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                called_off.set()
+                raise
+
+    with pytest.raises(EngineOverloaded):
+        await scored(Half(), orders=2)
+    assert called_off.is_set()
+
+
 async def test_zero_shot_asks_without_examples():
     engine = ScriptedEngine([good(1, 2)])
     cells = await scored(engine, bank=False, examples=0)
