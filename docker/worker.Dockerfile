@@ -8,7 +8,7 @@ RUN apt-get update \
 WORKDIR /azimuth
 COPY locks locks
 COPY scripts/setup.sh scripts/setup.sh
-RUN bash -c '. scripts/setup.sh && setup_venv "$0"' "$BUILD" && rm -rf /root/.cache/pip
+RUN PIP_NO_CACHE_DIR=1 bash -c '. scripts/setup.sh && setup_venv "$0"' "$BUILD"
 COPY scripts scripts
 # The CPU image carries the small model; with a GPU the model comes from the cache volume.
 RUN if [ "$BUILD" = cpu ]; then bash -c '. scripts/setup.sh && setup_small_model'; fi

@@ -87,7 +87,7 @@ def test_a_killed_worker_is_started_anew_and_ctrl_c_ends_everything(environment)
         assert not [p for p in parts if running(p)]
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_a_port_that_is_taken_is_told_at_once(environment, azimuth):
