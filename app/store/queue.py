@@ -312,12 +312,6 @@ class JobQueue:
             attempt=int(attempt),
         )
 
-    async def deadline_ms(self, job_id: str) -> int | None:
-        """A job's deadline as it is now: callers who join later may have moved it."""
-        with translated():
-            value = await self._redis.hget(job_key(job_id), "deadline")
-        return None if value is None else int(value)
-
     async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
         """Keep the lease on jobs; returns those that are still this worker's."""
         if not entry_ids:
