@@ -236,7 +236,7 @@ class JobLoop:
                 "job": claimed.job.id,
                 "request_id": claimed.job.request_id,
                 "score_set": claimed.job.score_set,
-                "cells": len(claimed.job.attributes),
+                "cells": len(claimed.job.cells),
                 "ms": round((time.perf_counter() - started) * 1000, 1),
             },
         )
@@ -265,8 +265,8 @@ class JobLoop:
 
     async def _bury(self, claimed: ClaimedJob, why: str) -> None:
         failures = {
-            cell_field: Unscored(attribute.name, "engine-error", why)
-            for cell_field, attribute in claimed.job.attributes.items()
+            cell_field: Unscored(asked.name, "engine-error", why)
+            for cell_field, asked in claimed.job.cells.items()
         }
         await self.queue.bury(self.pool, claimed, why, failures)
         JOBS.labels("buried").inc()
@@ -277,9 +277,9 @@ class JobLoop:
         )
 
     async def _expire(self, claimed: ClaimedJob) -> None:
-        for cell_field, attribute in claimed.job.attributes.items():
+        for cell_field, asked in claimed.job.cells.items():
             detail = "the deadline passed before it was begun"
-            unscored = Unscored(attribute.name, "deadline", detail)
+            unscored = Unscored(asked.name, "deadline", detail)
             await self.queue.store_unscored(claimed.job, cell_field, unscored)
         await self.queue.finish(self.pool, claimed)
         JOBS.labels("expired").inc()

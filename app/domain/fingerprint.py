@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from app.domain.types import Attribute, Presentation, Scenario, Scorer
+from app.domain.types import CHOICE, Attribute, Choice, Presentation, Scenario, Scorer
 
 _EXACT = 2**53  # beyond, floats are no longer every integer
 _DIGEST_CHARS = 32  # 128 bits: collisions do not happen by accident, and ids stay readable
@@ -55,6 +55,15 @@ def attribute_field(attribute: Attribute) -> str:
     Two definitions under one name (a set that was edited) so never share a score.
     """
     return f"{attribute.name}@{digest('attribute', attribute)[:12]}"
+
+
+def choice_field(choice: Choice) -> str:
+    """`(choice)@digest`: names a choice by the target that it is made for, if any.
+
+    Attributes count as a set: the order in which a target lists its wishes changes nothing.
+    """
+    attributes = sorted(choice.attributes, key=lambda attribute: attribute.name)
+    return f"{CHOICE}@{digest('choice', attributes, choice.target)[:12]}"
 
 
 def presentation_digest(presentation: Presentation) -> str:

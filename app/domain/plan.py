@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from app.domain.fingerprint import (
     attribute_field,
+    choice_field,
     presentation_digest,
     score_set_digest,
     scorer_fingerprint,
     text_digest,
 )
-from app.domain.types import Attribute, Candidate, Presentation, Scenario, Scorer
+from app.domain.types import Attribute, Candidate, Choice, Presentation, Scenario, Scorer
 from app.errors import FieldError, InvalidRequest
 
 ID_SEPARATOR = "."
@@ -33,8 +34,8 @@ class ScorePlan(Struct, frozen=True):
     """Hash of scenario and scorer: the cache key."""
     view: str
     """Hash of the presentation."""
-    cells: dict[str, Attribute]
-    """Cell field -> attribute, in the order of the request."""
+    cells: dict[str, Attribute | Choice]
+    """Cell field -> attribute, in the order of the request; or the one choice that is asked for."""
 
     @property
     def score_set_id(self) -> str:
@@ -47,8 +48,9 @@ def plan_scores(
     candidates: Sequence[Candidate],
     attributes: Sequence[Attribute],
     scorer: Scorer,
+    choice: Choice | None = None,
 ) -> ScorePlan:
-    """Plan the scoring of one scenario.
+    """Plan the scoring of one scenario, or with `choice` the choice among its candidates.
 
     Raises `InvalidRequest` when ids or attribute names repeat.
     """
@@ -62,7 +64,9 @@ def plan_scores(
         fingerprint=scorer_fingerprint(scorer),
         score_set=score_set_digest(scenario, scorer),
         view=presentation_digest(presentation),
-        cells={attribute_field(a): a for a in attributes},
+        cells={choice_field(choice): choice}
+        if choice is not None
+        else {attribute_field(a): a for a in attributes},
     )
 
 

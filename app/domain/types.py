@@ -44,6 +44,24 @@ class AttributeSet(Struct, frozen=True):
         return next((a for a in self.attributes if a.name == name), None)
 
 
+CHOICE = "(choice)"
+"""Name of a cell that holds a choice. No attribute can be called so, hence no target can name it."""
+
+
+class Choice(Struct, frozen=True):
+    """What a method is asked that prefers candidates outright, without scoring any attribute."""
+
+    attributes: tuple[Attribute, ...] = ()
+    """The attributes of the target; none for methods that read no target."""
+    target: dict[str, float] = {}
+    """Attribute -> desired value."""
+
+    @property
+    def name(self) -> str:
+        """What its cell is called."""
+        return CHOICE
+
+
 class Candidate(Struct, frozen=True):
     """One response as its caller sent it."""
 
@@ -174,11 +192,14 @@ class CellTimings(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """One attribute of one scenario under one scorer, scored."""
+    """One attribute of one scenario under one scorer, scored; or one choice among its candidates."""
 
     attribute: str
+    """The attribute's name; `CHOICE` where `kind` is `choice`."""
     scores: tuple[CandidateScore, ...]
-    """One for each of `Scenario.candidates`, in that order."""
+    """One for each of `Scenario.candidates`, in that order. Of a choice: the share of the votes that
+    a candidate got (for a reward model its Bradley-Terry probability), adding up to 1."""
+    kind: Literal["score", "choice"] = "score"
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""
     examples_dropped: tuple[str, ...] = ()
@@ -219,3 +240,10 @@ class Job(Struct, frozen=True):
     scorer: Scorer
     request_id: str
     submitted_ms: int
+    choices: dict[str, Choice] = {}
+    """Cell field -> choice, for methods that choose instead of scoring."""
+
+    @property
+    def cells(self) -> dict[str, Attribute | Choice]:
+        """Everything that is asked: cell field -> attribute or choice."""
+        return {**self.attributes, **self.choices}

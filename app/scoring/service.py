@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.domain.plan import ScorePlan
-from app.domain.types import Cell, CellTimings, Job, Unscored, Usage
+from app.domain.types import Attribute, Cell, CellTimings, Choice, Job, Unscored, Usage
 from app.errors import ContextOverflow, DeadlinePassed, ScoringFailed, StoreUnavailable
 from app.metrics import CELLS, TOKENS
 from app.scoring.planning import PlannedRequest, not_ready
@@ -123,11 +123,13 @@ class ScoringService:
         self, planned: PlannedRequest, fields: list[str], deadline_ms: int, request_id: str
     ) -> set[str]:
         plan = planned.plan
+        wanted = {field: plan.cells[field] for field in fields}
         job = Job(
             id=uuid.uuid4().hex,
             score_set=plan.score_set,
             scenario=plan.scenario,
-            attributes={field: plan.cells[field] for field in fields},
+            attributes={f: asked for f, asked in wanted.items() if isinstance(asked, Attribute)},
+            choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
             scorer=plan.scorer,
             request_id=request_id,
             submitted_ms=int(time.time() * 1000),

@@ -33,10 +33,14 @@ class StoredScoreSet(Struct, frozen=True):
     """Cell field -> attribute name, for cells asked for once, now neither here nor in flight."""
 
     def named(self, attribute: str) -> list[Cell]:
-        """Scored cells of an attribute: by its name, or by `name@digest` exactly."""
-        if attribute in self.cells:
-            return [self.cells[attribute]]
-        return [cell for cell in self.cells.values() if cell.attribute == attribute]
+        """Scored cells of an attribute: by its name, or by `name@digest` exactly.
+
+        Choices are not among them: there is nothing in them that a target could be compared with.
+        """
+        scored = {f: cell for f, cell in self.cells.items() if cell.kind == "score"}
+        if attribute in scored:
+            return [scored[attribute]]
+        return [cell for cell in scored.values() if cell.attribute == attribute]
 
 
 class ScoreCache:

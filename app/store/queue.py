@@ -137,7 +137,7 @@ class ClaimedJob(Struct, frozen=True):
     entry_id: str
     """Its entry in the stream."""
     job: Job
-    """With only those attributes that are still to be scored."""
+    """With only those cells that are still to be scored."""
     deadline_ms: int
     attempt: int
     """1 for the first start."""
@@ -191,8 +191,8 @@ class JobQueue:
         """
         ttl_ms = max(0, deadline_ms - job.submitted_ms) + _JOB_GRACE_MS
         fields: list[str] = []
-        for field, attribute in job.attributes.items():
-            fields += [field, attribute.name]
+        for field, asked in job.cells.items():
+            fields += [field, asked.name]
         with translated():
             answer = await self._submit(
                 keys=[
@@ -300,14 +300,12 @@ class JobQueue:
             scored = await self._redis.hmget(
                 score_set_key(job.score_set), [f"cell:{field}" for field in fields]
             )
-        missing = {
-            field: job.attributes[field]
-            for field, cell in zip(fields, scored, strict=True)
-            if cell is None
-        }
+        missing = {f for f, cell in zip(fields, scored, strict=True) if cell is None}
+        attributes = {f: a for f, a in job.attributes.items() if f in missing}
+        choices = {f: c for f, c in job.choices.items() if f in missing}
         return ClaimedJob(
             entry_id=entry_id,
-            job=msgspec.structs.replace(job, attributes=missing),
+            job=msgspec.structs.replace(job, attributes=attributes, choices=choices),
             deadline_ms=int(stored[b"deadline"]),
             attempt=int(attempt),
         )

@@ -1,0 +1,1 @@
+"""The benchmark: runs over HTTP, results on disk, tables and plots."""

@@ -1,0 +1,198 @@
+"""A results folder: what a run was (`run.json`) and what came of each scenario (`scenarios.jsonl`).
+
+Ids and numbers only, no texts: tables and plots are drawn from it without the model or the data.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from app.domain.types import Usage
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NONE = "-"
+"""Stands for a target that has no selection: none of its attributes is labelled, or one that it
+names is unscored."""
+
+RUN_FILE = "run.json"
+SCENARIOS_FILE = "scenarios.jsonl"
+
+TargetKind = Literal["high", "low", "sampled", "all"]
+
+
+class TargetSet(Struct, frozen=True, omit_defaults=True):
+    """Targets that are reported together."""
+
+    name: str
+    """As on the command line and in tables: `high`, `low`, `sampled`, `all`."""
+    kind: TargetKind
+    targets: tuple[dict[str, float], ...] = ()
+    """Attribute -> desired value, one a target; empty with `levels`."""
+    levels: dict[str, tuple[float, ...]] = {}
+    """With kind `all`: the levels of each attribute; the targets are all their combinations, the
+    last attribute's levels running fastest."""
+
+    def expand(self) -> list[dict[str, float]]:
+        """Every target, in the order of the selections."""
+        if self.kind != "all":
+            return list(self.targets)
+        names = list(self.levels)
+        return [
+            dict(zip(names, values, strict=True))
+            for values in itertools.product(*self.levels.values())
+        ]
+
+    def __len__(self) -> int:
+        if self.kind != "all":
+            return len(self.targets)
+        return int(np.prod([len(levels) for levels in self.levels.values()]))
+
+
+class DataFile(Struct, frozen=True):
+    """A file that a run read."""
+
+    name: str
+    sha256: str
+    scenarios: int
+
+
+class Run(Struct, frozen=True, omit_defaults=True):
+    """Everything that was decided before the first scenario was asked for."""
+
+    method: str
+    """A method of `/select`, or `random` or `oracle`."""
+    settings: dict[str, Any]
+    """The scorer settings that were sent: bank, examples, samples, orders, seed …"""
+    attributes: dict[str, tuple[float, ...]]
+    """Name -> label levels (empty: continuous), for every attribute that the scenarios label."""
+    target_sets: tuple[TargetSet, ...]
+    data: tuple[DataFile, ...]
+    sample: int | None
+    """Scenarios taken of the data by `sample_seed`; None for all."""
+    sample_seed: int
+    scenarios: tuple[str, ...]
+    """Ids, in the order in which they were asked for."""
+    command: str
+    versions: dict[str, str]
+    """Azimuth, Python and NumPy."""
+    started: str
+    """UTC, ISO 8601."""
+    dataset: str = ""
+    """Name for tables, e.g. `helpsteer2`."""
+    label: str = ""
+    """Name of the run for tables; the method with its examples if not given."""
+    scorer: dict[str, Any] = {}
+    """The scorer as the service told it with the first answer: fingerprint, model, revision …"""
+    order_check: int = 0
+    """Scenarios that were also asked for with the candidates in reverse order."""
+    concurrency: int = 1
+    """Scenarios in flight at once."""
+
+    @property
+    def title(self) -> str:
+        """Name of the run in tables."""
+        if self.label:
+            return self.label
+        shots = int(self.settings.get("examples") or 0)
+        if self.method in ("comparative", "regression", "prompt_aligned"):
+            return f"{self.method}, {'few-shot' if shots else 'zero-shot'}"
+        return self.method
+
+    @property
+    def model(self) -> str:
+        """Name of the model; empty for `random` and `oracle`."""
+        return str(self.scorer.get("model", ""))
+
+
+class ScenarioResult(Struct, frozen=True, omit_defaults=True):
+    """What came of one scenario."""
+
+    id: str
+    labels: tuple[dict[str, float], ...]
+    """One mapping a candidate: attribute -> label in [0, 1]."""
+    scores: dict[str, tuple[float, ...]] = {}
+    """Attribute -> score of each candidate; empty for methods that choose."""
+    spreads: dict[str, tuple[float, ...]] = {}
+    """Attribute -> standard deviation over samples and orders, one a candidate."""
+    unscored: dict[str, str] = {}
+    """Attribute (or `(choice)`) -> why there is no score."""
+    selected: dict[str, str] = {}
+    """Target set -> a letter a target: A for the first candidate …, `-` for none."""
+    reversed: dict[str, str] = {}
+    """The same from prompts that show the candidates in reverse order; empty where not measured."""
+    forward: dict[str, str] = {}
+    """Beside `reversed`: the same from prompts in the usual order, to compare with."""
+    seconds: float = 0.0
+    """From request to answer; other scenarios were in flight meanwhile."""
+    usage: Usage = Usage()
+    """Tokens that scoring took, also when the scores came from the cache."""
+    cached: bool = False
+    """Whether any score came from the cache, so that `seconds` says nothing about the model."""
+    problem: str | None = None
+    """Why the scenario failed as a whole; it then has no selections."""
+
+    def choices(self, target_set: str) -> NDArray[np.int8]:
+        """Index of the selected candidate for each target of a set, -1 for none: (T,)."""
+        return decode_choices(self.selected[target_set])
+
+
+class Results(Struct, frozen=True):
+    """A results folder, read."""
+
+    run: Run
+    scenarios: tuple[ScenarioResult, ...]
+    """In the order of `run.scenarios`; those not yet asked for are missing."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every scenario of the run is there."""
+        return len(self.scenarios) == len(self.run.scenarios)
+
+    @property
+    def answered(self) -> tuple[ScenarioResult, ...]:
+        """Those that did not fail as a whole."""
+        return tuple(s for s in self.scenarios if s.problem is None)
+
+
+def encode_choices(indices: Sequence[int | None]) -> str:
+    """Indices of selected candidates as letters, None as `-`."""
+    return "".join(NONE if i is None else LETTERS[i] for i in indices)
+
+
+def decode_choices(letters: str) -> NDArray[np.int8]:
+    """Letters of selected candidates as indices, -1 for `-`."""
+    codes = np.frombuffer(letters.encode("ascii"), dtype=np.int8)
+    return np.where(codes == ord(NONE), -1, codes - ord("A")).astype(np.int8)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a results folder.
+
+    Raises `FileNotFoundError` when it is none, `ValueError` naming the line that is not readable.
+    """
+    run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
+    found = {result.id: result for result in read_scenarios(folder)}
+    ordered = tuple(found[name] for name in run.scenarios if name in found)
+    return Results(run, ordered)
+
+
+def read_scenarios(folder: Path) -> Iterator[ScenarioResult]:
+    """The results so far. A last line without its end was cut by a crash and is left out."""
+    path = folder / SCENARIOS_FILE
+    if not path.exists():
+        return
+    decoder = msgspec.json.Decoder(ScenarioResult)
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            yield decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
