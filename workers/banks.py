@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 
 from app.domain.bank import Bank
-from app.domain.types import Attribute
+from app.domain.types import Attribute, Choice
 from app.errors import UnknownBank
 from app.store.banks import BankStore
 from workers.embedding import Embedder, Vectors
-from workers.examples import ChosenExamples, LevelMap, choose_examples, level_map
+from workers.examples import (
+    ChosenExamples,
+    LevelMap,
+    Neighbour,
+    choose_choices,
+    choose_examples,
+    level_map,
+)
 from workers.retrieval import ExampleIndex, QueryNeighbours
 
 _log = logging.getLogger(__name__)
@@ -28,10 +36,16 @@ class IndexedBank:
         self._index = index
         self._levels: dict[tuple[str, tuple[float, ...]], LevelMap] = {}
 
-    def examples(self, query: Vectors, attribute: Attribute, count: int) -> ChosenExamples:
-        """Examples for one attribute of a scenario whose question has the vector `query`."""
-        levels = self.levels(attribute)
-        return choose_examples(QueryNeighbours(self._index, query), levels, count)
+    def examples(self, query: Vectors, subject: Attribute | Choice, count: int) -> ChosenExamples:
+        """Examples for one attribute, or for a choice, whose question has the vector `query`."""
+        neighbours = QueryNeighbours(self._index, query)
+        if isinstance(subject, Choice):
+            return choose_choices(neighbours, self.bank.scenarios, subject, count)
+        return choose_examples(neighbours, self.levels(subject), count)
+
+    def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
+        """Label levels of an attribute that none of the examples shows."""
+        return () if isinstance(subject, Choice) else self.levels(subject).left_out(kept)
 
     def levels(self, attribute: Attribute) -> LevelMap:
         """Where the bank shows each level of an attribute."""

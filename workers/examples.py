@@ -12,7 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.align import TIE_TOLERANCE, Floats, distances, target_matrix
 from app.domain.bank import LabelledScenario
+from app.domain.types import Choice
 
 Rows = NDArray[np.int64]
 
@@ -123,6 +125,34 @@ def choose_examples(neighbours: Neighbours, levels: LevelMap, count: int) -> Cho
             chosen.append(neighbour)
     chosen.sort(key=lambda n: (-n.similarity, n.row))
     return ChosenExamples(tuple(chosen), levels.left_out(chosen))
+
+
+def choose_choices(
+    neighbours: Neighbours, scenarios: Sequence[LabelledScenario], choice: Choice, count: int
+) -> ChosenExamples:
+    """The nearest scenarios whose labels say which response comes nearest the target.
+
+    That is, each response is labelled on every attribute of the target, and not all are equally
+    near (paper section 5.3: relevant scenarios with the correct response for the target).
+    """
+    matrix = target_matrix([choice.target])
+    rows: list[int] = []
+    for row, scenario in enumerate(scenarios):
+        if not all(name in labels for labels in scenario.labels for name in matrix.attributes):
+            continue
+        if not scenario.labels:
+            continue
+        distance = distances(label_matrix(scenario, matrix.attributes), matrix)[0]
+        if distance.max() - distance.min() > TIE_TOLERANCE:
+            rows.append(row)
+    if not rows or count == 0:
+        return ChosenExamples((), ())
+    return ChosenExamples(tuple(neighbours.among(np.array(rows, dtype=np.int64))[:count]), ())
+
+
+def label_matrix(scenario: LabelledScenario, attributes: Sequence[str]) -> Floats:
+    """A scenario's labels as (responses, attributes). Raises `KeyError` where one is missing."""
+    return np.array([[labels[name] for name in attributes] for labels in scenario.labels])
 
 
 def _look_for(neighbours: Neighbours, levels: LevelMap, count: int) -> list[Neighbour]:

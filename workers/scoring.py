@@ -16,6 +16,7 @@ from app.domain.types import (
     CandidateScore,
     Cell,
     CellTimings,
+    Choice,
     ExampleUse,
     Job,
     Scenario,
@@ -75,7 +76,7 @@ class ScenarioScorer:
         self,
         engine: Engine,
         info: EngineInfo,
-        methods: Mapping[str, Method],
+        methods: Mapping[str, Method[Any]],
         banks: BankLibrary,
     ) -> None:
         self._engine = engine
@@ -102,8 +103,8 @@ class ScenarioScorer:
         embed_ms = (time.perf_counter() - started) * 1000
         base = CellTimings(queue=queue_ms, retrieval=embed_ms)
         tasks = {
-            asyncio.create_task(self._cell(job, attribute, bank, query, base)): field
-            for field, attribute in job.attributes.items()
+            asyncio.create_task(self._cell(job, subject, bank, query, base)): field
+            for field, subject in job.cells.items()
         }
         try:
             pending = set(tasks)
@@ -119,7 +120,7 @@ class ScenarioScorer:
     async def _cell(
         self,
         job: Job,
-        attribute: Attribute,
+        subject: Attribute | Choice,
         bank: IndexedBank | None,
         query: Vectors | None,
         base: CellTimings,
@@ -131,18 +132,18 @@ class ScenarioScorer:
         scenarios: Sequence[LabelledScenario] = ()
         if bank is not None and query is not None:
             scenarios = bank.bank.scenarios
-            chosen = await self._aside(bank.examples, query, attribute, settings.examples)
+            chosen = await self._aside(bank.examples, query, subject, settings.examples)
         retrieval_ms = base.retrieval + (time.perf_counter() - started) * 1000
         asks = method.asks(job.scenario, settings)
         fitted = await self._aside(
-            self._fit, method, attribute, scenarios, chosen, job.scenario, asks, settings
+            self._fit, method, subject, scenarios, chosen, job.scenario, asks, settings
         )
         if isinstance(fitted, Unscored):
             return fitted
         started = time.perf_counter()
         readings = await gather_or_cancel(
             [
-                self._ask(method, attribute.name, ask, prompt, tokens, settings)
+                self._ask(method, subject.name, ask, prompt, tokens, settings)
                 for ask, prompt, tokens in zip(
                     asks, fitted.prompts, fitted.answer_tokens, strict=True
                 )
@@ -155,13 +156,14 @@ class ScenarioScorer:
         for reading in readings:
             usage += reading.usage
         return Cell(
-            attribute=attribute.name,
+            attribute=subject.name,
+            kind="choice" if isinstance(subject, Choice) else "score",
             scores=average(len(job.scenario.candidates), readings),
             examples=tuple(
                 ExampleUse(scenarios[n.row].id, round(n.similarity, 4)) for n in fitted.used
             ),
             examples_dropped=fitted.dropped,
-            levels_uncovered=bank.levels(attribute).left_out(fitted.used) if bank else (),
+            levels_uncovered=bank.left_out(subject, fitted.used) if bank else (),
             answers_discarded=sum(r.discarded for r in readings),
             usage=usage,
             timings=CellTimings(
@@ -174,8 +176,8 @@ class ScenarioScorer:
 
     def _fit(
         self,
-        method: Method,
-        attribute: Attribute,
+        method: Method[Any],
+        subject: Attribute | Choice,
         scenarios: Sequence[LabelledScenario],
         chosen: ChosenExamples,
         scenario: Scenario,
@@ -185,12 +187,17 @@ class ScenarioScorer:
         """Prompts with as many examples as fit: the least similar go first, and are named."""
         room = self._info.context_length
         tokens = tuple(method.answer_tokens(ask, settings) for ask in asks)
-        # All asks show the same texts: the first alone tells whether they fit at all.
-        bare = self._engine.encode(method.messages(attribute, (), scenario, asks[0], settings))
+        bare = max(
+            (
+                self._engine.encode(method.messages(subject, (), scenario, ask, settings))
+                for ask in asks
+            ),
+            key=lambda prompt: prompt.length,
+        )
         if bare.length + tokens[0] > room:
             least = method.least_answer_tokens(asks[0], settings)
             if bare.length + least > room:
-                return _overflow(attribute.name, bare.length, least, room)
+                return _overflow(subject.name, bare.length, least, room)
             # The longest answer does not fit, an ordinary one does: it gets what is left.
             tokens = tuple(room - bare.length - _SLACK_TOKENS for _ in asks)
         kept = chosen.neighbours
@@ -198,7 +205,7 @@ class ScenarioScorer:
             # Nearest last: next to the question that it resembles.
             examples = tuple(scenarios[n.row] for n in reversed(kept))
             prompts = tuple(
-                self._engine.encode(method.messages(attribute, examples, scenario, ask, settings))
+                self._engine.encode(method.messages(subject, examples, scenario, ask, settings))
                 for ask in asks
             )
             if all(p.length + t <= room for p, t in zip(prompts, tokens, strict=True)):
@@ -211,12 +218,12 @@ class ScenarioScorer:
                 )
             if not kept:
                 longest = max(prompts, key=lambda prompt: prompt.length)
-                return _overflow(attribute.name, longest.length, tokens[0], room)
+                return _overflow(subject.name, longest.length, tokens[0], room)
             kept = kept[:-1]
 
     async def _ask(
         self,
-        method: Method,
+        method: Method[Any],
         attribute: str,
         ask: Ask,
         prompt: Prompt,
@@ -291,11 +298,14 @@ def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateSco
         values = tuple(value for group in groups for value in group)
         mean = statistics.fmean(statistics.fmean(group) for group in groups)
         first = next(
-            j.reasoning
-            for r in readings
-            for answer in r.judgements
-            for j in answer
-            if j.position == position
+            (
+                j.reasoning
+                for r in readings
+                for answer in r.judgements
+                for j in answer
+                if j.position == position and j.reasoning is not None
+            ),
+            None,
         )
         spread = statistics.pstdev(values) if len(values) > 1 else 0.0
         scores.append(CandidateScore(round(mean, 6), round(spread, 6), first, values))
@@ -303,7 +313,7 @@ def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateSco
 
 
 def _read(
-    method: Method, ask: Ask, settings: ScorerSettings, answers: Sequence[Answer]
+    method: Method[Any], ask: Ask, settings: ScorerSettings, answers: Sequence[Answer]
 ) -> tuple[list[tuple[Judgement, ...]], list[tuple[Answer, str]]]:
     valid: list[tuple[Judgement, ...]] = []
     invalid: list[tuple[Answer, str]] = []

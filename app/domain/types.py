@@ -45,7 +45,7 @@ class AttributeSet(Struct, frozen=True):
 
 
 CHOICE = "(choice)"
-"""Name of a cell that holds a choice. No attribute can be called so, hence no target can name it."""
+"""Name of a cell that holds a choice. No attribute can be called so: no target can name it."""
 
 
 class Choice(Struct, frozen=True):
@@ -192,13 +192,13 @@ class CellTimings(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """One attribute of one scenario under one scorer, scored; or one choice among its candidates."""
+    """One attribute of one scenario under one scorer, scored; or a choice among its candidates."""
 
     attribute: str
     """The attribute's name; `CHOICE` where `kind` is `choice`."""
     scores: tuple[CandidateScore, ...]
-    """One for each of `Scenario.candidates`, in that order. Of a choice: the share of the votes that
-    a candidate got (for a reward model its Bradley-Terry probability), adding up to 1."""
+    """One for each of `Scenario.candidates`, in that order. Of a choice: the share of the votes
+    that a candidate got (for a reward model its Bradley-Terry probability), adding up to 1."""
     kind: Literal["score", "choice"] = "score"
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Body, Header, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.domain.plan import split_score_set_id
+from app.domain.types import CHOICE, Cell
 from app.errors import (
     AzimuthError,
     CellsUnscored,
@@ -28,6 +30,7 @@ from app.scoring.present import (
     cell_out,
     empty_cell_out,
     score_set_out,
+    select_chosen,
     select_one,
     selection_out,
     timings_out,
@@ -135,16 +138,25 @@ async def select(
     body: Annotated[SelectRequest, Body(openapi_examples=examples.SELECT_REQUESTS)],
     prefer: Prefer = None,
 ) -> Response:
-    """Score as `/score` does, then select the candidate whose scores lie nearest the target."""
+    """Score as `/score` does, then select the candidate whose scores lie nearest the target.
+
+    Methods that choose without scoring (`prompt_aligned`, `unaligned`, `reward_model`) are for
+    comparison: they select what they prefer, and cannot be retargeted.
+    """
     planned, outcome = await _scored(request, use, body, prefer)
     if outcome.pending:
         return _pending(planned)
-    usable, ignored = _usable(planned, outcome, body)
-    plan = planned.plan
-    target = {name: value for name, value in body.target.items() if name not in ignored}
-    selection = select_one(usable, plan.presentation, target, body.weights, body.distance)
+    presentation = planned.plan.presentation
+    target = body.target or {}
+    usable, ignored = _usable(planned, outcome, target, body)
+    if usable and usable[0].kind == "choice":
+        selection = select_chosen(usable[0], presentation)
+    else:
+        target = {name: value for name, value in target.items() if name not in ignored}
+        nearest = select_one(usable, presentation, target, body.weights, body.distance)
+        selection = selection_out(nearest, presentation.ids)
     answer = SelectOut(
-        **dict(selection_out(selection, plan.presentation.ids)),
+        **dict(selection),
         ignored=ignored,
         score_set=_score_set(planned, outcome),
         usage=usage_out(outcome.usage),
@@ -285,14 +297,18 @@ def patience_for(
 
 
 def _usable(
-    planned: PlannedRequest, outcome: ScoreOutcome, body: SelectRequest
-) -> tuple[list[Any], list[str]]:
-    """Cells of the target's attributes, and those names that have to be ignored."""
+    planned: PlannedRequest,
+    outcome: ScoreOutcome,
+    target: Mapping[str, float],
+    body: SelectRequest,
+) -> tuple[list[Cell], list[str]]:
+    """The cells that decide, and those names of the target that have to be ignored."""
     unscored = {u.attribute: u for u in outcome.unscored.values()}
-    lost = {a.name for f, a in planned.plan.cells.items() if f not in outcome.cells}
-    lacking = [name for name in body.target if name in lost]
+    lost = {asked.name for f, asked in planned.plan.cells.items() if f not in outcome.cells}
+    needed = [CHOICE] if CHOICE in {a.name for a in planned.plan.cells.values()} else list(target)
+    lacking = [name for name in needed if name in lost]
     weights = body.weights or {}
-    rest = [name for name in body.target if name not in lost and weights.get(name) != 0]
+    rest = [name for name in needed if name not in lost and weights.get(name) != 0]
     if lacking and (body.on_unscored == "error" or not rest):
         reasons = ", ".join(
             f"{name!r} is unscored: {unscored[name].reason if name in unscored else 'lost'}"

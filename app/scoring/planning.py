@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.domain.methods import METHODS, MethodTraits
 from app.domain.plan import ScorePlan, plan_scores
 from app.domain.types import (
     Attribute,
     AttributeSet,
     BankRef,
     Candidate,
+    Choice,
     Scorer,
     ScorerSettings,
 )
@@ -66,26 +68,22 @@ class Planner:
         Raises the `Unknown…` error of the first name that nothing is stored under,
         `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
         """
+        traits = traits_of(request)
         attribute_set = await self._attribute_set(request.attribute_set)
         attributes = resolve_attributes(request.attributes, attribute_set)
         if isinstance(request, SelectRequest):
-            check_target(request, [a.name for a in attributes])
-        pool, live = await self._pool(request.model)
-        if request.method not in pool.model.profiles:
-            known = sorted(pool.model.profiles)
-            raise UnknownMethod(
-                f"no method is called {request.method!r}",
-                fields=[FieldError("#/method", f"known are {', '.join(known)}")],
-                extensions={"known": known},
-            )
-        bank = await self._bank(request, attribute_set)
-        warnings = _check_labels(request, attributes, bank)
+            check_target(request, traits, [a.name for a in attributes])
+        pool, live = await self._pool(request.model, request.method)
+        choice = choice_of(request, traits, attributes)
+        asked = choice.attributes if choice else attributes
+        bank = await self._bank(request, attribute_set) if traits.uses_examples else None
         scorer = Scorer(
-            settings=scorer_settings(request, has_bank=bank is not None),
+            settings=scorer_settings(request, traits, has_bank=bank is not None),
             model=pool.model,
             bank=BankRef(bank.name, bank.digest) if bank else None,
         )
-        plan = plan_scores(request.question, candidates_of(request), attributes, scorer)
+        warnings = (*without_effect(request, traits), *_check_labels(request, asked, bank))
+        plan = plan_scores(request.question, candidates_of(request), attributes, scorer, choice)
         return PlannedRequest(plan, pool, live, warnings)
 
     async def _attribute_set(self, name: str) -> AttributeSet:
@@ -118,11 +116,16 @@ class Planner:
             )
         return info
 
-    async def _pool(self, requested: str | None) -> tuple[Pool, bool]:
+    async def _pool(self, requested: str | None, method: str) -> tuple[Pool, bool]:
+        """The pool for a model and a method, and whether it lives.
+
+        Not every model serves every method: reward models and Kaleido serve their own alone. A
+        request that names no model gets the default one if that serves the method, else one that
+        does.
+        """
         pools = await self._fleet.pools()
         ready = {w.pool for w in await self._fleet.workers() if w.state == "ready"}
-        name = requested or self._default_model
-        named = [p for p in pools if name is None or p.model.name == name]
+        named = [p for p in pools if requested is None or p.model.name == requested]
         if not named:
             if requested and pools:
                 known = sorted({p.model.name for p in pools})
@@ -132,8 +135,20 @@ class Planner:
                     extensions={"known": known},
                 )
             raise await not_ready(self._fleet)
+        serving = [p for p in named if method in p.model.profiles]
+        if not serving:
+            known = sorted({name for p in named for name in p.model.profiles})
+            who = f"model {requested!r}" if requested else "any model that is running"
+            says = f"method {method!r} is not served by {who}; known are {', '.join(known)}"
+            raise UnknownMethod(
+                says, fields=[FieldError("#/method", says)], extensions={"known": known}
+            )
+        default = [p for p in serving if p.model.name == self._default_model]
+        if self._default_model and not requested and not default and METHODS[method].generates:
+            raise await not_ready(self._fleet)  # never another model than the one that was set
+        preferred = default if default and not requested else serving
         # During an upgrade one model has several pools: a live one first, then the latest.
-        pool = next((p for p in named if p.name in ready), named[0])
+        pool = next((p for p in preferred if p.name in ready), preferred[0])
         return pool, pool.name in ready
 
 
@@ -172,13 +187,58 @@ def resolve_attributes(
     return resolved
 
 
-def check_target(request: SelectRequest, attributes: Sequence[str]) -> None:
-    """Refuse a target or weight for an attribute that the request does not ask for."""
-    if request.weights and all(request.weights.get(name) == 0 for name in request.target):
+def traits_of(request: ScoreRequest) -> MethodTraits:
+    """What the request's method is like.
+
+    Raises `UnknownMethod`, also for a method that chooses where scores are asked for.
+    """
+    may_choose = isinstance(request, SelectRequest)
+    known = [name for name, traits in METHODS.items() if may_choose or traits.kind == "score"]
+    if request.method not in known:
+        says = f"no method is called {request.method!r}"
+        if request.method in METHODS:
+            says = f"{request.method!r} chooses without scoring: it is a method of /select only"
+        raise UnknownMethod(
+            says,
+            fields=[FieldError("#/method", f"known are {', '.join(known)}")],
+            extensions={"known": known},
+        )
+    return METHODS[request.method]
+
+
+def choice_of(
+    request: ScoreRequest, traits: MethodTraits, attributes: Sequence[Attribute]
+) -> Choice | None:
+    """The choice that a request asks for; None for methods that score."""
+    if traits.kind == "score":
+        return None
+    if not traits.reads_target or not isinstance(request, SelectRequest) or not request.target:
+        return Choice()
+    target = request.target
+    return Choice(
+        attributes=tuple(a for a in attributes if a.name in target),
+        target={a.name: float(target[a.name]) for a in attributes if a.name in target},
+    )
+
+
+def check_target(request: SelectRequest, traits: MethodTraits, attributes: Sequence[str]) -> None:
+    """Refuse a target or weight that the request does not ask for, or the method cannot heed."""
+    needed = traits.kind == "score" or traits.reads_target
+    if request.target is None:
+        if needed:
+            says = f"method {request.method!r} needs a target"
+            raise InvalidRequest(says, fields=[FieldError("#/target", says)])
+        if not request.weights:
+            return
+    if request.weights and traits.kind == "choice":
+        says = f"method {request.method!r} knows no weights: it measures no distance"
+        raise InvalidRequest(says, fields=[FieldError("#/weights", says)])
+    target = request.target or {}
+    if request.weights and all(request.weights.get(name) == 0 for name in target):
         raise weightless()
     errors = [
         FieldError(f"#/{part}/{escaped(name)}", f"{name!r} is not among the attributes asked for")
-        for part, names in (("target", request.target), ("weights", request.weights or {}))
+        for part, names in (("target", target), ("weights", request.weights or {}))
         for name in names
         if name not in attributes
     ]
@@ -196,26 +256,61 @@ def weightless() -> InvalidRequest:
     return InvalidRequest(says, fields=[FieldError("#/weights", says)])
 
 
-def scorer_settings(request: ScoreRequest, *, has_bank: bool) -> ScorerSettings:
+def scorer_settings(
+    request: ScoreRequest, traits: MethodTraits, *, has_bank: bool
+) -> ScorerSettings:
     """The scorer settings of a request, with what does not matter set to one value.
 
     So that two requests which mean the same share their scores: the seed counts only where
-    something is drawn, the length of reasoning only where there is any.
+    something is drawn, the length of reasoning only where there is any, the number of orders only
+    where a prompt shows several candidates.
     """
+    if not traits.generates:
+        return ScorerSettings(method=request.method, examples=0, reasoning=False, reasoning_chars=0)
     temperature = request.temperature
     if temperature is None:
         temperature = SAMPLING_TEMPERATURE if request.samples > 1 else 0.0
-    draws = temperature > 0 or request.orders > 2
+    orders = request.orders if traits.compares else 1
+    draws = temperature > 0 or orders > 2
     return ScorerSettings(
         method=request.method,
         examples=request.examples if has_bank else 0,
         samples=request.samples,
-        orders=request.orders,
+        orders=orders,
         reasoning=request.reasoning,
         reasoning_chars=request.reasoning_chars if request.reasoning else 0,
         temperature=temperature,
         seed=request.seed if draws else 0,
     )
+
+
+_GENERATING = ("samples", "reasoning", "reasoning_chars", "temperature", "seed")
+
+
+def without_effect(request: ScoreRequest, traits: MethodTraits) -> tuple[str, ...]:
+    """Settings that were given, but that the method has no use for: nothing is ignored silently."""
+    idle: list[str] = []
+    if not traits.uses_examples:
+        idle += ["bank", "examples"]
+    if not traits.compares:
+        idle += ["orders"]
+    if not traits.generates:
+        idle += _GENERATING
+    if traits.kind == "choice":
+        idle += ["distance"]
+        if not traits.reads_target:
+            idle += ["target", "attributes", "attribute_set"]
+    given = [name for name in idle if _is_given(request, name)]
+    if not given:
+        return ()
+    return (f"method {request.method!r} makes no use of {', '.join(given)}",)
+
+
+def _is_given(request: ScoreRequest, name: str) -> bool:
+    """Whether a setting was sent with another value than its default."""
+    if name not in request.model_fields_set:
+        return False
+    return bool(getattr(request, name) != type(request).model_fields[name].default)
 
 
 def candidates_of(request: ScoreRequest) -> list[Candidate]:

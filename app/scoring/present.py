@@ -6,14 +6,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.domain.align import Distance, Floats, Selection, distances, rank, target_matrix
+from app.domain.align import (
+    Distance,
+    Floats,
+    Selection,
+    distances,
+    rank,
+    target_matrix,
+)
 from app.domain.fingerprint import scorer_fingerprint
-from app.domain.types import Attribute, Cell, Presentation, Scorer, Unscored, Usage
+from app.domain.types import (
+    Attribute,
+    Cell,
+    Choice,
+    Presentation,
+    Scorer,
+    Unscored,
+    Usage,
+)
 from app.scoring.schemas import (
     BankRefOut,
     CandidateOut,
     CandidateScoreOut,
     CellOut,
+    CellTimingsOut,
     ExampleOut,
     RankedOut,
     ScorerOut,
@@ -46,6 +62,23 @@ def select_one(
     return rank(distances(scores, matrix, distance)[0])
 
 
+def select_chosen(cell: Cell, presentation: Presentation) -> SelectionOut:
+    """The selection of a method that chooses: the candidate that it prefers most."""
+    shares = score_matrix([cell], presentation)[:, 0]
+    selection = rank(1.0 - shares)
+    ids = presentation.ids
+    ranking = [
+        RankedOut(index=r.index, id=ids[r.index], distance=None, preference=float(shares[r.index]))
+        for r in selection.ranking
+    ]
+    return SelectionOut(
+        selected=ranking[0],
+        margin=selection.margin,
+        ties=[CandidateOut(index=i, id=ids[i]) for i in selection.ties],
+        ranking=ranking,
+    )
+
+
 def selection_out(selection: Selection, ids: Sequence[str]) -> SelectionOut:
     """A selection with the caller's ids."""
     ranking = [
@@ -66,19 +99,20 @@ def candidates_out(presentation: Presentation) -> list[CandidateOut]:
 
 def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool) -> CellOut:
     """A scored cell in the caller's order of candidates."""
-    several = any(len(s.values) > 1 for s in cell.scores)
+    more_to_tell = any(s.values != (s.score,) for s in cell.scores)
     scores = [
         CandidateScoreOut(
             index=index,
             score=cell.scores[position].score,
             spread=cell.scores[position].spread,
             reasoning=cell.scores[position].reasoning,
-            values=list(cell.scores[position].values) if several else None,
+            values=list(cell.scores[position].values) if more_to_tell else None,
         )
         for index, position in enumerate(presentation.positions)
     ]
     return CellOut(
         attribute=cell.attribute,
+        kind=cell.kind,
         definition_id=field,
         status="scored",
         cached=cached,
@@ -88,6 +122,11 @@ def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool
         levels_uncovered=list(cell.levels_uncovered),
         answers_discarded=cell.answers_discarded,
         usage=usage_out(cell.usage),
+        timings_ms=CellTimingsOut(
+            queue=round(cell.timings.queue, 2),
+            retrieval=round(cell.timings.retrieval, 2),
+            engine=round(cell.timings.engine, 2),
+        ),
     )
 
 
@@ -122,13 +161,13 @@ def score_set_out(
     score_set_id: str,
     presentation: Presentation,
     scorer: Scorer,
-    wanted: Mapping[str, Attribute],
+    wanted: Mapping[str, Attribute | Choice],
     outcome: ScoreOutcome,
     warnings: Sequence[str],
 ) -> ScoreSetCore:
     """The score set of an outcome, cells in the order of the request."""
     cells: list[CellOut] = []
-    for field, attribute in wanted.items():
+    for field, asked in wanted.items():
         if field in outcome.cells:
             cached = field in outcome.cached
             cells.append(cell_out(field, outcome.cells[field], presentation, cached=cached))
@@ -136,7 +175,7 @@ def score_set_out(
             cells.append(unscored_out(field, outcome.unscored[field]))
         else:
             pending = field in outcome.pending
-            cells.append(empty_cell_out(field, attribute.name, pending=pending))
+            cells.append(empty_cell_out(field, asked.name, pending=pending))
     return assembled(score_set_id, presentation, scorer, cells, warnings)
 
 

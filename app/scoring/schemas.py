@@ -88,6 +88,10 @@ class ScoreRequest(_Closed):
     attributes: list[AttributeRef] | None = Field(None, min_length=1, max_length=50)
     """Names in the attribute set, or inline attributes; all of the set by default."""
     method: str = "comparative"
+    """How: `comparative` (all candidates in one prompt), `regression` (each candidate in a prompt
+    of its own), `kaleido` (valence from a Kaleido model). `/select` has methods that choose without
+    scoring as well: `prompt_aligned` (the model is told the target and picks), `unaligned` (it
+    picks without one), `reward_model`."""
     model: str | None = None
     """Name of the model to score with; the service's default if not given."""
     bank: Name | None = None
@@ -122,8 +126,9 @@ class SelectRequest(ScoreRequest):
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=26)
     """2 to 26 candidates: texts, or objects with `id` and `text`."""
-    target: Target
-    """Attribute -> desired value. Attributes that are scored but not named here do not count."""
+    target: Target | None = None
+    """Attribute -> desired value. Attributes that are scored but not named here do not count. To be
+    given, unless the method reads none (`unaligned`, `reward_model`)."""
     weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
     """Attribute -> weight in the distance; 1 for those not named."""
     distance: Distance = "euclidean"
@@ -163,7 +168,11 @@ class CandidateOut(_Open):
 class RankedOut(CandidateOut):
     """A candidate and its distance from the target."""
 
-    distance: float
+    distance: float | None
+    """Null for methods that choose without scoring."""
+    preference: float | None = None
+    """For those: the share of the votes that the candidate got, or for a reward model the
+    probability that it is the preferred one (Bradley-Terry). They add up to 1."""
 
 
 class CandidateScoreOut(_Open):
@@ -176,7 +185,8 @@ class CandidateScoreOut(_Open):
     """Standard deviation over samples and orders."""
     reasoning: str | None = None
     values: list[float] | None = None
-    """With several samples or orders: each single score, orders first."""
+    """With several samples or orders: each single score, orders first. Of a reward model: the
+    reward. Of Kaleido: the probabilities of supports, either and opposes."""
 
 
 class ExampleOut(_Open):
@@ -204,10 +214,21 @@ class UsageOut(_Open):
     output_tokens: int = 0
 
 
+class CellTimingsOut(_Open):
+    """Milliseconds that one cell took."""
+
+    queue: float = 0
+    retrieval: float = 0
+    engine: float = 0
+
+
 class CellOut(_Open):
-    """One attribute of the scenario."""
+    """One attribute of the scenario, or a choice among its candidates."""
 
     attribute: str
+    """The attribute's name; `(choice)` for a choice."""
+    kind: Literal["score", "choice"] = "score"
+    """Of a `choice`, `scores` are shares of votes, which no target can be compared with."""
     definition_id: str
     """The attribute's name with a digest of its definition: addresses exactly this cell."""
     status: Literal["scored", "unscored", "pending", "lost"]
@@ -224,6 +245,8 @@ class CellOut(_Open):
     unscored: UnscoredOut | None = None
     usage: UsageOut | None = None
     """What scoring this cell took when it was scored."""
+    timings_ms: CellTimingsOut | None = None
+    """How long that took, other work being under way beside it."""
 
 
 class BankRefOut(_Open):
@@ -298,7 +321,8 @@ class SelectionOut(_Open):
 
     selected: RankedOut
     margin: float | None
-    """Distance of the runner-up minus that of the selected."""
+    """Distance of the runner-up minus that of the selected; for methods that choose without
+    scoring, preference of the selected minus that of the runner-up."""
     ties: list[CandidateOut]
     """Other candidates exactly as near as the selected one, which is the first listed."""
     ranking: list[RankedOut]

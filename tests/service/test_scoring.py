@@ -250,5 +250,7 @@ def test_overlapping_requests_share_what_they_have_in_common(service):
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda b: service.post("/v1/score", b).json(), bodies))
     assert all(a["status"] == "complete" for a in answers)
+    # A job is logged after its last cell has been answered.
+    wait_until(lambda: service.log("worker").count('"job done"') == 2, what="both jobs")
     done = [line for line in service.log("worker").splitlines() if '"job done"' in line]
     assert sum(json.loads(line)["cells"] for line in done) == 3

@@ -137,6 +137,8 @@ def _fill(schema: Schema, seed: str, path: str) -> Any:
     if kind == "integer":
         low, high = int(schema["minimum"]), int(schema["maximum"])
         return low + number % (high - low + 1)
+    if "enum" in schema:
+        return schema["enum"][number % len(schema["enum"])]
     if kind == "string":
         return f"A made-up reason, number {number % 1000}."[: schema.get("maxLength", 240)]
     raise ValueError(f"the fake engine cannot make up a value of type {kind!r}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
 from workers.engines.base import Message, Schema
+
+Subject = TypeVar("Subject", Attribute, Choice, contravariant=True)
+"""What is asked about the candidates: an attribute, or which of them to choose."""
 
 
 class InvalidAnswer(ValueError):
@@ -29,12 +32,12 @@ class Judgement:
     position: int
     """Place in `Scenario.candidates`."""
     score: float
-    """In [0, 1]."""
+    """In [0, 1]; of a choice, 1 for the candidate that was chosen and 0 for the others."""
     reasoning: str | None
 
 
-class Method(Protocol):
-    """A scoring method. Pure: it builds and reads texts and touches no model."""
+class Method(Protocol[Subject]):
+    """A method. Pure: it builds and reads texts and touches no model."""
 
     name: str
     """What requests call it."""
@@ -48,7 +51,7 @@ class Method(Protocol):
 
     def messages(
         self,
-        attribute: Attribute,
+        subject: Subject,
         examples: tuple[LabelledScenario, ...],
         scenario: Scenario,
         ask: Ask,

@@ -3,15 +3,19 @@
 import pytest
 from pydantic import ValidationError
 
-from app.domain.types import Attribute, AttributeSet
-from app.errors import InvalidRequest, UnknownAttribute
+from app.domain.methods import METHODS
+from app.domain.types import Attribute, AttributeSet, Choice
+from app.errors import InvalidRequest, UnknownAttribute, UnknownMethod
 from app.scoring.endpoints import patience_for
 from app.scoring.planning import (
     SAMPLING_TEMPERATURE,
     candidates_of,
     check_target,
+    choice_of,
     resolve_attributes,
     scorer_settings,
+    traits_of,
+    without_effect,
 )
 from app.scoring.schemas import AttributeIn, ScoreRequest, SelectRequest
 
@@ -22,19 +26,27 @@ def request(**fields) -> ScoreRequest:
     return ScoreRequest(question="q", responses=["x", "y"], **fields)
 
 
+def select_request(**fields) -> SelectRequest:
+    return SelectRequest(question="q", responses=["x", "y"], **fields)
+
+
+def settings_of(given: ScoreRequest, *, has_bank: bool = True):
+    return scorer_settings(given, METHODS[given.method], has_bank=has_bank)
+
+
 def test_one_sample_is_greedy_and_several_are_drawn():
-    assert scorer_settings(request(), has_bank=True).temperature == 0
-    drawn = scorer_settings(request(samples=5), has_bank=True)
+    assert settings_of(request()).temperature == 0
+    drawn = settings_of(request(samples=5))
     assert drawn.temperature == SAMPLING_TEMPERATURE
 
 
 def test_what_does_not_matter_does_not_split_the_cache():
-    plain = scorer_settings(request(), has_bank=True)
-    assert scorer_settings(request(seed=7), has_bank=True) == plain
-    assert scorer_settings(request(seed=7, temperature=1), has_bank=True).seed == 7
-    silent = scorer_settings(request(reasoning=False, reasoning_chars=99), has_bank=True)
-    assert silent == scorer_settings(request(reasoning=False), has_bank=True)
-    assert scorer_settings(request(examples=3), has_bank=False).examples == 0
+    plain = settings_of(request())
+    assert settings_of(request(seed=7)) == plain
+    assert settings_of(request(seed=7, temperature=1)).seed == 7
+    silent = settings_of(request(reasoning=False, reasoning_chars=99))
+    assert silent == settings_of(request(reasoning=False))
+    assert settings_of(request(examples=3), has_bank=False).examples == 0
 
 
 def test_several_samples_at_temperature_zero_are_refused():
@@ -61,11 +73,9 @@ def test_an_unknown_attribute_is_pointed_to():
 
 
 def test_a_target_or_weight_for_what_was_not_asked_is_pointed_to():
-    select = SelectRequest(
-        question="q", responses=["x", "y"], target={"a": 1, "z": 0}, weights={"y": 1}
-    )
+    select = select_request(target={"a": 1, "z": 0}, weights={"y": 1})
     with pytest.raises(InvalidRequest) as caught:
-        check_target(select, ["a", "b"])
+        check_target(select, METHODS["comparative"], ["a", "b"])
     assert [f.pointer for f in caught.value.fields] == ["#/target/z", "#/weights/y"]
 
 
@@ -88,3 +98,45 @@ def test_a_deadline_beyond_the_latest_is_refused_not_shortened():
     with pytest.raises(InvalidRequest) as caught:
         patience_for(None, 1001.0, wait_s=120, deadline_s=600, max_deadline_s=1000)
     assert caught.value.fields[0].pointer == "#/deadline_s"
+
+
+def test_a_method_that_scores_needs_a_target_to_select_and_one_that_reads_none_does_not():
+    for method in ("comparative", "prompt_aligned"):
+        with pytest.raises(InvalidRequest) as caught:
+            check_target(select_request(method=method), METHODS[method], ["a"])
+        assert caught.value.fields[0].pointer == "#/target"
+    check_target(select_request(method="unaligned"), METHODS["unaligned"], ["a"])
+
+
+def test_weights_are_refused_where_no_distance_is_measured():
+    weighted = select_request(method="prompt_aligned", target={"a": 1}, weights={"a": 2})
+    with pytest.raises(InvalidRequest) as caught:
+        check_target(weighted, METHODS["prompt_aligned"], ["a"])
+    assert caught.value.fields[0].pointer == "#/weights"
+
+
+def test_score_refuses_methods_that_choose_and_says_where_they_belong():
+    with pytest.raises(UnknownMethod, match="/select only") as caught:
+        traits_of(request(method="unaligned"))
+    assert caught.value.extensions["known"] == ["comparative", "regression", "kaleido"]
+    assert traits_of(select_request(method="unaligned")).kind == "choice"
+
+
+def test_a_choice_is_about_the_attributes_of_the_target_alone():
+    wish = select_request(method="prompt_aligned", target={"b": 0.25})
+    asked = choice_of(wish, METHODS["prompt_aligned"], SET.attributes)
+    assert asked == Choice((Attribute("b", "B."),), {"b": 0.25})
+    unread = select_request(method="unaligned", target={"b": 0.25})
+    assert choice_of(unread, METHODS["unaligned"], SET.attributes) == Choice()
+    assert choice_of(select_request(target={"b": 0}), METHODS["comparative"], ()) is None
+
+
+def test_what_a_method_does_not_use_neither_splits_its_cache_nor_goes_unsaid():
+    given = select_request(method="reward_model", samples=5, orders=2, seed=3, bank="b")
+    assert settings_of(given) == settings_of(select_request(method="reward_model"))
+    (warning,) = without_effect(given, METHODS["reward_model"])
+    assert all(name in warning for name in ("samples", "orders", "seed", "bank"))
+    alone = request(method="regression", orders=2)
+    assert settings_of(alone).orders == 1
+    assert "orders" in without_effect(alone, METHODS["regression"])[0]
+    assert without_effect(request(orders=2), METHODS["comparative"]) == ()

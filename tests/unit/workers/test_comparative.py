@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from app.domain.bank import LabelledScenario
 from app.domain.types import Attribute, Scenario, ScorerSettings
 from workers.methods.base import Ask, InvalidAnswer
-from workers.methods.comparative import ComparativeRegression, fence_for, presentation_orders
+from workers.methods.comparative import ComparativeRegression
+from workers.methods.prompting import fence_for, presentation_orders
 
 METHOD = ComparativeRegression()
 DEPTH = Attribute("depth", "How deep the thought goes.", "shallow", "profound")
@@ -171,7 +172,7 @@ def test_forward_and_reversed_come_first():
 
 def test_the_profile_tells_edited_prompts_apart():
     edited = ComparativeRegression()
-    edited.__dict__["_sources"] = {**METHOD._sources, "system.jinja": "something else"}
+    edited._templates.__dict__["_sources"] = {"system.jinja": "something else"}
     assert edited.profile != METHOD.profile
     assert METHOD.profile.startswith("comparative/1:")
 

@@ -1,0 +1,95 @@
+"""Methods beside the comparative one, from HTTP to the worker and back."""
+
+import pytest
+
+from tests.support import SCENARIO
+
+TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
+
+
+def select(azimuth, question, **more):
+    response = azimuth.post("/v1/select", SCENARIO | {"question": question} | more)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_regression_scores_each_candidate_and_can_be_retargeted(azimuth):
+    answer = select(azimuth, "regress", method="regression", target=TARGET)
+    assert answer["score_set"]["scorer"]["method"] == "regression"
+    assert len(answer["score_set"]["cells"]) == 5
+    again = azimuth.post(
+        "/v1/retarget", {"score_set_ids": answer["score_set"]["id"], "targets": TARGET}
+    ).json()
+    assert again["selections"][0]["selected"] == answer["selected"]
+
+
+@pytest.mark.parametrize("method", ["prompt_aligned", "unaligned"])
+def test_a_method_that_chooses_selects_by_votes(azimuth, method):
+    target = TARGET if method == "prompt_aligned" else None
+    body = {"target": target} if target else {}
+    answer = select(azimuth, f"votes of {method}", method=method, samples=5, **body)
+    shares = [r["preference"] for r in answer["ranking"]]
+    assert sum(shares) == pytest.approx(1)
+    assert shares == sorted(shares, reverse=True)
+    assert answer["margin"] == pytest.approx(shares[0] - shares[1])
+    assert all(r["distance"] is None for r in answer["ranking"])
+    (cell,) = answer["score_set"]["cells"]
+    assert (cell["attribute"], cell["kind"]) == ("(choice)", "choice")
+    winner = cell["scores"][answer["selected"]["index"]]
+    assert winner["reasoning"]
+    assert len(winner["values"]) == 5
+
+
+def test_another_target_is_another_choice_and_the_same_one_comes_from_the_cache(azimuth):
+    asked = {"method": "prompt_aligned", "attributes": ["helpfulness", "verbosity"]}
+    first = select(azimuth, "cached choice", target=TARGET, **asked)
+    turned = {name: TARGET[name] for name in reversed(TARGET)}
+    again = select(azimuth, "cached choice", target=turned, **asked)
+    assert again["score_set"]["cells"][0]["cached"]
+    assert again["selected"] == first["selected"]
+    other = select(azimuth, "cached choice", target=TARGET | {"verbosity": 1}, **asked)
+    assert not other["score_set"]["cells"][0]["cached"]
+    assert other["score_set"]["id"] == first["score_set"]["id"]
+
+
+def test_few_shot_examples_of_a_choice_decide_for_its_target(azimuth):
+    answer = select(azimuth, "examples", method="prompt_aligned", target=TARGET, examples=3)
+    assert len(answer["score_set"]["cells"][0]["examples"]) == 3
+    zero = select(azimuth, "examples", method="prompt_aligned", target=TARGET, bank=None)
+    assert zero["score_set"]["cells"][0]["examples"] == []
+
+
+def test_a_choice_cannot_be_retargeted(azimuth):
+    answer = select(azimuth, "not to retarget", method="unaligned")
+    for name in ("helpfulness", "(choice)"):
+        response = azimuth.post(
+            "/v1/retarget", {"score_set_ids": answer["score_set"]["id"], "targets": {name: 1}}
+        )
+        assert response.status_code == 409
+        assert response.json()["type"].endswith("attribute-not-scored")
+
+
+def test_settings_that_a_method_makes_no_use_of_are_told(azimuth):
+    answer = select(azimuth, "idle", method="unaligned", target=TARGET, examples=3)
+    (warning,) = answer["score_set"]["warnings"]
+    assert "target" in warning
+    assert "examples" in warning
+
+
+def test_score_refuses_a_method_that_chooses(azimuth):
+    response = azimuth.post("/v1/score", SCENARIO | {"method": "unaligned"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/method"
+
+
+def test_a_method_that_no_worker_serves_is_told(azimuth):
+    response = azimuth.post("/v1/select", SCENARIO | {"method": "reward_model"})
+    assert response.status_code == 422
+    assert "not served" in response.json()["detail"]
+
+
+def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
+    for method in ("comparative", "prompt_aligned"):
+        response = azimuth.post("/v1/select", SCENARIO | {"method": method})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "#/target"

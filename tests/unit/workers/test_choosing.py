@@ -1,0 +1,130 @@
+"""Methods that choose a letter: with the target in words, or without one."""
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+
+from app.domain.bank import LabelledScenario
+from app.domain.methods import METHODS
+from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
+from workers.examples import Neighbour, choose_choices
+from workers.methods.base import Ask, InvalidAnswer
+from workers.methods.choosing import STEPS, Choosing, step_words
+from workers.methods.registry import scoring_methods
+
+METHOD = Choosing("prompt_aligned")
+DEPTH = Attribute("depth", "How deep the thought goes.")
+WIT = Attribute("wit", "How funny it is.")
+DEEP = Choice((DEPTH, WIT), {"depth": 1.0, "wit": 0.25})
+SCENARIO = Scenario("Why is the sky blue?", ("Because.", "Air scatters.", "Magic."))
+FORWARD = Ask((0, 1, 2))
+PLAIN = ScorerSettings(method="prompt_aligned")
+
+
+def example(name, *labels):
+    texts = tuple(f"{name} {i}" for i in range(len(labels)))
+    return LabelledScenario(name, f"about {name}", texts, tuple(labels))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "strongly avoids"),
+        (0.25, "avoids"),
+        (0.4, "slightly avoids"),
+        (0.5, "neither demonstrates nor avoids"),
+        (0.6, "slightly demonstrates"),
+        (0.75, "demonstrates"),
+        (1, "strongly demonstrates"),
+    ],
+)
+def test_a_target_value_has_words_on_seven_steps(value, words):
+    assert step_words(value) == words
+
+
+def test_the_seven_steps_of_seven_levels_are_all_different():
+    assert [step_words(level / 6) for level in range(7)] == list(STEPS)
+
+
+def test_the_system_turn_tells_the_target_in_words_with_definitions():
+    system = METHOD.messages(DEEP, (), SCENARIO, FORWARD, PLAIN)[0].content
+    assert "strongly demonstrates depth. How deep the thought goes." in system
+    assert "- avoids wit. How funny it is." in system
+
+
+def test_unaligned_tells_no_wish():
+    system = Choosing("unaligned").messages(Choice(), (), SCENARIO, FORWARD, PLAIN)[0].content
+    assert "best of several responses" in system
+    assert "wants" not in system
+
+
+def test_a_question_shows_all_candidates_in_the_order_of_the_ask():
+    content = METHOD.messages(DEEP, (), SCENARIO, Ask((2, 0, 1)), PLAIN)[-1].content
+    places = [content.index(text) for text in ("Magic.", "Because.", "Air scatters.")]
+    assert places == sorted(places)
+    assert "A, B, C?" in content
+
+
+def test_an_example_shows_the_label_nearest_response_as_the_choice():
+    shown = example("cats", {"depth": 0, "wit": 0}, {"depth": 1, "wit": 1}, {"depth": 1, "wit": 0})
+    turns = METHOD.messages(DEEP, (shown,), SCENARIO, FORWARD, PLAIN)
+    answer = json.loads(turns[2].content)
+    assert answer["choice"] == "C"
+    assert "its depth is very high, its wit is very low" in answer["reasoning"]
+    jsonschema.validate(answer, METHOD.schema(FORWARD, PLAIN))
+
+
+def test_an_answer_is_one_vote_given_back_to_its_candidate():
+    judged = METHOD.read('{"reasoning":"so","choice":"B"}', Ask((2, 0, 1)), PLAIN)
+    assert {j.position: (j.score, j.reasoning) for j in judged} == {
+        2: (0.0, None),
+        0: (1.0, "so"),
+        1: (0.0, None),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"choice":"A"}', '{"reasoning":"x","choice":"D"}', '{"reasoning":"x","choice":""}',
+     '{"reasoning":"x","choice":"AB"}', '{"reasoning":"x","choice":0}', "A"],
+)  # fmt: skip
+def test_anything_else_is_no_vote(text):
+    with pytest.raises(InvalidAnswer):
+        METHOD.read(text, FORWARD, PLAIN)
+
+
+class Similar:
+    """The rows of a bank, each a little less similar than the one before."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def nearest(self, count):
+        return [Neighbour(row, 1 - row / 10) for row in range(self._count)][:count]
+
+    def among(self, rows):
+        return [Neighbour(int(row), 1 - row / 10) for row in np.sort(rows)]
+
+
+def test_examples_are_the_nearest_whose_labels_decide_for_the_target():
+    bank = [
+        example("undecided", {"depth": 1, "wit": 0}, {"depth": 1, "wit": 0}),
+        example("unlabelled", {"depth": 1}, {"depth": 0}),
+        example("far", {"depth": 1, "wit": 0}, {"depth": 0, "wit": 0}),
+        example("further", {"depth": 0, "wit": 0}, {"depth": 1, "wit": 0}),
+    ]
+    chosen = choose_choices(Similar(4), bank, DEEP, 5)
+    assert [bank[n.row].id for n in chosen.neighbours] == ["far", "further"]
+    assert choose_choices(Similar(4), bank, DEEP, 1).neighbours[0].row == 2
+    assert choose_choices(Similar(4), bank[:2], DEEP, 5).neighbours == ()
+
+
+def test_the_registry_and_the_traits_agree():
+    served = scoring_methods()
+    assert set(served) == {name for name, traits in METHODS.items() if traits.generates}
+    for name, method in served.items():
+        kind = "choice" if isinstance(method, Choosing) else "score"
+        assert METHODS[name].kind == kind
+        assert method.name == name

@@ -1,0 +1,67 @@
+"""Regression: each candidate in a prompt of its own."""
+
+import json
+
+import jsonschema
+import pytest
+
+from app.domain.bank import LabelledScenario
+from app.domain.types import Attribute, Scenario, ScorerSettings
+from workers.methods.base import Ask, InvalidAnswer
+from workers.methods.regression import Regression
+
+METHOD = Regression()
+DEPTH = Attribute("depth", "How deep the thought goes.", "shallow", "profound")
+SCENARIO = Scenario("Why is the sky blue?", ("Because.", "Air scatters short waves more."))
+PLAIN = ScorerSettings(method="regression")
+EXAMPLE = LabelledScenario(
+    "e", "Why do cats purr?", ("No idea.", "To calm others.", "Ask a vet."),
+    labels=({"depth": 0.25}, {"depth": 0.75}, {"other": 1}),
+)  # fmt: skip
+
+
+def test_there_is_one_ask_a_candidate_whatever_the_orders():
+    asks = METHOD.asks(SCENARIO, ScorerSettings(method="regression", orders=4))
+    assert asks == [Ask((0,)), Ask((1,))]
+
+
+def test_a_prompt_shows_its_candidate_and_no_other():
+    question = METHOD.messages(DEPTH, (), SCENARIO, Ask((1,)), PLAIN)[-1].content
+    assert "Air scatters" in question
+    assert "Because." not in question
+
+
+def test_examples_show_every_labelled_response_alone_with_its_label():
+    turns = METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((0,)), PLAIN)
+    assert [t.role for t in turns] == ["system", *["user", "assistant"] * 2, "user"]
+    answers = [json.loads(t.content) for t in turns if t.role == "assistant"]
+    assert [a["score"] for a in answers] == [25, 75]
+    for answer in answers:
+        jsonschema.validate(answer, METHOD.schema(Ask((0,)), PLAIN))
+    assert "Ask a vet." not in "".join(t.content for t in turns)
+
+
+def test_candidates_share_all_of_the_prompt_but_its_end():
+    first, second = (METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((p,)), PLAIN) for p in (0, 1))
+    assert first[:-1] == second[:-1]
+
+
+def test_an_answer_is_a_judgement_of_its_candidate():
+    (judgement,) = METHOD.read('{"reasoning":"so","score":40}', Ask((1,)), PLAIN)
+    assert (judgement.position, judgement.score, judgement.reasoning) == (1, 0.4, "so")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "40", '{"score":40}', '{"reasoning":"x","score":101}', '{"A":{"score":1}}']
+)
+def test_anything_else_is_no_answer(text):
+    with pytest.raises(InvalidAnswer):
+        METHOD.read(text, Ask((0,)), PLAIN)
+
+
+def test_without_reasoning_the_score_stands_alone():
+    silent = ScorerSettings(method="regression", reasoning=False, reasoning_chars=0)
+    (judgement,) = METHOD.read('{"score":7}', Ask((0,)), silent)
+    assert judgement.score == pytest.approx(0.07)
+    answer = METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((0,)), silent)[2].content
+    assert json.loads(answer) == {"score": 25}

@@ -1,0 +1,141 @@
+"""The model chooses a letter: with a target in words (paper section 4.2, after Hu et al. 2024), or
+without one, which shows what the model prefers by itself.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from app.domain.align import distances, nearest, target_matrix
+from app.domain.bank import LabelledScenario
+from app.domain.types import Choice, Scenario, ScorerSettings
+from workers.engines.base import Message, Schema
+from workers.examples import label_matrix
+from workers.methods.base import Ask, InvalidAnswer, Judgement
+from workers.methods.prompting import (
+    FRAME_TOKENS,
+    LETTERS,
+    Templates,
+    closed_object,
+    decoded,
+    lettered,
+    level_word,
+    presentation_orders,
+    read_reasoning,
+    reasoning_schema,
+    shortened,
+)
+
+_VERSION = "choice/1"
+STEPS = (
+    "strongly avoids",
+    "avoids",
+    "slightly avoids",
+    "neither demonstrates nor avoids",
+    "slightly demonstrates",
+    "demonstrates",
+    "strongly demonstrates",
+)
+"""A target's value in words, from 0 to 1."""
+
+
+def step_words(value: float) -> str:
+    """The nearest of the seven steps, of two equally near ones the one further from the middle.
+
+    So five levels (0, 0.25 … 1) become: strongly avoids, avoids, neither, demonstrates, strongly.
+    """
+    offset = (value - 0.5) * (len(STEPS) - 1)
+    away = math.copysign(math.floor(abs(offset) + 0.5), offset)
+    return STEPS[len(STEPS) // 2 + int(away)]
+
+
+class Choosing:
+    """Has the model choose one candidate: `prompt_aligned` or `unaligned`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._templates = Templates("choice")
+
+    @property
+    def profile(self) -> str:
+        """Version, and a digest of the templates."""
+        return f"{_VERSION}:{self._templates.digest}"
+
+    def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
+        """One ask for each presentation order."""
+        count = len(scenario.candidates)
+        return [Ask(order) for order in presentation_orders(count, settings.orders, settings.seed)]
+
+    def messages(
+        self,
+        subject: Choice,
+        examples: tuple[LabelledScenario, ...],
+        scenario: Scenario,
+        ask: Ask,
+        settings: ScorerSettings,
+    ) -> tuple[Message, ...]:
+        """System turn with the target in words, examples with the right choice, the question."""
+        wishes = [
+            {"words": step_words(subject.target[attribute.name]), "attribute": attribute}
+            for attribute in subject.attributes
+        ]
+        system = self._templates.system(wishes=wishes, reasoning=settings.reasoning)
+        turns = [Message("system", system)]
+        for example in examples:
+            texts = list(example.responses[: len(LETTERS)])
+            turns.append(Message("user", self._question(example.question, texts)))
+            turns.append(Message("assistant", _example_answer(subject, example, settings)))
+        shown = [scenario.candidates[position] for position in ask.positions]
+        turns.append(Message("user", self._question(scenario.question, shown)))
+        return tuple(turns)
+
+    def schema(self, ask: Ask, settings: ScorerSettings) -> Schema:
+        """An object with the letter, after a reasoning where one is asked for."""
+        reasoning = {"reasoning": reasoning_schema(settings)} if settings.reasoning else {}
+        letters = list(LETTERS[: len(ask.positions)])
+        return closed_object({**reasoning, "choice": {"type": "string", "enum": letters}})
+
+    def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """A token a character, see `ComparativeRegression.answer_tokens`."""
+        return (settings.reasoning_chars if settings.reasoning else 0) + FRAME_TOKENS + 16
+
+    def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """A third of the characters, see `ComparativeRegression.least_answer_tokens`."""
+        return (settings.reasoning_chars // 3 if settings.reasoning else 0) + FRAME_TOKENS
+
+    def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
+        """A vote: 1 for the candidate that was chosen, 0 for the others."""
+        answer = decoded(text)
+        members = {"reasoning", "choice"} if settings.reasoning else {"choice"}
+        if not isinstance(answer, dict) or set(answer) != members:
+            raise InvalidAnswer(f"not exactly {' and '.join(sorted(members))}")
+        letters = LETTERS[: len(ask.positions)]
+        letter = answer["choice"]
+        if not isinstance(letter, str) or len(letter) != 1 or letter not in letters:
+            raise InvalidAnswer(f"the choice is not one of {', '.join(letters)}")
+        reasoning = read_reasoning(answer["reasoning"], settings) if settings.reasoning else None
+        chosen = ask.positions[letters.index(letter)]
+        return [
+            Judgement(position, 1.0, reasoning)
+            if position == chosen
+            else Judgement(position, 0.0, None)
+            for position in ask.positions
+        ]
+
+    def _question(self, question: str, texts: list[str]) -> str:
+        return self._templates.question(question, texts, candidates=lettered(texts))
+
+
+def _example_answer(choice: Choice, example: LabelledScenario, settings: ScorerSettings) -> str:
+    """The label-nearest response of an example for the target, and why."""
+    matrix = target_matrix([choice.target])
+    shown = label_matrix(example, matrix.attributes)[: len(LETTERS)]
+    index = int(nearest(distances(shown, matrix))[0])
+    answer: dict[str, str] = {}
+    if settings.reasoning:
+        words = [f"its {a} is {level_word(example.labels[index][a])}" for a in choice.target]
+        says = f"Response {LETTERS[index]} comes nearest: {', '.join(words)}."
+        answer["reasoning"] = shortened(says, settings)
+    return msgspec.json.encode({**answer, "choice": LETTERS[index]}).decode()

@@ -1,0 +1,104 @@
+"""Regression without comparison (paper section 5.3, appendix C.6): one candidate in a prompt.
+
+The ablation of the comparative method: nothing else differs, also not the examples, whose responses
+are shown one by one as well.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.domain.bank import LabelledScenario
+from app.domain.types import Attribute, Scenario, ScorerSettings
+from workers.engines.base import Message, Schema
+from workers.methods.base import Ask, InvalidAnswer, Judgement
+from workers.methods.prompting import (
+    FRAME_TOKENS,
+    Templates,
+    closed_object,
+    decoded,
+    example_reasoning,
+    read_reasoning,
+    read_score,
+    reasoning_schema,
+    score_schema,
+)
+
+_VERSION = "regression/1"
+
+
+class Regression:
+    """Scores each candidate of a scenario on one attribute in an answer of its own."""
+
+    name = "regression"
+
+    def __init__(self) -> None:
+        self._templates = Templates("regression")
+
+    @property
+    def profile(self) -> str:
+        """Version, and a digest of the templates."""
+        return f"{_VERSION}:{self._templates.digest}"
+
+    def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
+        """One ask for each candidate."""
+        return [Ask((position,)) for position in range(len(scenario.candidates))]
+
+    def messages(
+        self,
+        subject: Attribute,
+        examples: tuple[LabelledScenario, ...],
+        scenario: Scenario,
+        ask: Ask,
+        settings: ScorerSettings,
+    ) -> tuple[Message, ...]:
+        """System turn, a pair of turns for each labelled response of an example, the question."""
+        system = self._templates.system(attribute=subject, reasoning=settings.reasoning)
+        turns = [Message("system", system)]
+        for example in examples:
+            for index, labels in enumerate(example.labels):
+                if subject.name not in labels:
+                    continue
+                shown = self._question(subject, example.question, example.responses[index])
+                turns.append(Message("user", shown))
+                answer = _example_answer(subject, example, index, settings)
+                turns.append(Message("assistant", answer))
+        (position,) = ask.positions
+        shown = self._question(subject, scenario.question, scenario.candidates[position])
+        turns.append(Message("user", shown))
+        return tuple(turns)
+
+    def schema(self, ask: Ask, settings: ScorerSettings) -> Schema:
+        """An object with the score, after a reasoning where one is asked for."""
+        reasoning = {"reasoning": reasoning_schema(settings)} if settings.reasoning else {}
+        return closed_object({**reasoning, "score": score_schema()})
+
+    def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """A token a character, see `ComparativeRegression.answer_tokens`."""
+        return (settings.reasoning_chars if settings.reasoning else 0) + FRAME_TOKENS + 16
+
+    def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
+        """A third of the characters, see `ComparativeRegression.least_answer_tokens`."""
+        return (settings.reasoning_chars // 3 if settings.reasoning else 0) + FRAME_TOKENS
+
+    def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
+        """Read one answer."""
+        answer = decoded(text)
+        members = {"reasoning", "score"} if settings.reasoning else {"score"}
+        if not isinstance(answer, dict) or set(answer) != members:
+            raise InvalidAnswer(f"not exactly {' and '.join(sorted(members))}")
+        reasoning = read_reasoning(answer["reasoning"], settings) if settings.reasoning else None
+        return [Judgement(ask.positions[0], read_score(answer["score"]), reasoning)]
+
+    def _question(self, attribute: Attribute, question: str, text: str) -> str:
+        return self._templates.question(question, [text], attribute=attribute, text=text)
+
+
+def _example_answer(
+    attribute: Attribute, example: LabelledScenario, index: int, settings: ScorerSettings
+) -> str:
+    score = round(example.labels[index][attribute.name] * 100)
+    if not settings.reasoning:
+        return msgspec.json.encode({"score": score}).decode()
+    reasoning = example_reasoning(attribute, example, index, settings)
+    return msgspec.json.encode({"reasoning": reasoning, "score": score}).decode()
