@@ -78,10 +78,11 @@ class WorkerSettings(_Group):
 
 
 class EngineSettings(_Group):
-    """The language model and what runs it."""
+    """The language model or judge and what runs it."""
 
-    engine: Literal["vllm", "openai", "outlines", "fake"] = "vllm"
-    """What runs the model."""
+    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido"] = "vllm"
+    """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model, `reward`
+    for a reward model, `kaleido` for Kaleido."""
     model: str = ".azimuth/models/SmolLM2-135M-Instruct"
     """Folder or Hugging Face name of the model."""
     model_revision: str | None = None

@@ -15,7 +15,8 @@ from app.store.fleet import HEARTBEAT_S, Fleet, Pool, WorkerInfo, WorkerState
 from app.store.notices import NoticeHub
 from app.store.queue import ClaimedJob, JobQueue
 from workers.banks import BankLibrary
-from workers.engines.base import Engine, EngineError
+from workers.engines.base import EngineError
+from workers.judges.base import JobScorer, Runner
 from workers.metrics import CELLS, JOB_SECONDS, JOBS, TOKENS
 from workers.policy import (
     Bury,
@@ -26,7 +27,6 @@ from workers.policy import (
     decide_start,
     plain,
 )
-from workers.scoring import ScenarioScorer
 
 _log = logging.getLogger(__name__)
 _BLOCK_MS = 1000
@@ -94,8 +94,8 @@ class JobLoop:
     """Claims jobs of one pool and sees them through."""
 
     queue: JobQueue
-    scorer: ScenarioScorer
-    engine: Engine
+    scorer: JobScorer
+    engine: Runner
     status: Status
     pool: str
     settings: WorkerSettings

@@ -25,15 +25,11 @@ from app.store.fleet import Fleet, pool_for
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
-from workers.banks import BankLibrary
-from workers.embedding import create_embedder
 from workers.engines.base import Engine, EngineError
 from workers.engines.identity import model_name
-from workers.engines.select import create_engine
+from workers.engines.select import create_judge
 from workers.loop import JobLoop, Status, WorkerFailed, beat_forever, index_forever
-from workers.methods.registry import scoring_methods
 from workers.metrics import REGISTRY
-from workers.scoring import ScenarioScorer
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -50,39 +46,34 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
     fleet, bank_store = Fleet(redis), BankStore(redis)
     hub = NoticeHub(redis)
     status = Status(worker_id=_worker_id(), model=_announced_name(settings))
-    engine = engine or create_engine(settings.engine)
+    judge = create_judge(settings, bank_store, engine)
     background: list[asyncio.Task[None]] = []
     try:
         await hub.start()
-        status.detail = "loading the embedding model"
+        status.detail = "loading the model"
         beats = asyncio.create_task(beat_forever(fleet, status, bank_store, None))
         background.append(beats)
-        embedder = await asyncio.to_thread(create_embedder, settings.retrieval.embedder)
-        library = BankLibrary(bank_store, embedder)
-        status.detail = "loading the model"
-        info = await _unless(stop, engine.start())
+        info = await _unless(stop, judge.start())
         if info is None:
             return
         status.detail = "warming up"
-        await engine.check()
-        methods = scoring_methods()
+        await judge.check()
         identity = ModelIdentity(
             name=info.model,
             revision=info.revision,
             engine=info.engine,
             context_length=info.context_length,
-            embedder=embedder.name,
-            profiles={name: method.profile for name, method in methods.items()},
+            embedder=judge.embedder,
+            profiles=judge.profiles,
             settings=info.settings,
         )
         pool = status.pool = pool_for(identity)
         status.model = info.model
         status.state, status.detail = "ready", "serves"
         beats.cancel()
-        background = [
-            asyncio.create_task(beat_forever(fleet, status, bank_store, library)),
-            asyncio.create_task(index_forever(bank_store, library, hub)),
-        ]
+        background = [asyncio.create_task(beat_forever(fleet, status, bank_store, judge.library))]
+        if judge.library is not None:
+            background.append(asyncio.create_task(index_forever(bank_store, judge.library, hub)))
         _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool.name})
         loop = JobLoop(
             queue=JobQueue(
@@ -90,8 +81,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
                 queue_limit=settings.store.queue_limit,
                 cache_ttl_s=settings.store.cache_ttl_s,
             ),
-            scorer=ScenarioScorer(engine, info, methods, library),
-            engine=engine,
+            scorer=judge,
+            engine=judge,
             status=status,
             pool=pool.name,
             settings=settings.worker,
@@ -104,7 +95,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         with contextlib.suppress(StoreUnavailable):
             await fleet.leave(status.worker_id)
         await hub.close()
-        await engine.close()
+        await judge.close()
         await redis.aclose()
 
 

@@ -1,0 +1,77 @@
+"""The arithmetic of judges, and which judge a worker gets."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.settings import Settings
+from workers.engines.fake import FakeEngine
+from workers.engines.select import create_judge
+from workers.judges.batches import batches
+from workers.judges.kaleido import Kaleido, valence_score
+from workers.judges.language import LanguageModel
+from workers.judges.reward import RewardModel, preferences
+
+REWARDS = st.lists(st.floats(-50, 50), min_size=1, max_size=8)
+
+
+def test_two_rewards_give_the_bradley_terry_probability():
+    first, second = preferences([1.5, -0.5])
+    assert first == pytest.approx(1 / (1 + math.exp(-2.0)), rel=1e-12)
+    assert first + second == pytest.approx(1, abs=1e-15)
+
+
+def test_rewards_that_would_overflow_do_not():
+    assert preferences([1e4, 1e4]) == [0.5, 0.5]
+    assert preferences([-1e4, 0.0]) == [0.0, 1.0]
+    assert preferences([3.0]) == [1.0]
+
+
+@given(REWARDS, st.floats(-100, 100))
+def test_preferences_add_up_keep_the_order_and_forget_what_all_rewards_share(rewards, shift):
+    preferred = preferences(rewards)
+    assert math.isclose(sum(preferred), 1, abs_tol=1e-12)
+    shifted = preferences([reward + shift for reward in rewards])
+    assert shifted == pytest.approx(preferred, abs=1e-9)
+    for a, reward_a in zip(preferred, rewards, strict=True):
+        for b, reward_b in zip(preferred, rewards, strict=True):
+            assert a >= b or reward_a < reward_b
+
+
+def test_valence_counts_support_in_full_and_either_half():
+    assert valence_score((1.0, 0.0, 0.0)) == 1
+    assert valence_score((0.0, 1.0, 0.0)) == 0.5
+    assert valence_score((0.0, 0.0, 1.0)) == 0
+    assert valence_score((0.2, 0.5, 0.3)) == pytest.approx(0.45)
+
+
+@given(st.lists(st.integers(1, 700), max_size=60), st.integers(1, 9), st.integers(1, 2000))
+def test_batches_hold_every_row_once_within_their_limits(lengths, rows, tokens):
+    made = batches(lengths, rows=rows, tokens=tokens)
+    assert sorted(position for batch in made for position in batch) == list(range(len(lengths)))
+    for batch in made:
+        assert len(batch) <= rows
+        longest = max(lengths[position] for position in batch)
+        assert len(batch) == 1 or len(batch) * longest <= tokens
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind"), [("reward", RewardModel), ("kaleido", Kaleido), ("fake", LanguageModel)]
+)
+def test_the_setting_says_which_judge(engine, kind):
+    settings = Settings.from_environment({"AZIMUTH_ENGINE": engine})
+    assert type(create_judge(settings, None)) is kind
+
+
+def test_a_given_engine_is_taken_whatever_the_setting_says():
+    settings = Settings.from_environment({"AZIMUTH_ENGINE": "reward"})
+    judge = create_judge(settings, None, FakeEngine(settings.engine))
+    assert type(judge) is LanguageModel
+
+
+def test_a_language_model_serves_no_method_of_the_other_judges():
+    judge = create_judge(Settings.from_environment({"AZIMUTH_ENGINE": "fake"}), None)
+    assert "comparative" in judge.profiles
+    assert not {"reward_model", "kaleido"} & set(judge.profiles)

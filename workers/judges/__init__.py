@@ -1,0 +1,1 @@
+"""Workers that judge without writing: reward models and Kaleido."""

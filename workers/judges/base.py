@@ -1,0 +1,46 @@
+"""What a worker needs of whatever decides: to start, to be checked, to see a job through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from app.domain.types import Cell, Job, Unscored
+from workers.banks import BankLibrary
+from workers.engines.base import EngineInfo
+
+
+class Runner(Protocol):
+    """Runs a model. Every error that leaves it is an `EngineError`."""
+
+    async def start(self) -> EngineInfo:
+        """Load the model. Returns when it can answer."""
+
+    async def close(self) -> None:
+        """Let the model go."""
+
+    async def check(self) -> None:
+        """Have the model do the least that it can; raises when it cannot."""
+
+
+class JobScorer(Protocol):
+    """Turns a job into its cells."""
+
+    def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+        """Every cell of a job as it is done: (field, cell or why there is none)."""
+
+
+class Judge(Runner, JobScorer, Protocol):
+    """Whatever a worker runs to see jobs through, and what it announces of it after `start()`."""
+
+    @property
+    def profiles(self) -> dict[str, str]:
+        """The methods that it serves -> version of what the model is shown."""
+
+    @property
+    def embedder(self) -> str:
+        """Name of the embedding model that examples are found with; `none` without examples."""
+
+    @property
+    def library(self) -> BankLibrary | None:
+        """The banks that examples come from; None without examples."""

@@ -1,0 +1,151 @@
+"""Kaleido: how far a reply supports or opposes a value (the paper's sections 4.2 and C.4).
+
+The model and what it is shown are those of Sorensen et al., "Value Kaleidoscope" (AAAI 2024), with
+the valence task of their `KaleidoSys`: the template that the weights' configuration brings, read at
+the first token that the decoder writes, over the first tokens of the three labels alone. Their code
+cuts the text at 128 tokens; here a text that is too long is said to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from app.domain.types import (
+    Attribute,
+    CandidateScore,
+    Cell,
+    CellTimings,
+    Job,
+    Scenario,
+    Unscored,
+    Usage,
+)
+from workers.engines.base import EngineError, EngineRejected
+from workers.judges.network import Network, not_finite
+from workers.judges.plaintext import Tokens
+
+_LABELS = ("Supports", "Either", "Opposes")
+_WEIGHTS = (1.0, 0.5, 0.0)
+_KIND = "Value"
+"""Kaleido knows values, rights and duties; attributes are values (C.4)."""
+_TEMPLATE = "[Valence]:\tAction: ACTION\tVRD: VALUE"
+_ARGUMENTS = ("ACTION", "VRD", "VALUE")
+_CONTEXT = 512
+"""Tokens that T5 was trained on. Its positions are relative, so it reads longer texts as well."""
+
+
+class Kaleido(Network):
+    """A T5 that says whether a statement supports a value, opposes it, or either."""
+
+    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+        """The cells of all attributes, from one run over all candidates.
+
+        Raises `EngineError` when the model fails.
+        """
+        for field, choice in job.choices.items():
+            yield field, Unscored(choice.name, "engine-error", "Kaleido scores; it does not choose")
+        queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
+        started = time.perf_counter()
+        fitting: dict[str, list[Tokens]] = {}
+        for field, attribute in job.attributes.items():
+            texts = await self._aside(self._texts, job.scenario, attribute.name)
+            if overflow := self._too_long(attribute.name, texts):
+                yield field, overflow
+            else:
+                fitting[field] = texts
+        try:
+            outputs = await self._outputs([text for texts in fitting.values() for text in texts])
+        except EngineRejected as error:
+            for field in fitting:
+                yield field, Unscored(job.attributes[field].name, "engine-error", str(error))
+            return
+        timings = CellTimings(queue=queue_ms, engine=(time.perf_counter() - started) * 1000)
+        for position, (field, texts) in enumerate(fitting.items()):
+            first = position * len(texts)
+            own = outputs[first : first + len(texts)]
+            yield field, _cell(job.attributes[field], texts, own, timings)
+
+    @property
+    def profiles(self) -> dict[str, str]:
+        """The version counts the template and the labels' tokens in, which the weights bring."""
+        content = repr((self._template, self._arguments, self._label_ids))
+        return {"kaleido": f"kaleido/1:{hashlib.sha256(content.encode()).hexdigest()[:12]}"}
+
+    def _texts(self, scenario: Scenario, value: str) -> list[Tokens]:
+        return [
+            self._encoder.text(self._fill(f"{scenario.question} {candidate}", value))
+            for candidate in scenario.candidates
+        ]
+
+    def _fill(self, statement: str, value: str) -> str:
+        filled = dict(zip(self._arguments, (statement, _KIND, value), strict=True))
+        # All at once: a statement that has VALUE in it keeps it.
+        names = "|".join(map(re.escape, self._arguments))
+        return re.sub(names, lambda match: filled[match[0]], self._template)
+
+    def _class(self) -> Any:
+        from transformers import AutoModelForSeq2SeqLM
+
+        return AutoModelForSeq2SeqLM
+
+    def _accept(self, config: Any) -> None:
+        if not config.is_encoder_decoder:
+            raise EngineError(f"{self._settings.model} is no encoder with a decoder, as Kaleido is")
+        task = (getattr(config, "task_specific_params", None) or {}).get("valence") or {}
+        self._template = task.get("template", _TEMPLATE)
+        self._arguments = tuple(task.get("args", _ARGUMENTS))
+        if len(self._arguments) != 3 or any(a not in self._template for a in self._arguments):
+            raise EngineError(f"the valence template {self._template!r} lacks {self._arguments}")
+        start = getattr(config, "decoder_start_token_id", None)
+        self._start = config.pad_token_id if start is None else start
+
+    def _own_limit(self, config: Any, tokenizer_limit: int | None) -> tuple[int | None, int | None]:
+        return tokenizer_limit or _CONTEXT, None
+
+    def _ready(self, tokenizer: Any) -> None:
+        firsts = [tokenizer(label, add_special_tokens=False)["input_ids"][:1] for label in _LABELS]
+        self._label_ids = [token for first in firsts for token in first]
+        unusable = {tokenizer.unk_token_id, *tokenizer.all_special_ids}
+        if len(set(self._label_ids) - unusable) != len(_LABELS):
+            told = dict(zip(_LABELS, firsts, strict=True))
+            raise EngineError(f"the labels do not begin with tokens of their own: {told}")
+
+    def _least(self) -> Tokens:
+        return self._encoder.text(self._fill("Do a pushup", "Health"))
+
+    def _forward(self, batch: dict[str, Any]) -> Any:
+        import torch
+
+        ids = batch["input_ids"]
+        begun = torch.full((len(ids), 1), self._start, device=ids.device)
+        logits = self._model(
+            input_ids=ids, attention_mask=batch["attention_mask"], decoder_input_ids=begun
+        ).logits
+        return logits[:, 0, self._label_ids].float().softmax(-1)
+
+
+def _cell(
+    attribute: Attribute,
+    texts: Sequence[Tokens],
+    valences: Sequence[tuple[float, ...]],
+    timings: CellTimings,
+) -> Cell | Unscored:
+    if problem := not_finite(attribute.name, valences):
+        return problem
+    return Cell(
+        attribute=attribute.name,
+        scores=tuple(CandidateScore(score=valence_score(v), values=v) for v in valences),
+        usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),
+        timings=timings,
+        created_ms=int(time.time() * 1000),
+    )
+
+
+def valence_score(valence: Sequence[float]) -> float:
+    """One score in [0, 1] from the probabilities of (supports, either, opposes), section 4.2."""
+    score = sum(weight * share for weight, share in zip(_WEIGHTS, valence, strict=True))
+    return min(1.0, max(0.0, score))

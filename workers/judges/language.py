@@ -1,0 +1,55 @@
+"""A language model as a judge: an engine, and the examples that its prompts show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from app.domain.types import Cell, Job, Unscored
+from app.settings import RetrievalSettings
+from app.store.banks import BankStore
+from workers.banks import BankLibrary
+from workers.embedding import create_embedder
+from workers.engines.base import Engine, EngineInfo
+from workers.methods.registry import scoring_methods
+from workers.scoring import ScenarioScorer
+
+
+class LanguageModel:
+    """Serves every method that speaks prompts."""
+
+    def __init__(self, engine: Engine, retrieval: RetrievalSettings, banks: BankStore) -> None:
+        self._engine = engine
+        self._retrieval = retrieval
+        self._banks = banks
+        self._methods = scoring_methods()
+        self._scorer: ScenarioScorer | None = None
+        self.library: BankLibrary | None = None
+        self.embedder = "none"
+
+    @property
+    def profiles(self) -> dict[str, str]:
+        """Method -> version of its prompts."""
+        return {name: method.profile for name, method in self._methods.items()}
+
+    async def start(self) -> EngineInfo:
+        """Load the embedding model, then the language model."""
+        embedder = await asyncio.to_thread(create_embedder, self._retrieval.embedder)
+        self.embedder = embedder.name
+        self.library = BankLibrary(self._banks, embedder)
+        info = await self._engine.start()
+        self._scorer = ScenarioScorer(self._engine, info, self._methods, self.library)
+        return info
+
+    async def close(self) -> None:
+        """Let the language model go."""
+        await self._engine.close()
+
+    async def check(self) -> None:
+        """Have the model write one token."""
+        await self._engine.check()
+
+    def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+        """Every cell of a job as it is done."""
+        assert self._scorer is not None, "start() comes first"
+        return self._scorer.score(job)

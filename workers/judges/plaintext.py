@@ -1,0 +1,133 @@
+"""Texts to token ids for models that are no chat engines; nothing in a text is a special token."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workers.engines.base import EngineError
+
+_MARKS = ("\ue000", "\ue001")  # private-use characters: no template produces them
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One text as a model reads it."""
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+    """Token type ids: 0, and 1 for the second text of a pair; some models read them."""
+
+
+class PlainEncoder:
+    """Encodes texts with a model's own frame around them, and none of their making.
+
+    A text is cut within everything that spells an added token, and its pieces are encoded on their
+    own; a text that spells none is encoded in one piece, as the model's authors did. Not safe to
+    share between threads.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        if getattr(tokenizer, "backend_tokenizer", None) is None:
+            raise EngineError(f"{type(tokenizer).__name__} has no fast tokenizer, which is needed")
+        self._tokenizer = tokenizer
+        self._frame = _bare(tokenizer.backend_tokenizer, special=True)
+        self._text = _bare(tokenizer.backend_tokenizer, special=False)
+        # Runs of blanks are added tokens of some code models, and harmless.
+        spelled = {*map(str, tokenizer.get_added_vocab()), *map(str, tokenizer.all_special_tokens)}
+        spelled = {token for token in spelled if len(token.strip()) > 1}
+        longest_first = sorted(spelled, key=len, reverse=True)
+        self._spelled = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        ids = {self._frame.token_to_id(token) for token in spelled}
+        self._added = ids - {None, tokenizer.unk_token_id}
+
+    @property
+    def converses(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    def text(self, text: str) -> Tokens:
+        """A text with the special tokens that the model wants around one (T5: `</s>` after it)."""
+        return _tokens(self._text.post_process(self._plain(text), None, True))
+
+    def pair(self, first: str, second: str) -> Tokens:
+        """Two texts with the special tokens that the model wants around a pair."""
+        plain = self._plain(first), self._plain(second)
+        return _tokens(self._text.post_process(*plain, True))
+
+    def conversation(self, question: str, answer: str) -> Tokens:
+        """A user's turn and the assistant's, in the tokenizer's chat template."""
+        pieces = self._template((question, answer))
+        # Encoded as a whole, words at a seam join the frame as in training. That holds as long as
+        # it yields the frame's own special tokens and no others.
+        whole = self._frame.encode("".join(t for t, _ in pieces), add_special_tokens=False)
+        parts = [
+            self._frame.encode(t, add_special_tokens=False) if frame else self._plain(t)
+            for t, frame in pieces
+        ]
+        ids = [token for part in parts for token in part.ids]
+        if self._added_in(whole.ids) == self._added_in(ids):
+            ids = whole.ids
+        return Tokens(tuple(ids), (0,) * len(ids))
+
+    def _template(self, contents: tuple[str, str]) -> list[tuple[str, bool]]:
+        """The rendered template in pieces: (text, whether it belongs to the frame).
+
+        It is rendered with marks in place of the contents, so that it cannot change or cut them.
+        """
+        from jinja2.exceptions import TemplateError
+
+        roles = ("user", "assistant")
+        turns = [{"role": r, "content": m} for r, m in zip(roles, _MARKS, strict=True)]
+        try:
+            rendered = self._tokenizer.apply_chat_template(
+                turns,
+                tokenize=False,
+                # Templates that know it would otherwise print today's date.
+                date_string="1 January 2025",
+            )
+        except TemplateError as error:
+            raise EngineError(
+                f"the chat template refuses a question and a reply: {error}"
+            ) from None
+        split = re.split("([\ue000\ue001])", str(rendered))
+        if split[1::2] != list(_MARKS):
+            raise EngineError(
+                "the chat template does not show the question and the reply once each"
+            )
+        filled = dict(zip(_MARKS, contents, strict=True))
+        return [(filled.get(t, t), t not in filled) for t in split if t]
+
+    def _plain(self, text: str) -> Any:
+        cuts = [match.start() + 1 for match in self._spelled.finditer(text)]
+        ends = [*cuts, len(text)]
+        encodings: list[Any] = []
+        for start, end in zip([0, *cuts], ends, strict=True):
+            encoding = self._text.encode(text[start:end], add_special_tokens=False)
+            if self._added_in(encoding.ids):
+                # Normalised, a text can spell what it did not before; single characters cannot.
+                encodings += [
+                    self._text.encode(character, add_special_tokens=False)
+                    for character in text[start:end]
+                ]
+            else:
+                encodings.append(encoding)
+        return type(encodings[0]).merge(encodings, True)
+
+    def _added_in(self, ids: Sequence[int]) -> list[int]:
+        return [token for token in ids if token in self._added]
+
+
+def _bare(backend: Any, *, special: bool) -> Any:
+    own = copy.deepcopy(backend)
+    own.no_padding()
+    own.no_truncation()
+    own.encode_special_tokens = not special
+    return own
+
+
+def _tokens(encoding: Any) -> Tokens:
+    return Tokens(tuple(encoding.ids), tuple(encoding.type_ids))

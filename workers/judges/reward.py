@@ -1,0 +1,100 @@
+"""Reward models: the reply preferred outright, the paper's baseline (section 4.2, C.3)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from app.domain.types import CandidateScore, Cell, CellTimings, Job, Scenario, Unscored, Usage
+from workers.engines.base import EngineError, EngineRejected
+from workers.judges.network import Network, not_finite
+from workers.judges.plaintext import Tokens
+
+_QUESTION, _REPLY = "Is it day?", "Yes."
+
+
+class RewardModel(Network):
+    """A sequence classifier with one output: the reward of a reply to a question."""
+
+    profiles = {"reward_model": "reward_model/1"}  # noqa: RUF012
+
+    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+        """The cell of the job's choice. Raises `EngineError` when the model fails."""
+        for field, attribute in job.attributes.items():
+            detail = "a reward model chooses; it scores no attribute"
+            yield field, Unscored(attribute.name, "engine-error", detail)
+        queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
+        for field, choice in job.choices.items():
+            yield field, await self._choose(choice.name, job.scenario, queue_ms)
+
+    async def _choose(self, name: str, scenario: Scenario, queue_ms: float) -> Cell | Unscored:
+        started = time.perf_counter()
+        texts = await self._aside(self._texts, scenario)
+        if overflow := self._too_long(name, texts):
+            return overflow
+        try:
+            outputs = await self._outputs(texts)
+        except EngineRejected as error:
+            return Unscored(name, "engine-error", str(error))
+        if problem := not_finite(name, outputs):
+            return problem
+        rewards = [reward for (reward,) in outputs]
+        return Cell(
+            attribute=name,
+            kind="choice",
+            scores=tuple(
+                CandidateScore(score=preferred, values=(reward,))
+                for preferred, reward in zip(preferences(rewards), rewards, strict=True)
+            ),
+            usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),
+            timings=CellTimings(queue=queue_ms, engine=(time.perf_counter() - started) * 1000),
+            created_ms=int(time.time() * 1000),
+        )
+
+    def _texts(self, scenario: Scenario) -> list[Tokens]:
+        encode = self._encoder.conversation if self._encoder.converses else self._encoder.pair
+        return [encode(scenario.question, candidate) for candidate in scenario.candidates]
+
+    def _class(self) -> Any:
+        from transformers import AutoModelForSequenceClassification
+
+        return AutoModelForSequenceClassification
+
+    def _accept(self, config: Any) -> None:
+        if config.num_labels != 1:
+            raise EngineError(
+                f"{self._settings.model} has {config.num_labels} labels: a reward model has one"
+            )
+
+    def _own_limit(self, config: Any, tokenizer_limit: int | None) -> tuple[int | None, int | None]:
+        most = getattr(config.get_text_config(), "max_position_embeddings", None)
+        most = most if isinstance(most, int) and most > 0 else None
+        # RoBERTa's tokenizer knows of two positions that are no tokens.
+        told = [limit for limit in (most, tokenizer_limit) if limit is not None]
+        return min(told, default=None), most
+
+    def _ready(self, tokenizer: Any) -> None:
+        self._reads_types = "token_type_ids" in tokenizer.model_input_names
+
+    def _least(self) -> Tokens:
+        (text,) = self._texts(Scenario(_QUESTION, (_REPLY,)))
+        return text
+
+    def _forward(self, batch: dict[str, Any]) -> Any:
+        if not self._reads_types:
+            del batch["token_type_ids"]
+        return self._model(**batch).logits
+
+
+def preferences(rewards: Sequence[float]) -> list[float]:
+    """The probability that each reply is the one preferred; they add up to 1.
+
+    exp(r) over the sum of all exp(r): for two replies Bradley and Terry's model, by which reward
+    models are trained; for more, Plackett and Luce's.
+    """
+    highest = max(rewards)
+    weights = [math.exp(reward - highest) for reward in rewards]
+    total = sum(weights)
+    return [weight / total for weight in weights]
