@@ -421,6 +421,21 @@ def test_a_model_whose_reward_head_is_missing_is_refused(start, tmp_path):
         start(RewardModel, folder)
 
 
+@pytest.mark.parametrize("kind", [RewardModel, Kaleido])
+def test_weights_in_the_older_format_are_read_as_well(start, tmp_path, kind):
+    """Kaleido's were published as `pytorch_model.bin`."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = (make_chat_reward if kind is RewardModel else make_kaleido)(tmp_path / "m")
+    asked = job(Choice() if kind is RewardModel else CARE)
+    (expected,) = start(kind, folder).cells(asked).values()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (cell,) = start(kind, folder).cells(asked).values()
+    assert cell.scores == expected.scores
+
+
 def test_a_folder_without_a_model_is_refused(start, tmp_path):
     with pytest.raises(EngineError, match="cannot be loaded"):
         start(RewardModel, tmp_path)
@@ -648,3 +663,16 @@ def test_a_worker_that_cannot_start_says_why(service, tmp_path):
     wait_until(lambda: not child.alive(), timeout_s=90, what="the worker's end")
     assert child.process.returncode == 70
     assert "has 2 labels: a reward model has one" in service.log("worker")
+
+
+def test_a_real_chat_tokenizer_gives_the_ids_that_transformers_gives(small_model):
+    from transformers import AutoTokenizer
+
+    from workers.judges.plaintext import PlainEncoder
+
+    tokenizer = AutoTokenizer.from_pretrained(small_model)
+    encoder = PlainEncoder(tokenizer)
+    for reply in ("Fine.", " spaced \n\n  out ", "`code` = 1\n\tif x:", ""):
+        turns = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": reply}]
+        expected = tokenizer.apply_chat_template(turns, tokenize=True)["input_ids"]
+        assert list(encoder.conversation(QUESTION, reply).ids) == list(expected)

@@ -48,7 +48,7 @@ class Network(ABC):
         return EngineInfo(
             engine=settings.engine,
             model=model_name(settings.model, settings.model_name),
-            revision=model_revision(settings.model, settings.model_revision),
+            revision=await self._aside(model_revision, settings.model, settings.model_revision),
             context_length=self._context_length,
             settings=f"dtype={str(self._model.dtype).removeprefix('torch.')}",
         )

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from workers.engines.base import EngineError
@@ -60,21 +61,25 @@ class PlainEncoder:
 
     def conversation(self, question: str, answer: str) -> Tokens:
         """A user's turn and the assistant's, in the tokenizer's chat template."""
-        pieces = self._template((question, answer))
+        contents = dict(zip(_MARKS, (question, answer), strict=True))
+        text = "".join(contents.get(piece, piece) for piece in self._turns)
         # Encoded as a whole, words at a seam join the frame as in training. That holds as long as
         # it yields the frame's own special tokens and no others.
-        whole = self._frame.encode("".join(t for t, _ in pieces), add_special_tokens=False)
+        whole = self._frame.encode(text, add_special_tokens=False)
         parts = [
-            self._frame.encode(t, add_special_tokens=False) if frame else self._plain(t)
-            for t, frame in pieces
+            self._plain(contents[piece])
+            if piece in contents
+            else self._frame.encode(piece, add_special_tokens=False)
+            for piece in self._turns
         ]
         ids = [token for part in parts for token in part.ids]
         if self._added_in(whole.ids) == self._added_in(ids):
             ids = whole.ids
         return Tokens(tuple(ids), (0,) * len(ids))
 
-    def _template(self, contents: tuple[str, str]) -> list[tuple[str, bool]]:
-        """The rendered template in pieces: (text, whether it belongs to the frame).
+    @cached_property
+    def _turns(self) -> list[str]:
+        """The rendered template in pieces: frame, mark, frame, mark, frame.
 
         It is rendered with marks in place of the contents, so that it cannot change or cut them.
         """
@@ -90,16 +95,11 @@ class PlainEncoder:
                 date_string="1 January 2025",
             )
         except TemplateError as error:
-            raise EngineError(
-                f"the chat template refuses a question and a reply: {error}"
-            ) from None
-        split = re.split("([\ue000\ue001])", str(rendered))
-        if split[1::2] != list(_MARKS):
-            raise EngineError(
-                "the chat template does not show the question and the reply once each"
-            )
-        filled = dict(zip(_MARKS, contents, strict=True))
-        return [(filled.get(t, t), t not in filled) for t in split if t]
+            raise EngineError(f"the chat template refuses a reply: {error}") from None
+        pieces = re.split("([\ue000\ue001])", str(rendered))
+        if tuple(pieces[1::2]) != _MARKS:
+            raise EngineError("the chat template does not show question and reply once each")
+        return pieces
 
     def _plain(self, text: str) -> Any:
         cuts = [match.start() + 1 for match in self._spelled.finditer(text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -76,7 +77,9 @@ class RewardModel(Network):
         return min(told, default=None), most
 
     def _ready(self, tokenizer: Any) -> None:
-        self._reads_types = "token_type_ids" in tokenizer.model_input_names
+        parameters = inspect.signature(self._model.forward).parameters
+        both = set(parameters) & set(tokenizer.model_input_names)
+        self._reads_types = "token_type_ids" in both
 
     def _least(self) -> Tokens:
         (text,) = self._texts(Scenario(_QUESTION, (_REPLY,)))
