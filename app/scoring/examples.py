@@ -21,7 +21,7 @@ _SCORER = {
     "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
     "model_revision": "sha256:5a1f0c9be2d34710",
     "engine": "vllm",
-    "prompt_profile": "comparative/1:9c41d20b",
+    "prompt_profile": "comparative/2:9c41d20b",
     "bank": {"name": "helpsteer2", "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48"},
     "embedder": "all-MiniLM-L6-v2:53aa5117",
     "examples": 5,

@@ -138,6 +138,13 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     """Whether any score came from the cache, so that `seconds` says nothing about the model."""
     problem: str | None = None
     """Why the scenario failed as a whole; it then has no selections."""
+    score_set: str = ""
+    """Id under which the service knows the scores."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to be asked: there are selections, or there never will be."""
+        return bool(self.selected) or self.problem is not None
 
     def choices(self, target_set: str) -> NDArray[np.int8]:
         """Index of the selected candidate for each target of a set, -1 for none: (T,)."""
@@ -149,7 +156,7 @@ class Results(Struct, frozen=True):
 
     run: Run
     scenarios: tuple[ScenarioResult, ...]
-    """In the order of `run.scenarios`; those not yet asked for are missing."""
+    """In the order of `run.scenarios`; those not yet answered are missing."""
 
     @property
     def complete(self) -> bool:
@@ -167,6 +174,12 @@ def encode_choices(indices: Sequence[int | None]) -> str:
     return "".join(NONE if i is None else LETTERS[i] for i in indices)
 
 
+def encode_array(choices: NDArray[np.int_]) -> str:
+    """`encode_choices` for an array with -1 for none."""
+    letters = np.frombuffer((LETTERS + NONE).encode(), dtype=np.uint8)
+    return letters[choices].tobytes().decode()  # -1 is the last: none
+
+
 def decode_choices(letters: str) -> NDArray[np.int8]:
     """Letters of selected candidates as indices, -1 for `-`."""
     codes = np.frombuffer(letters.encode("ascii"), dtype=np.int8)
@@ -179,13 +192,16 @@ def read_results(folder: Path) -> Results:
     Raises `FileNotFoundError` when it is none, `ValueError` naming the line that is not readable.
     """
     run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
-    found = {result.id: result for result in read_scenarios(folder)}
+    found = {result.id: result for result in read_scenarios(folder) if result.settled}
     ordered = tuple(found[name] for name in run.scenarios if name in found)
     return Results(run, ordered)
 
 
 def read_scenarios(folder: Path) -> Iterator[ScenarioResult]:
-    """The results so far. A last line without its end was cut by a crash and is left out."""
+    """The results so far, oldest first: of several for one scenario the last one counts.
+
+    A last line without its end was cut by a crash and is left out.
+    """
     path = folder / SCENARIOS_FILE
     if not path.exists():
         return

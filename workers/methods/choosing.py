@@ -5,6 +5,7 @@ without one, which shows what the model prefers by itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,6 +21,7 @@ from workers.methods.prompting import (
     Templates,
     closed_object,
     decoded,
+    example_order,
     lettered,
     level_word,
     presentation_orders,
@@ -84,9 +86,11 @@ class Choosing:
         system = self._templates.system(wishes=wishes, reasoning=settings.reasoning)
         turns = [Message("system", system)]
         for example in examples:
-            texts = list(example.responses[: len(LETTERS)])
+            order = example_order(example)[: len(LETTERS)]
+            texts = [example.responses[index] for index in order]
             turns.append(Message("user", self._question(example.question, texts)))
-            turns.append(Message("assistant", _example_answer(subject, example, settings)))
+            answer = _example_answer(subject, example, order, settings)
+            turns.append(Message("assistant", answer))
         shown = [scenario.candidates[position] for position in ask.positions]
         turns.append(Message("user", self._question(scenario.question, shown)))
         return tuple(turns)
@@ -128,14 +132,17 @@ class Choosing:
         return self._templates.question(question, texts, candidates=lettered(texts))
 
 
-def _example_answer(choice: Choice, example: LabelledScenario, settings: ScorerSettings) -> str:
+def _example_answer(
+    choice: Choice, example: LabelledScenario, order: Sequence[int], settings: ScorerSettings
+) -> str:
     """The label-nearest response of an example for the target, and why."""
     matrix = target_matrix([choice.target])
-    shown = label_matrix(example, matrix.attributes)[: len(LETTERS)]
-    index = int(nearest(distances(shown, matrix))[0])
+    shown = label_matrix(example, matrix.attributes)[list(order)]
+    place = int(nearest(distances(shown, matrix))[0])
+    labels = example.labels[order[place]]
     answer: dict[str, str] = {}
     if settings.reasoning:
-        words = [f"its {a} is {level_word(example.labels[index][a])}" for a in choice.target]
-        says = f"Response {LETTERS[index]} comes nearest: {', '.join(words)}."
+        words = [f"its {name} is {level_word(labels[name])}" for name in choice.target]
+        says = f"Response {LETTERS[place]} comes nearest: {', '.join(words)}."
         answer["reasoning"] = shortened(says, settings)
-    return msgspec.json.encode({**answer, "choice": LETTERS[index]}).decode()
+    return msgspec.json.encode({**answer, "choice": LETTERS[place]}).decode()

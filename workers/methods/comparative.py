@@ -21,6 +21,7 @@ from workers.methods.prompting import (
     Templates,
     closed_object,
     decoded,
+    example_order,
     example_reasoning,
     lettered,
     presentation_orders,
@@ -30,7 +31,7 @@ from workers.methods.prompting import (
     score_schema,
 )
 
-_VERSION = "comparative/1"
+_VERSION = "comparative/2"
 
 
 class ComparativeRegression:
@@ -68,7 +69,7 @@ class ComparativeRegression:
         turns = [Message("system", system)]
         for example in examples:
             rated = [
-                index for index, labels in enumerate(example.labels) if subject.name in labels
+                index for index in example_order(example) if subject.name in example.labels[index]
             ][: len(LETTERS)]
             texts = [example.responses[index] for index in rated]
             turns.append(Message("user", self._question(subject, example.question, texts)))

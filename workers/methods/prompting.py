@@ -16,7 +16,7 @@ import msgspec
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from app.domain.bank import LabelledScenario
-from app.domain.fingerprint import digest
+from app.domain.fingerprint import digest, text_digest
 from app.domain.types import Attribute, ScorerSettings
 from workers.engines.base import Schema
 from workers.methods.base import InvalidAnswer
@@ -68,6 +68,16 @@ class Templates:
         return self._environment.get_template("question.jinja").render(
             question=question, fence=fence_for([question, *texts]), **values
         )
+
+
+def example_order(example: LabelledScenario) -> list[int]:
+    """Indices of an example's responses in the order in which prompts show them.
+
+    It is the canonical order of candidates (see `app.domain.plan.canonical_scenario`). A bank's own
+    order may tell its labels (the better one always first), and a model copies such a pattern from
+    the examples to candidates that stand in another order.
+    """
+    return sorted(range(len(example.responses)), key=lambda i: text_digest(example.responses[i]))
 
 
 def lettered(texts: Sequence[str]) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from workers.methods.prompting import (
     Templates,
     closed_object,
     decoded,
+    example_order,
     example_reasoning,
     read_reasoning,
     read_score,
@@ -56,8 +57,8 @@ class Regression:
         system = self._templates.system(attribute=subject, reasoning=settings.reasoning)
         turns = [Message("system", system)]
         for example in examples:
-            for index, labels in enumerate(example.labels):
-                if subject.name not in labels:
+            for index in example_order(example):
+                if subject.name not in example.labels[index]:
                     continue
                 shown = self._question(subject, example.question, example.responses[index])
                 turns.append(Message("user", shown))

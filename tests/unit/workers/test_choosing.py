@@ -71,9 +71,18 @@ def test_an_example_shows_the_label_nearest_response_as_the_choice():
     shown = example("cats", {"depth": 0, "wit": 0}, {"depth": 1, "wit": 1}, {"depth": 1, "wit": 0})
     turns = METHOD.messages(DEEP, (shown,), SCENARIO, FORWARD, PLAIN)
     answer = json.loads(turns[2].content)
-    assert answer["choice"] == "C"
+    chosen = turns[1].content.split(f"Response {answer['choice']}:")[1]
+    assert chosen.index("cats 2") < 12  # the very next text
     assert "its depth is very high, its wit is very low" in answer["reasoning"]
     jsonschema.validate(answer, METHOD.schema(FORWARD, PLAIN))
+
+
+def test_examples_stand_in_the_order_of_candidates_not_in_that_of_the_bank():
+    """A bank that lists the better response first would teach the model the first letter."""
+    shown = example("cats", {"depth": 1, "wit": 0}, {"depth": 0, "wit": 0})
+    turned = LabelledScenario("t", shown.question, shown.responses[::-1], shown.labels[::-1])
+    as_listed = METHOD.messages(DEEP, (shown,), SCENARIO, FORWARD, PLAIN)
+    assert METHOD.messages(DEEP, (turned,), SCENARIO, FORWARD, PLAIN) == as_listed
 
 
 def test_an_answer_is_one_vote_given_back_to_its_candidate():

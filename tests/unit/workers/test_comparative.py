@@ -174,9 +174,21 @@ def test_the_profile_tells_edited_prompts_apart():
     edited = ComparativeRegression()
     edited._templates.__dict__["_sources"] = {"system.jinja": "something else"}
     assert edited.profile != METHOD.profile
-    assert METHOD.profile.startswith("comparative/1:")
+    assert METHOD.profile.startswith("comparative/2:")
 
 
 def test_the_room_kept_for_the_answer_holds_the_longest_valid_one():
     longest = {x: {"reasoning": "1." * 120, "score": 100} for x in "AB"}
     assert len(json.dumps(longest, separators=(",", ":"))) <= METHOD.answer_tokens(FORWARD, PLAIN)
+
+
+def test_examples_stand_in_the_order_of_candidates_not_in_that_of_the_bank():
+    """Or the model copies a bank's habit, such as the better one first, to other places."""
+    turned = LabelledScenario(
+        EXAMPLE.id,
+        EXAMPLE.question,
+        EXAMPLE.responses[::-1],
+        EXAMPLE.labels[::-1],
+        EXAMPLE.reasonings[::-1],
+    )
+    assert conversation([turned]) == conversation([EXAMPLE])

@@ -35,7 +35,7 @@ def test_examples_show_every_labelled_response_alone_with_its_label():
     turns = METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((0,)), PLAIN)
     assert [t.role for t in turns] == ["system", *["user", "assistant"] * 2, "user"]
     answers = [json.loads(t.content) for t in turns if t.role == "assistant"]
-    assert [a["score"] for a in answers] == [25, 75]
+    assert sorted(a["score"] for a in answers) == [25, 75]
     for answer in answers:
         jsonschema.validate(answer, METHOD.schema(Ask((0,)), PLAIN))
     assert "Ask a vet." not in "".join(t.content for t in turns)
@@ -63,5 +63,7 @@ def test_without_reasoning_the_score_stands_alone():
     silent = ScorerSettings(method="regression", reasoning=False, reasoning_chars=0)
     (judgement,) = METHOD.read('{"score":7}', Ask((0,)), silent)
     assert judgement.score == pytest.approx(0.07)
-    answer = METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((0,)), silent)[2].content
+    turns = METHOD.messages(DEPTH, (EXAMPLE,), SCENARIO, Ask((0,)), silent)
+    shown = dict(zip((t.content for t in turns[1::2]), turns[2::2], strict=False))
+    (answer,) = (a.content for question, a in shown.items() if "No idea." in question)
     assert json.loads(answer) == {"score": 25}

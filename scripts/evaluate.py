@@ -1,0 +1,358 @@
+"""The benchmark of "Steerable Pluralism" against a running Azimuth: run, report, compare, align.
+
+`python -m scripts.evaluate --scenarios FILE… --bank NAME --method M --targets T… --out DIR`
+`python -m scripts.evaluate report DIR… --out DIR`
+`python -m scripts.evaluate compare A B`
+`python -m scripts.evaluate align DIR --scenarios FILE… --targets T --out FILE`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.metadata
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import app
+from app.domain.bank import LabelledScenario
+from app.domain.methods import METHODS
+from scripts.evaluation.data import (
+    UnusableData,
+    levels_of,
+    read_scenarios,
+    sampled,
+    to_align,
+)
+from scripts.evaluation.journal import Journal, OtherRun
+from scripts.evaluation.results import Run, ScenarioResult, read_results
+from scripts.evaluation.runner import LOCAL, Evaluation
+from scripts.evaluation.service import Service, ServiceAway, ServiceProblem
+from scripts.evaluation.targets import UnusableTargets, parse_targets
+
+_SETTINGS = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do what it says; the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"report": _report, "compare": _compare, "align": _align}
+    command = commands.get(given[0]) if given else None
+    try:
+        if command is not None:
+            return command(given[1:])
+        return _run(given)
+    except (UnusableData, UnusableTargets, OtherRun, ServiceProblem, ServiceAway) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    return 1
+
+
+def _run(given: Sequence[str]) -> int:
+    options = _run_parser().parse_args(given)
+    scenarios, files = read_scenarios(options.scenarios)
+    levels = levels_of(scenarios)
+    scenarios = sampled(scenarios, options.sample, options.sample_seed)
+    if METHODS.get(options.method) and METHODS[options.method].reads_target:
+        for text in options.targets:
+            if text == "all":
+                raise UnusableTargets(
+                    f"{options.method} asks the model once for each target, so `all` would take "
+                    "days: give it sampled ones (sample:N or sampled:FILE)"
+                )
+    return asyncio.run(_evaluate(options, scenarios, files, levels, given))
+
+
+async def _evaluate(
+    options: argparse.Namespace,
+    scenarios: Sequence[LabelledScenario],
+    files: Sequence[Any],
+    levels: dict[str, tuple[float, ...]],
+    given: Sequence[str],
+) -> int:
+    local = options.method in LOCAL
+    async with Service(options.url, options.concurrency) as service:
+        attributes: dict[str, str | dict[str, Any]] = {}
+        if not local:
+            declared = await _attributes(options, service)
+            unknown = [name for name in levels if name not in declared]
+            if unknown:
+                raise UnusableData(
+                    f"the scenarios label {unknown[0]!r}, which is not among the attributes: "
+                    f"{', '.join(declared)} (see --attribute-set and --attributes)"
+                )
+            levels = {
+                name: tuple(declared[name].get("levels") or found) for name, found in levels.items()
+            }
+            attributes = {name: declared[name] if options.attributes else name for name in levels}
+            await _store_bank(options, service)
+        settings = _settings(options)
+        run = Run(
+            method=options.method,
+            settings=settings,
+            attributes=levels,
+            target_sets=tuple(parse_targets(options.targets, levels, options.sample_seed)),
+            data=tuple(files),
+            sample=options.sample,
+            sample_seed=options.sample_seed,
+            scenarios=tuple(scenario.id for scenario in scenarios),
+            command=shlex.join(["python", "-m", "scripts.evaluate", *given]),
+            versions={
+                "azimuth": app.__version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "httpx": importlib.metadata.version("httpx"),
+            },
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            dataset=options.dataset or _dataset(options.scenarios[0]),
+            label=options.label,
+            order_check=min(options.order_check, len(scenarios)),
+            concurrency=options.concurrency,
+        )
+        journal = Journal.open(options.out, run)
+        try:
+            with tqdm(
+                total=len(scenarios),
+                initial=sum(1 for r in journal.done.values() if r.selected),
+                unit="scenario",
+                desc=run.title,
+                dynamic_ncols=True,
+            ) as bar:
+                failed: list[ScenarioResult] = []
+
+                def told(result: ScenarioResult) -> None:
+                    bar.update()
+                    if result.problem is not None:
+                        failed.append(result)
+                        bar.write(f"{result.id}: {result.problem}", file=sys.stderr)
+
+                request = {"method": options.method, "attribute_set": options.attribute_set}
+                await Evaluation(
+                    journal=journal,
+                    scenarios=scenarios,
+                    service=None if local else service,
+                    attributes=attributes,
+                    request=request | settings,
+                    progress=told,
+                ).run()
+        finally:
+            journal.close()
+    print(_summary(options.out))
+    return 1 if failed else 0
+
+
+async def _attributes(options: argparse.Namespace, service: Service) -> dict[str, dict[str, Any]]:
+    if not options.attributes:
+        answer = await service.get(f"/v1/attribute-sets/{options.attribute_set}")
+        return {attribute["name"]: attribute for attribute in answer["attributes"]}
+    return read_attributes(options.attributes)
+
+
+def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
+    """Attribute definitions of a JSON file: a list, or an attribute set with `attributes`.
+
+    ALIGN's `score_examples` are what a definition says on scores: they become part of it.
+    Raises `UnusableData`.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        listed = found["attributes"] if isinstance(found, dict) else found
+        return {
+            one["name"]: {
+                "name": one["name"],
+                "definition": "\n".join(
+                    filter(None, (one["definition"], one.get("score_examples")))
+                ),
+                "low": one.get("low", ""),
+                "high": one.get("high", ""),
+                "levels": one.get("levels", []),
+            }
+            for one in listed
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnusableData(f"{path}: no attribute definitions: {error!r}") from error
+
+
+async def _store_bank(options: argparse.Namespace, service: Service) -> None:
+    if not options.bank_file:
+        return
+    if not options.bank:
+        raise UnusableData("--bank-file needs a name to store it under: --bank NAME")
+    lines = options.bank_file.read_bytes()
+    if options.bank_chars:
+        lines = b"".join(
+            line + b"\n"
+            for line in lines.split(b"\n")
+            if line.strip() and _characters(json.loads(line)) <= options.bank_chars
+        )
+    await service.put_bank(options.bank, lines)
+
+
+def _characters(scenario: dict[str, Any]) -> int:
+    return len(scenario["question"]) + sum(len(text) for text in scenario["responses"])
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The scorer settings as requests carry them; only those that were given."""
+    settings: dict[str, Any] = {
+        name: value for name in _SETTINGS if (value := getattr(options, name)) is not None
+    }
+    if options.method in LOCAL:
+        return {name: value for name, value in settings.items() if name == "seed"}
+    if METHODS[options.method].uses_examples:
+        settings["bank"] = None if options.zero_shot else options.bank
+        settings["examples"] = 0 if options.zero_shot else settings.get("examples", 5)
+        if settings["bank"] is None and not options.zero_shot:
+            del settings["bank"]  # the attribute set's own
+    else:
+        settings.pop("examples", None)
+    if options.no_reasoning:
+        settings["reasoning"] = False
+    if options.model:
+        settings["model"] = options.model
+    return settings
+
+
+def _dataset(path: Path) -> str:
+    return path.parent.name if path.stem in ("eval", "train", "test") else path.stem
+
+
+def _summary(folder: Path) -> str:
+    from scripts.evaluation.summary import summary
+
+    return summary(folder)
+
+
+def _report(given: Sequence[str]) -> int:
+    from scripts.evaluation.report import write_report
+
+    parser = argparse.ArgumentParser(prog="python -m scripts.evaluate report")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("report"), help="folder to write into")
+    options = parser.parse_args(given)
+    write_report(options.folders, options.out)
+    print(f"{options.out}/report.html, {options.out}/report.md, {options.out}/plots/")
+    return 0
+
+
+def _compare(given: Sequence[str]) -> int:
+    from scripts.evaluation.compare import compare
+
+    parser = argparse.ArgumentParser(prog="python -m scripts.evaluate compare")
+    parser.add_argument("a", type=Path)
+    parser.add_argument("b", type=Path)
+    parser.add_argument("--targets", nargs="*", help="target sets; all that both runs have")
+    options = parser.parse_args(given)
+    print(compare(options.a, options.b, options.targets))
+    return 0
+
+
+def _align(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.evaluate align",
+        description="Write a run's selections as ALIGN's input_output.json.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--scenarios", nargs="+", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--targets", required=True, help="a target set of the run, e.g. high")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(given)
+    results = read_results(options.folder)
+    names = [target_set.name for target_set in results.run.target_sets]
+    if options.targets not in names:
+        raise UnusableTargets(f"the run has {', '.join(names)}, not {options.targets!r}")
+    scenarios = {s.id: s for s in read_scenarios(options.scenarios)[0]}
+    missing = [r.id for r in results.answered if r.id not in scenarios]
+    if missing:
+        raise UnusableData(f"{missing[0]!r} of the run is not in the scenario files")
+    records = to_align(results, scenarios, options.targets)
+    options.out.write_text(json.dumps(records, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(f"{options.out}: {len(records)} records")
+    return 0
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.evaluate",
+        description="Run the benchmark against a running Azimuth. Other commands: report, compare, "
+        "align (each with --help).",
+    )
+    add = parser.add_argument
+    add(
+        "--scenarios",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="JSON Lines in the format of banks, or ALIGN's input_output.json",
+    )
+    add("--method", required=True, choices=[*METHODS, *LOCAL])
+    add(
+        "--targets",
+        nargs="+",
+        default=["high", "low", "sample:10"],
+        metavar="T",
+        help="high, low, sampled:FILE, sample:N (N for each number of attributes), all",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="results folder; resumed if begun")
+    add("--url", default="http://127.0.0.1:8000")
+    add("--attribute-set", default="helpsteer2", metavar="NAME")
+    add(
+        "--attributes",
+        type=Path,
+        metavar="FILE",
+        help="attribute definitions of your own (JSON) instead of a set of the service",
+    )
+    add("--bank", metavar="NAME", help="the attribute set's own if not given")
+    add("--bank-file", type=Path, metavar="FILE", help="store this file as the bank first")
+    add(
+        "--bank-chars",
+        type=_positive,
+        metavar="N",
+        help="of the bank file only scenarios of at most N characters",
+    )
+    add("--zero-shot", action="store_true", help="no examples")
+    add("--examples", type=_positive, help="examples for each attribute (5)")
+    add("--samples", type=_positive)
+    add("--orders", type=_positive)
+    add("--no-reasoning", action="store_true")
+    add("--reasoning-chars", type=_positive)
+    add("--temperature", type=float)
+    add("--seed", type=int)
+    add("--model", help="name of the model; the service's default if not given")
+    add("--sample", type=_positive, metavar="N", help="a seeded sample of N scenarios")
+    add("--sample-seed", type=int, default=0, metavar="S")
+    add(
+        "--order-check",
+        type=int,
+        default=0,
+        metavar="N",
+        help="ask for the first N scenarios in both orders of candidates as well",
+    )
+    add("--concurrency", type=_positive, default=8, metavar="N", help="requests at once")
+    add("--dataset", help="name for tables; from the file's folder if not given")
+    add("--label", default="", help="name of the run for tables")
+    return parser  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,429 @@
+"""A run: asks a service about every scenario, and writes what comes at once to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.domain.align import distances, nearest, target_matrix
+from app.domain.bank import LabelledScenario
+from app.domain.methods import METHODS
+from app.domain.types import Usage
+from scripts.evaluation.data import labelled_attributes
+from scripts.evaluation.journal import Journal
+from scripts.evaluation.results import LETTERS, NONE, ScenarioResult, TargetSet, encode_array
+from scripts.evaluation.service import Service, ServiceProblem
+from scripts.evaluation.targets import restricted
+
+LOCAL = ("random", "oracle")
+"""Methods of the evaluator itself: the floor and the ceiling."""
+_BLOCK = 256
+"""Scenarios whose targets are answered by one request."""
+_PAIRS = 4_000_000
+_TARGETS = 20_000  # a request's body stays below the service's limit
+
+
+class _Forgotten(Exception):
+    """The cache has lost score sets between scoring and now."""
+
+    def __init__(self, ids: set[str]) -> None:
+        super().__init__(ids)
+        self.ids = ids
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All targets of a run as scenarios with certain attributes see them."""
+
+    attributes: tuple[str, ...]
+    unique: tuple[dict[str, float], ...]
+    """The different targets, restricted to the attributes."""
+    places: dict[str, NDArray[np.intp]]
+    """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
+
+    def spread(self, choices: Sequence[int | None]) -> dict[str, str]:
+        """Choices for `unique` as letters for every target of every set."""
+        padded = np.array([*(-1 if c is None else c for c in choices), -1], dtype=np.int_)
+        return {name: encode_array(padded[places]) for name, places in self.places.items()}
+
+
+def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> Wishes:
+    """Restrict every target to some attributes, and keep each different one once."""
+    place_of: dict[tuple[tuple[str, float], ...], int] = {}
+    places: dict[str, NDArray[np.intp]] = {}
+    for target_set in target_sets:
+        found: list[int] = []
+        for target in target_set.expand():
+            left = tuple(restricted(target, attributes).items())
+            found.append(place_of.setdefault(left, len(place_of)) if left else -1)
+        places[target_set.name] = np.array(found, dtype=np.intp)
+    return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One run over its scenarios."""
+
+    journal: Journal
+    scenarios: Sequence[LabelledScenario]
+    service: Service | None
+    """None for the methods of the evaluator itself."""
+    attributes: Mapping[str, str | dict[str, Any]]
+    """Attribute -> what requests say of it: its name in the set, or its whole definition."""
+    request: Mapping[str, Any]
+    """Scorer settings of every request."""
+    progress: Callable[[ScenarioResult], None]
+    _wishes: dict[tuple[str, ...], Wishes] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Ask for all that is missing. Scenarios that failed before are tried again.
+
+        Raises `ServiceProblem` for settings that the service does not know, `ServiceAway`,
+        `OtherRun`.
+        """
+        method = self.journal.run.method
+        todo = [s for s in self.scenarios if not _complete(self.journal.done.get(s.id))]
+        if method in LOCAL:
+            for scenario in todo:
+                self._finish(self._local(scenario, method))
+            return
+        if METHODS[method].kind == "choice":
+            await _all(self._choose(scenario) for scenario in todo)
+        else:
+            await self._score_all(todo)
+        checked = self.scenarios[: self.journal.run.order_check]
+        await _all(
+            self._check_order(scenario)
+            for scenario in checked
+            if not self.journal.done[scenario.id].reversed
+            and self.journal.done[scenario.id].problem is None
+        )
+
+    def wishes(self, scenario: LabelledScenario) -> Wishes:
+        """The targets as a scenario sees them."""
+        attributes = tuple(labelled_attributes(scenario))
+        if attributes not in self._wishes:
+            self._wishes[attributes] = wishes_for(attributes, self.journal.run.target_sets)
+        return self._wishes[attributes]
+
+    def _finish(self, result: ScenarioResult) -> None:
+        self.journal.add(result)
+        self.progress(result)
+
+    def _local(self, scenario: LabelledScenario, method: str) -> ScenarioResult:
+        wishes = self.wishes(scenario)
+        if method == "oracle":
+            chosen = selected_by(_label_arrays(scenario), wishes)
+        else:
+            draw = random.Random(f"{self.journal.run.settings.get('seed', 0)}:{scenario.id}")
+            count = len(scenario.responses)
+            # One draw a target, not one a different target: targets must not share their luck.
+            return ScenarioResult(
+                id=scenario.id,
+                labels=scenario.labels,
+                selected={
+                    name: "".join(
+                        NONE if place < 0 else LETTERS[draw.randrange(count)] for place in places
+                    )
+                    for name, places in wishes.places.items()
+                },
+            )
+        return ScenarioResult(
+            id=scenario.id, labels=scenario.labels, selected=wishes.spread(chosen)
+        )
+
+    # --- methods that score: scores once a scenario, then all targets by /retarget
+
+    async def _score_all(self, todo: Sequence[LabelledScenario]) -> None:
+        waiting: list[LabelledScenario] = []
+        lock = asyncio.Lock()
+
+        async def one(scenario: LabelledScenario) -> None:
+            known = self.journal.done.get(scenario.id)
+            if known is None or known.problem is not None:
+                known = await self._scored(scenario)
+                if known.problem is not None:
+                    self._finish(known)
+                    return
+                self.journal.add(known)
+            async with lock:
+                waiting.append(scenario)
+                if len(waiting) >= _BLOCK:
+                    await self._retarget(waiting)
+                    waiting.clear()
+
+        await _all(one(scenario) for scenario in todo)
+        await self._retarget(waiting)
+
+    async def _scored(self, scenario: LabelledScenario) -> ScenarioResult:
+        assert self.service is not None
+        try:
+            answer, seconds = await self.service.score(self._body(scenario))
+        except ServiceProblem as problem:
+            if problem.permanent:
+                raise
+            return _failed(scenario, problem)
+        self.journal.know_scorer(answer["scorer"])
+        cells = answer["cells"]
+        return ScenarioResult(
+            id=scenario.id,
+            labels=scenario.labels,
+            scores={
+                c["attribute"]: tuple(s["score"] for s in c["scores"])
+                for c in cells
+                if c["status"] == "scored"
+            },
+            spreads={
+                c["attribute"]: tuple(s["spread"] for s in c["scores"])
+                for c in cells
+                if c["status"] == "scored" and any(s["spread"] for s in c["scores"])
+            },
+            unscored=_unscored(cells),
+            seconds=round(seconds, 3),
+            usage=_usage(cells),
+            cached=any(c["cached"] for c in cells),
+            score_set=answer["id"],
+        )
+
+    async def _retarget(self, scenarios: Sequence[LabelledScenario]) -> None:
+        groups: dict[tuple[str, ...], list[LabelledScenario]] = {}
+        for scenario in scenarios:
+            groups.setdefault(self.wishes(scenario).attributes, []).append(scenario)
+        for group in groups.values():
+            wishes = self.wishes(group[0])
+            chosen = await self._answers_for(group, wishes.unique)
+            for scenario, choices in zip(group, chosen, strict=True):
+                if self.journal.done[scenario.id].problem is not None:
+                    continue
+                result = msgspec.structs.replace(
+                    self.journal.done[scenario.id], selected=wishes.spread(choices)
+                )
+                self._finish(result)
+
+    async def _answers_for(
+        self, group: Sequence[LabelledScenario], targets: Sequence[dict[str, float]]
+    ) -> list[list[int | None]]:
+        """Choices for a group; scenarios that the cache forgot meanwhile are scored anew."""
+        while True:
+            known = [s for s in group if self.journal.done[s.id].problem is None]
+            ids = [self.journal.done[scenario.id].score_set for scenario in known]
+            try:
+                chosen = await self._answers(ids, targets) if ids else []
+            except _Forgotten as forgotten:
+                for scenario in known:
+                    if self.journal.done[scenario.id].score_set in forgotten.ids:
+                        again = await self._scored(scenario)
+                        if again.problem is None:
+                            self.journal.add(again)
+                        else:
+                            self._finish(again)
+                continue
+            of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
+            return [of.get(scenario.id, []) for scenario in group]
+
+    async def _answers(
+        self, ids: Sequence[str], targets: Sequence[dict[str, float]]
+    ) -> list[list[int | None]]:
+        """Choices of every score set for every target, by as few requests as the limits allow."""
+        assert self.service is not None
+        chosen: list[list[int | None]] = [[] for _ in ids]
+        step = max(1, min(_TARGETS, _PAIRS // max(1, len(ids))))
+        for start in range(0, len(targets), step):
+            body = {
+                "score_set_ids": list(ids),
+                "targets": list(targets[start : start + step]),
+                "compact": True,
+            }
+            answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
+            problems = answer["problems"]
+            if gone := {p["score_set_id"] for p in problems if "unknown-score-set" in p["type"]}:
+                raise _Forgotten(gone)
+            for mine, more in zip(chosen, answer["selected"], strict=True):
+                mine += more
+        return chosen
+
+    # --- methods that choose
+
+    async def _choose(self, scenario: LabelledScenario) -> None:
+        wishes = self.wishes(scenario)
+        try:
+            answers = await self._choices(scenario, wishes, {})
+        except ServiceProblem as problem:
+            if problem.permanent:
+                raise
+            self._finish(_failed(scenario, problem))
+            return
+        cells = [cell for answer, _ in answers for cell in answer["score_set"]["cells"]]
+        chosen = [_chosen(answer) for answer, _ in answers]
+        self._finish(
+            ScenarioResult(
+                id=scenario.id,
+                labels=scenario.labels,
+                unscored=_unscored(cells),
+                selected=wishes.spread(self._for_each(wishes, chosen)),
+                seconds=round(sum(seconds for _, seconds in answers), 3),
+                usage=_usage(cells),
+                cached=any(c["cached"] for c in cells),
+            )
+        )
+
+    async def _choices(
+        self, scenario: LabelledScenario, wishes: Wishes, more: Mapping[str, Any]
+    ) -> list[tuple[dict[str, Any], float]]:
+        """One answer for each different target, or a single one for methods that read none."""
+        service = self.service
+        assert service is not None
+        targets: Sequence[dict[str, float] | None] = wishes.unique
+        if not METHODS[self.journal.run.method].reads_target:
+            targets = [None]
+
+        async def ask(target: dict[str, float] | None) -> tuple[dict[str, Any], float]:
+            body = {**self._body(scenario), **more}
+            if target is None:
+                del body["attributes"]
+            else:
+                body |= {"target": target, "attributes": [self.attributes[n] for n in target]}
+            answer, seconds = await service.select(body)
+            if not more:
+                self.journal.know_scorer(answer["score_set"]["scorer"])
+            return answer, seconds
+
+        return await asyncio.gather(*(ask(target) for target in targets))
+
+    def _for_each(self, wishes: Wishes, chosen: list[int | None]) -> list[int | None]:
+        if METHODS[self.journal.run.method].reads_target:
+            return chosen
+        return chosen * len(wishes.unique)
+
+    # --- order
+
+    async def _check_order(self, scenario: LabelledScenario) -> None:
+        """Ask again with both orders, and select from each alone."""
+        if not METHODS[self.journal.run.method].compares:
+            return
+        wishes = self.wishes(scenario)
+        both = {"orders": 2}
+        service = self.service
+        assert service is not None
+        try:
+            if METHODS[self.journal.run.method].kind == "choice":
+                answers = await self._choices(scenario, wishes, both)
+                halves = [_halves(a["score_set"]["cells"][0]) for a, _ in answers]
+                picks = [
+                    [None if half is None else int(np.argmax(half[turn])) for half in halves]
+                    for turn in (0, 1)
+                ]
+                forward, reverse = (self._for_each(wishes, pick) for pick in picks)
+            else:
+                answer, _ = await service.score({**self._body(scenario), **both})
+                split = {c["attribute"]: _halves(c) for c in answer["cells"]}
+                forward, reverse = (
+                    selected_by({n: half[turn] for n, half in split.items() if half}, wishes)
+                    for turn in (0, 1)
+                )
+        except ServiceProblem:
+            return  # an unmeasured scenario is counted as such
+        self.journal.add(
+            msgspec.structs.replace(
+                self.journal.done[scenario.id],
+                forward=wishes.spread(forward),
+                reversed=wishes.spread(reverse),
+            )
+        )
+
+    def _body(self, scenario: LabelledScenario) -> dict[str, Any]:
+        names = labelled_attributes(scenario)
+        return {
+            **self.request,
+            "question": scenario.question,
+            "responses": [
+                {"id": LETTERS[i], "text": text} for i, text in enumerate(scenario.responses)
+            ],
+            "attributes": [self.attributes[name] for name in names],
+        }
+
+
+def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> list[int | None]:
+    """The nearest candidate for each different target; None where an attribute has no scores."""
+    chosen: list[int | None] = [None] * len(wishes.unique)
+    answerable = [i for i, wish in enumerate(wishes.unique) if all(n in scores for n in wish)]
+    if not answerable:
+        return chosen
+    matrix = target_matrix([wishes.unique[i] for i in answerable])
+    array = np.stack([scores[name] for name in matrix.attributes], axis=1)
+    for place, index in zip(answerable, nearest(distances(array, matrix)), strict=True):
+        chosen[place] = int(index)
+    return chosen
+
+
+async def _all(work: Iterable[Any]) -> None:
+    """See all through; the first error ends the rest, and is raised by itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as errors:
+        error: BaseException = errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def _complete(result: ScenarioResult | None) -> bool:
+    return result is not None and bool(result.selected) and result.problem is None
+
+
+def _label_arrays(scenario: LabelledScenario) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: np.array([labels[name] for labels in scenario.labels])
+        for name in labelled_attributes(scenario)
+    }
+
+
+def _halves(cell: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """A cell's scores from the first and from the reversed order, (2, C).
+
+    None where it is unscored or where answers were discarded, so that it is not known which is
+    which.
+    """
+    if cell["status"] != "scored" or cell["answers_discarded"]:
+        return None
+    values = np.array([s["values"] or [s["score"]] * 2 for s in cell["scores"]], np.float64)
+    halves: NDArray[np.float64] = values.reshape(len(values), 2, -1).mean(axis=2).T
+    return halves
+
+
+def _chosen(answer: Mapping[str, Any]) -> int | None:
+    return int(answer["selected"]["index"])
+
+
+def _unscored(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {
+        c["attribute"]: c["unscored"]["reason"] if c["unscored"] else c["status"]
+        for c in cells
+        if c["status"] != "scored"
+    }
+
+
+def _usage(cells: Sequence[Mapping[str, Any]]) -> Usage:
+    total = Usage()
+    for cell in cells:
+        if cell["usage"]:
+            total += msgspec.convert(cell["usage"], Usage)
+    return total
+
+
+def _failed(scenario: LabelledScenario, problem: ServiceProblem) -> ScenarioResult:
+    unscored = problem.problem.get("unscored")
+    reasons = {u["attribute"]: u["reason"] for u in unscored} if isinstance(unscored, list) else {}
+    return ScenarioResult(
+        id=scenario.id, labels=scenario.labels, unscored=reasons, problem=str(problem)
+    )

@@ -1,0 +1,107 @@
+"""Targets of a run (paper section 5.1): high, low, sampled, all. Pure but for reading a file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.evaluation.data import CONTINUUM
+from scripts.evaluation.results import TargetSet
+
+MAX_TARGETS = 2_000_000
+
+Levels = Mapping[str, Sequence[float]]
+
+
+class UnusableTargets(ValueError):
+    """A target specification that cannot be met, and why."""
+
+
+def parse_targets(specifications: Sequence[str], levels: Levels, seed: int) -> list[TargetSet]:
+    """Target sets from `high`, `low`, `sampled:FILE`, `sample:N` and `all`.
+
+    `levels` are the label levels of each attribute; a continuum (no levels) is cut into five.
+    Raises `UnusableTargets`.
+    """
+    made = [_parse(text, levels, seed) for text in specifications]
+    names = [target_set.name for target_set in made]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UnusableTargets(f"targets {repeated[0]!r} are given more than once")
+    return made
+
+
+def _parse(text: str, levels: Levels, seed: int) -> TargetSet:
+    kind, _, argument = text.partition(":")
+    grid = {name: tuple(float(v) for v in found) or CONTINUUM for name, found in levels.items()}
+    if kind == "high" and not argument:
+        return TargetSet("high", "high", (dict.fromkeys(grid, 1.0),))
+    if kind == "low" and not argument:
+        return TargetSet("low", "low", (dict.fromkeys(grid, 0.0),))
+    if kind == "all" and not argument:
+        count = math.prod(len(values) for values in grid.values())
+        if count > MAX_TARGETS:
+            raise UnusableTargets(f"all would be {count} targets, more than {MAX_TARGETS}")
+        return TargetSet("all", "all", levels=grid)
+    if kind == "sampled" and argument:
+        return TargetSet("sampled", "sampled", tuple(_read(Path(argument), grid)))
+    if kind == "sample" and argument.isdigit() and int(argument) > 0:
+        return TargetSet(f"sample-{argument}", "sampled", tuple(sample(int(argument), grid, seed)))
+    raise UnusableTargets(f"{text!r} names no targets: high, low, sampled:FILE, sample:N or all")
+
+
+def sample(count: int, levels: Levels, seed: int) -> list[dict[str, float]]:
+    """`count` random targets for each number of attributes, 1 to all of them (section 5.1).
+
+    All different; fewer where there are not so many. Attributes in the order of `levels`.
+    """
+    targets: list[dict[str, float]] = []
+    for size in range(1, len(levels) + 1):
+        draw = random.Random(f"{seed}:{size}")
+        possible = sum(
+            math.prod(len(levels[name]) for name in names)
+            for names in itertools.combinations(levels, size)
+        )
+        found: dict[tuple[tuple[str, float], ...], None] = {}
+        while len(found) < min(count, possible):
+            chosen = set(draw.sample(list(levels), size))
+            wish = tuple((n, draw.choice(list(levels[n]))) for n in levels if n in chosen)
+            found[wish] = None
+        targets += [dict(wish) for wish in found]
+    return targets
+
+
+def restricted(target: Mapping[str, float], attributes: Sequence[str]) -> dict[str, float]:
+    """What a target says about the attributes that a scenario labels."""
+    return {name: target[name] for name in attributes if name in target}
+
+
+def _read(path: Path, levels: Levels) -> list[dict[str, float]]:
+    """Targets of a JSON Lines file, `{"target": {…}}` or a bare mapping a line."""
+    targets: list[dict[str, float]] = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableTargets(f"{path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            given: Any = json.loads(line)
+            wish = given.get("target", given)
+            target = {str(name): float(value) for name, value in wish.items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UnusableTargets(f"{path}, line {number}: no target: {error}") from error
+        unknown = [name for name in target if name not in levels]
+        if unknown or not target or not all(0 <= value <= 1 for value in target.values()):
+            why = f"{unknown[0]!r} is labelled nowhere" if unknown else "values lie in [0, 1]"
+            raise UnusableTargets(f"{path}, line {number}: {why}")
+        targets.append(target)
+    if not targets:
+        raise UnusableTargets(f"{path} has no targets")
+    return targets
