@@ -1,0 +1,734 @@
+"""One report of several results folders: tables and plots as HTML, tables as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from msgspec import Struct
+
+from scripts.evaluation import paper, plots
+from scripts.evaluation.metrics import (
+    Accuracy,
+    AttributeQuality,
+    Cost,
+    Leaning,
+    Ratio,
+    accuracy,
+    accuracy_by_size,
+    attribute_quality,
+    cost,
+    judge,
+    leaning,
+    order_flips,
+    unscored_reasons,
+)
+from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, read_results
+
+DASH = "–"
+"""Stands where there is nothing to tell."""
+
+CACHED = "from the cache"
+
+
+def write_report(folders: Sequence[Path], out: Path) -> None:
+    """Write `report.html`, `report.md` and `plots/*.svg` about results folders into `out`.
+
+    Raises what `read_results` raises, and `ValueError` when selections do not fit their targets.
+    """
+    groups = group_runs([evaluate(folder) for folder in folders])
+    sections = [_group_section(number, group) for number, group in enumerate(groups, start=1)]
+    (out / "plots").mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for part in section.parts:
+            if part.picture:
+                (out / "plots" / f"{part.id}.svg").write_text(part.picture.svg, encoding="utf-8")
+    (out / "report.html").write_text(_html(sections), encoding="utf-8")
+    (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
+
+
+# What is measured of a run
+
+
+class Evaluated(Struct):
+    """A run and everything that the report tells of it."""
+
+    folder: Path
+    title: str
+    results: Results
+    accuracies: dict[str, Accuracy]
+    """Target set -> accuracy."""
+    by_size: dict[str, dict[int, Accuracy]]
+    """Target set -> number of attributes -> accuracy."""
+    qualities: tuple[AttributeQuality, ...]
+    """Of the attributes that have scores; none for methods that choose."""
+    flips: dict[str, Ratio]
+    """Target set -> order flips, where they were measured."""
+    cost: Cost
+
+    @property
+    def run(self) -> Run:
+        """What the run was."""
+        return self.results.run
+
+    @property
+    def answered(self) -> tuple[ScenarioResult, ...]:
+        """Scenarios that did not fail."""
+        return self.results.answered
+
+
+def evaluate(folder: Path) -> Evaluated:
+    """Read a results folder and measure it."""
+    results = read_results(folder)
+    run, scenarios = results.run, results.answered
+    accuracies, by_size = {}, {}
+    for target_set in run.target_sets:
+        pairs = judge(scenarios, target_set)  # may be large: only the figures are kept
+        accuracies[target_set.name] = accuracy(pairs)
+        by_size[target_set.name] = accuracy_by_size(pairs)
+    flips = {t.name: order_flips(scenarios, t.name) for t in run.target_sets}
+    return Evaluated(
+        folder=folder,
+        title=run.title,
+        results=results,
+        accuracies=accuracies,
+        by_size=by_size,
+        qualities=tuple(
+            attribute_quality(scenarios, name)
+            for name in run.attributes
+            if any(name in scenario.scores for scenario in scenarios)
+        ),
+        flips={name: found for name, found in flips.items() if found.parts},
+        cost=cost(scenarios),
+    )
+
+
+class Group(Struct):
+    """Runs on one dataset with one model."""
+
+    dataset: str
+    model: str
+    runs: list[Evaluated]
+
+    @property
+    def title(self) -> str:
+        """The dataset and the model."""
+        return f"{self.dataset or 'data'}, {self.model or 'no model'}"
+
+
+def group_runs(runs: Iterable[Evaluated]) -> list[Group]:
+    """Group runs by dataset and model. Runs without a model stand beside every model of their data.
+
+    Titles that a group has twice get the name of their folder.
+    """
+    every = list(runs)
+    keys = dict.fromkeys((e.run.dataset, e.run.model) for e in every)
+    with_model = {dataset for dataset, model in keys if model}
+    groups = [
+        Group(dataset, model, [e for e in every if _belongs(e.run, dataset, model)])
+        for dataset, model in keys
+        if model or dataset not in with_model
+    ]
+    for group in groups:
+        group.runs = _with_distinct_titles(group.runs)
+    return groups
+
+
+def _belongs(run: Run, dataset: str, model: str) -> bool:
+    return run.dataset == dataset and run.model in (model, "")
+
+
+def _with_distinct_titles(runs: Sequence[Evaluated]) -> list[Evaluated]:
+    counts = Counter(e.run.title for e in runs)
+    taken: Counter[str] = Counter()
+    found = []
+    for evaluated in runs:
+        title = evaluated.run.title
+        if counts[title] > 1:
+            title = f"{title} ({evaluated.folder.name})"
+        taken[title] += 1
+        if taken[title] > 1:
+            title = f"{title} {taken[title]}"
+        copy = Evaluated(**{name: getattr(evaluated, name) for name in Evaluated.__struct_fields__})
+        copy.title = title
+        found.append(copy)
+    return found
+
+
+# What a report is made of
+
+
+class Cell(Struct, frozen=True):
+    """A cell of a table."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    """Short lines below the text."""
+    warnings: tuple[str, ...] = ()
+    """The same, to be seen at once."""
+
+
+class Table(Struct, frozen=True):
+    """A table; its first column names the row."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    folded: str = ""
+    """Name of the fold that the table is in; none if it is always seen."""
+
+
+class Picture(Struct, frozen=True):
+    """A plot and how to read it."""
+
+    svg: str
+    reading: str
+    """One sentence."""
+
+    @property
+    def inline(self) -> Markup:
+        """The SVG as part of an HTML document: no prolog and no namespaces."""
+        svg = re.sub(r"<\?xml.*?\?>", "", self.svg, flags=re.S)
+        svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
+        label = Markup.escape(self.reading)
+        return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip())
+
+
+class Part(Struct, frozen=True):
+    """A heading with a plot and tables."""
+
+    id: str
+    title: str
+    tables: tuple[Table, ...] = ()
+    picture: Picture | None = None
+
+
+class Section(Struct, frozen=True):
+    """Everything about one group."""
+
+    id: str
+    title: str
+    warnings: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+def _group_section(number: int, group: Group) -> Section:
+    style = plots.styles(e.title for e in group.runs)
+    prefix = f"{number}-{_slug(group.title)}"
+    makers = (
+        _accuracy_part,
+        _size_part,
+        _leaning_part,
+        _quality_part,
+        _order_part,
+        _cost_part,
+        _runs_part,
+    )
+    parts = [part for make in makers if (part := make(prefix, group.runs, style))]
+    return Section(prefix, group.title, tuple(_warnings(group)), tuple(parts))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")
+
+
+Styles = dict[str, plots.Style]
+
+
+def _accuracy_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part:
+    picture = Picture(
+        plots.accuracy_plot({e.title: e.accuracies for e in runs}, style),
+        "Each bar is the share of correct selections, averaged over the targets of a set; the thin "
+        "line is its 95\u00a0% interval over scenarios, the dashed line what a random choice would "
+        "reach.",
+    )
+    sets = list(dict.fromkeys(name for e in runs for name in e.accuracies))
+    main = Table(
+        "Accuracy in %: mean over targets ± standard error over scenarios (sd: standard deviation "
+        "over targets, the paper's ±). Pairs of a scenario and a target are left out when all "
+        "candidates are equally near the target, or when nothing was selected. Below each: what a "
+        "random choice can expect on the same pairs, and the paper's mean under like conditions.",
+        ("run", "scenarios", *sets),
+        tuple(
+            (_name(e), Cell(_share_of_scenarios(e)), *(_accuracy_cell(e, name) for name in sets))
+            for e in runs
+        ),
+    )
+    tables = (main, *_paper_table(runs), _pairs_table(runs))
+    return Part(f"{prefix}-accuracy", "Accuracy", tables, picture)
+
+
+def _name(evaluated: Evaluated) -> Cell:
+    """A run's name, with what must be known of it wherever its figures stand."""
+    failed = len(evaluated.results.scenarios) - len(evaluated.answered)
+    warnings = [] if evaluated.results.complete else ["incomplete"]
+    if failed:
+        warnings.append(f"{failed} failed")
+    return Cell(evaluated.title, warnings=tuple(warnings))
+
+
+def _share_of_scenarios(evaluated: Evaluated) -> str:
+    answered, asked = len(evaluated.answered), len(evaluated.run.scenarios)
+    return str(asked) if answered == asked else f"{answered} of {asked}"
+
+
+def _accuracy_cell(evaluated: Evaluated, target_set: str) -> Cell:
+    found = evaluated.accuracies.get(target_set)
+    if found is None:
+        return Cell(DASH)
+    notes = [] if found.chance is None else [f"chance {percent(found.chance)}"]
+    figures = _paper_figures(evaluated.run, target_set)
+    if figures:
+        decoding = _decoding(evaluated.run, figures[0].samples)
+        means = ", ".join(f"{f.percent} {f.model}" for f in figures)
+        notes.append(f"paper{decoding}: {means}")
+    warnings = []
+    if found.unselected:
+        share = percent(found.unselected / (found.pairs + found.unselected))
+        warnings.append(f"{share} % of pairs without a selection")
+    return Cell(accuracy_text(found), tuple(notes), tuple(warnings))
+
+
+def accuracy_text(found: Accuracy) -> str:
+    """`59.2 ± 1.9 (sd 4.5)`: percent, standard error over scenarios, deviation over targets."""
+    if found.mean is None:
+        return DASH
+    error = "" if found.error is None else f" ± {percent(found.error)}"
+    deviation = "" if found.deviation is None else f" (sd {percent(found.deviation)})"
+    return f"{percent(found.mean)}{error}{deviation}"
+
+
+def percent(share: float) -> str:
+    """A share as percent with one decimal, without its sign."""
+    return f"{100 * share:.1f}"
+
+
+def _paper_figures(run: Run, target_set: str) -> tuple[paper.PaperAccuracy, ...]:
+    kind = next(t.kind for t in run.target_sets if t.name == target_set)
+    return paper.matching_accuracies(run, kind)
+
+
+def _decoding(run: Run, samples: int) -> str:
+    """The paper's decoding, where it is not the run's."""
+    if (samples > 1) == paper.is_sampled(run):
+        return ""
+    return f", {samples} samples" if samples > 1 else ", greedy"
+
+
+def _paper_table(runs: Sequence[Evaluated]) -> tuple[Table, ...]:
+    rows = tuple(
+        (
+            Cell(e.title),
+            Cell(name),
+            Cell(accuracy_text(found)),
+            Cell(f"{figure.percent} (sd {figure.deviation})"),
+            Cell(figure.model),
+            Cell(f"{figure.samples} samples" if figure.samples > 1 else "greedy"),
+            Cell(figure.source),
+        )
+        for e in runs
+        for name, found in e.accuracies.items()
+        for figure in _paper_figures(e.run, name)
+    )
+    caption = (
+        "The paper's figures for the same method, examples and kind of targets, in %. Its models "
+        "differ from those here, and it asked all evaluation scenarios."
+    )
+    header = ("run", "targets", "here", "paper", "paper's model", "decoding", "source")
+    return (Table(caption, header, rows),) if rows else ()
+
+
+def _pairs_table(runs: Sequence[Evaluated]) -> Table:
+    rows = tuple(
+        (
+            Cell(e.title),
+            Cell(name),
+            Cell(str(found.scenarios)),
+            Cell(f"{found.targets:,}"),
+            Cell(f"{found.pairs:,}"),
+            Cell(f"{found.ties:,}"),
+            Cell(f"{found.unlabelled:,}"),
+            Cell(f"{found.unselected:,}"),
+            Cell(_interval_text(found)),
+        )
+        for e in runs
+        for name, found in e.accuracies.items()
+    )
+    caption = (
+        "What the accuracies rest on: pairs of a scenario and a target that count, and those left "
+        "out (ties: all candidates equally near; unlabelled: the scenario labels no attribute of "
+        "the target; unselected: a score that the target needs is missing, or no choice was read)."
+    )
+    header = (
+        "run", "targets", "scenarios", "targets counted", "pairs", "ties", "unlabelled",
+        "unselected", "95 % interval (%)",
+    )  # fmt: skip
+    return Table(caption, header, rows, folded="Pairs that count, and intervals")
+
+
+def _interval_text(found: Accuracy) -> str:
+    if found.interval is None:
+        return DASH
+    return f"{percent(found.interval[0])} to {percent(found.interval[1])}"
+
+
+def _size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    name = _most_common(runs, lambda e, t: len(e.by_size[t.name]) > 1, ("sampled", "all"))
+    if name is None:
+        return None
+    shown = {e.title: found for e in runs if (found := _judged(e.by_size.get(name, {})))}
+    if not shown:
+        return None
+    sizes = sorted({size for by_size in shown.values() for size in by_size})
+    table = Table(
+        f"Accuracy in % on the {name} targets by number of attributes: mean over targets ± "
+        "standard error over scenarios (sd over targets). Attributes that a scenario does not "
+        "label do not count.",
+        ("run", *(f"{n} attribute{'s' if n > 1 else ''}" for n in sizes)),
+        tuple(
+            (
+                Cell(title),
+                *(Cell(accuracy_text(by_size[n]) if n in by_size else DASH) for n in sizes),
+            )
+            for title, by_size in shown.items()
+        ),
+    )
+    picture = Picture(
+        plots.size_plot(shown, style),
+        f"Each line is the accuracy on the {name} targets that name so many attributes, its band "
+        "or thin line the 95\u00a0% interval over scenarios: a line that falls says that targets "
+        "of more attributes are met less often.",
+    )
+    return Part(f"{prefix}-attributes", "Accuracy by number of attributes", (table,), picture)
+
+
+def _judged(by_size: dict[int, Accuracy]) -> dict[int, Accuracy]:
+    return {size: found for size, found in by_size.items() if found.mean is not None}
+
+
+def _most_common(
+    runs: Sequence[Evaluated],
+    fits: Callable[[Evaluated, TargetSet], bool],
+    kinds: Sequence[str],
+) -> str | None:
+    """The fitting target set of these kinds that most runs have; of equals the earlier kind."""
+    counts: Counter[str] = Counter()
+    for kind in kinds:
+        for evaluated in runs:
+            for target_set in evaluated.run.target_sets:
+                if target_set.kind == kind and fits(evaluated, target_set):
+                    counts[target_set.name] += 1
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    kinds = (("high",), ("low",), ("all", "sampled"))
+    chosen = [_most_common(runs, lambda e, t: bool(e.answered), kind) for kind in kinds]
+    attributes = list(dict.fromkeys(name for e in runs for name in e.run.attributes))
+    panels: dict[str, dict[str, tuple[Leaning, ...]]] = {}
+    for name in dict.fromkeys(name for name in chosen if name):
+        found = {e.title: leaning(e.answered, name, attributes) for e in runs if _has(e, name)}
+        found = {t: leans for t, leans in found.items() if any(x.selected.parts for x in leans)}
+        if found:
+            panels[name] = found
+    if not panels or not attributes:
+        return None
+    tables = tuple(
+        Table(
+            f"Leaning on the {name} targets: mean label of the selected candidate minus the mean "
+            "label of all candidates ± standard error over scenarios; below, the mean label of the "
+            "selected.",
+            ("run", *attributes),
+            tuple(
+                (Cell(title), *map(_leaning_cell, leans)) for title, leans in panels[name].items()
+            ),
+            folded=f"Figures on the {name} targets",
+        )
+        for name in panels
+    )
+    picture = Picture(
+        plots.leaning_plot(panels, style),
+        "Outside the dashed circle a run selects candidates that have more of the attribute than "
+        "the average candidate, inside less: a method that follows targets lies outside for high "
+        "and inside for low targets, one that does not follow them keeps its shape.",
+    )
+    return Part(f"{prefix}-leaning", "Leaning", tables, picture)
+
+
+def _has(evaluated: Evaluated, target_set: str) -> bool:
+    return target_set in evaluated.accuracies
+
+
+def _leaning_cell(lean: Leaning) -> Cell:
+    if lean.difference.value is None or lean.selected.value is None:
+        return Cell(DASH)
+    text = f"{lean.difference.value:+.3f}".replace("-", "−")
+    error = "" if lean.difference.error is None else f" ± {lean.difference.error:.3f}"
+    return Cell(text + error, (f"label {lean.selected.value:.3f}",))
+
+
+def _quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    shown = {e.title: e.qualities for e in runs if e.qualities}
+    reasons = {e.title: unscored_reasons(e.answered) for e in runs}
+    if not shown and not any(reasons.values()):
+        return None
+    rows = tuple((Cell(title), *_quality_cells(q)) for title, found in shown.items() for q in found)
+    caption = (
+        "Scores against labels, both from 0 to 1, ± standard error over scenarios. Pairwise: share "
+        "of pairs of candidates with different labels that the scores put in the right order; "
+        "equal scores count a half. Tied: share of scenarios in which two candidates have the same "
+        "score."
+    )
+    header = (
+        "run", "attribute", "labels", "mean absolute error", "Spearman", "pairwise (%)", "tied (%)",
+        "unscored",
+    )  # fmt: skip
+    missing = tuple(
+        (Cell(title), Cell(reason), Cell(f"{count:,}"))
+        for title, found in reasons.items()
+        if title not in shown
+        for reason, count in found.items()
+    )
+    tables = [Table(caption, header, rows)] if rows else []
+    if missing:
+        text = "Choices that are missing, in scenarios that did not fail as a whole."
+        tables.append(Table(text, ("run", "reason", "choices"), missing))
+    picture = None
+    if shown:
+        picture = Picture(
+            plots.quality_plot(shown, style),
+            "Above, how far scores lie from labels on the average (lower is better); below, how "
+            "often the candidate with the higher label also has the higher score (higher is "
+            "better, 50\u00a0% is chance).",
+        )
+    return Part(f"{prefix}-scores", "Scores by attribute", tuple(tables), picture)
+
+
+def _quality_cells(found: AttributeQuality) -> tuple[Cell, ...]:
+    unscored = ", ".join(f"{count} {reason}" for reason, count in found.unscored.items())
+    return (
+        Cell(found.attribute),
+        Cell(f"{found.labels:,}"),
+        Cell(_ratio_text(found.absolute_error, 1, 3)),
+        Cell(DASH if found.correlation is None else f"{found.correlation:.2f}".replace("-", "−")),
+        Cell(_ratio_text(found.pairwise), (f"{found.pairwise.parts:,} pairs",)),
+        Cell(_ratio_text(found.tied)),
+        Cell(unscored or "0"),
+    )
+
+
+def _ratio_text(found: Ratio, scale: float = 100, digits: int = 1) -> str:
+    if found.value is None:
+        return DASH
+    error = "" if found.error is None else f" ± {scale * found.error:.{digits}f}"
+    return f"{scale * found.value:.{digits}f}{error}"
+
+
+def _order_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    sets = list(dict.fromkeys(name for e in runs for name in e.flips))
+    if not sets:
+        return None
+    table = Table(
+        "Share of selections in % that change when the candidates are shown in reverse order, ± "
+        "standard error over scenarios: 0 would be a judge to whom positions are nothing.",
+        ("run", "scenarios", *sets),
+        tuple(
+            (
+                Cell(e.title),
+                Cell(str(max(found.scenarios for found in e.flips.values()))),
+                *(Cell(_ratio_text(e.flips[n]) if n in e.flips else DASH) for n in sets),
+            )
+            for e in runs
+            if e.flips
+        ),
+    )
+    return Part(f"{prefix}-order", "Order of candidates", (table,))
+
+
+def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    shown = {e.title: e.cost for e in runs if e.cost.prompt_tokens or e.cost.output_tokens}
+    if not shown:
+        return None
+    rows = tuple(
+        (
+            Cell(e.title),
+            Cell(_number(e.cost.prompt_tokens)),
+            Cell(_number(e.cost.cached_prompt_tokens)),
+            Cell(_number(e.cost.output_tokens)),
+            Cell(_seconds(e.cost.mean_seconds)),
+            Cell(_seconds(e.cost.median_seconds)),
+            Cell(f"{e.cost.timed} of {e.cost.scenarios}"),
+            Cell(str(e.run.concurrency)),
+            Cell(_paper_seconds(e.run)),
+        )
+        for e in runs
+        if e.title in shown
+    )
+    caption = (
+        "Cost of a scenario: mean tokens, and seconds from request to answer while others were in "
+        "flight. Scenarios of which any score came from the cache are not timed. The paper's "
+        "seconds are for a target of all attributes on one NVIDIA RTX A6000 (Table 9)."
+    )
+    header = (
+        "run", "prompt tokens", "of these from the prefix cache", "output tokens", "mean seconds",
+        "median seconds", "timed", "in flight", "paper's seconds",
+    )  # fmt: skip
+    picture = Picture(
+        plots.cost_plot(shown, style),
+        "Each row is what one scenario takes: tokens that the model reads and writes, and seconds "
+        "where they were measured; shorter is cheaper.",
+    )
+    return Part(f"{prefix}-cost", "Cost", (Table(caption, header, rows),), picture)
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def _seconds(value: float | None) -> str:
+    return CACHED if value is None else f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
+
+
+def _paper_seconds(run: Run) -> str:
+    figures = paper.matching_seconds(run)
+    if not figures:
+        return DASH
+    decoding = _decoding(run, figures[0].samples)
+    return ", ".join(f"{f.seconds} {f.model}" for f in figures) + decoding
+
+
+def _runs_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part:
+    tables = tuple(
+        Table(
+            "",
+            ("", ""),
+            tuple((Cell(key), Cell(value)) for key, value in _facts(e)),
+            folded=e.title,
+        )
+        for e in runs
+    )
+    return Part(f"{prefix}-runs", "What was run", tables)
+
+
+def _facts(evaluated: Evaluated) -> list[tuple[str, str]]:
+    run = evaluated.run
+    sample = "all" if run.sample is None else f"{run.sample:,} by seed {run.sample_seed}"
+    scenarios = f"{len(evaluated.results.scenarios)} of {len(run.scenarios)} asked"
+    targets = (f"{t.name} ({len(t):,})" for t in run.target_sets)
+    facts = [
+        ("folder", evaluated.folder.name),
+        ("command", run.command),
+        ("method", run.method),
+        *((f"setting {key}", _plain(value)) for key, value in run.settings.items()),
+        *((key, _plain(value)) for key, value in run.scorer.items()),
+        *(
+            ("data", f"{file.name}, {file.scenarios:,} scenarios, SHA-256 {file.sha256}")
+            for file in run.data
+        ),
+        ("sample", sample),
+        ("scenarios", f"{scenarios}, {len(evaluated.answered)} answered"),
+        ("targets", ", ".join(targets)),
+        ("order check", f"{run.order_check} scenarios" if run.order_check else "none"),
+        ("in flight", str(run.concurrency)),
+        ("started", run.started),
+        *((f"version of {key}", value) for key, value in run.versions.items()),
+    ]
+    return [(key, value) for key, value in facts if value]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
+    return str(value)
+
+
+# What a reader must know first
+
+
+def _warnings(group: Group) -> Iterable[str]:
+    for e in group.runs:
+        done, asked = len(e.results.scenarios), len(e.run.scenarios)
+        if done < asked:
+            yield f"{e.title}: incomplete, {done} of {asked} scenarios so far."
+        failed = [s.problem for s in e.results.scenarios if s.problem is not None]
+        if failed:
+            reasons = Counter(failed).most_common(3)
+            told = "; ".join(f"{_shortened(reason)} ({count})" for reason, count in reasons)
+            yield f"{e.title}: {len(failed)} of {done} scenarios failed and are left out: {told}"
+        missing = unscored_reasons(e.answered)
+        if missing:
+            told = ", ".join(f"{count} {reason}" for reason, count in missing.items())
+            yield f"{e.title}: cells without a score or choice: {told}."
+    yield from _differences(group.runs)
+
+
+def _differences(runs: Sequence[Evaluated]) -> Iterable[str]:
+    """What makes the runs of a group hard to compare."""
+    compared: tuple[tuple[str, Callable[[Evaluated], Any]], ...] = (
+        ("read different data", lambda e: {file.sha256 for file in e.run.data}),
+        ("were asked different scenarios", lambda e: set(e.run.scenarios)),
+        ("ran different revisions of the model", lambda e: e.run.scorer.get("revision")),
+    )
+    for what, key in compared:
+        values = [value for e in runs if (value := key(e))]
+        if any(value != values[0] for value in values):
+            yield f"The runs {what}: differences between them are not due to the method alone."
+    for name in dict.fromkeys(name for e in runs for name in e.accuracies):
+        sets = [t for e in runs for t in e.run.target_sets if t.name == name]
+        if any(t != sets[0] for t in sets):
+            yield f"Not all runs have the same {name} targets: do not compare them on these."
+
+
+def _shortened(text: str, length: int = 160) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 2] + " …"
+
+
+# Files
+
+
+def _html(sections: Sequence[Section]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.jinja").render(sections=sections)
+
+
+def _markdown(sections: Sequence[Section]) -> str:
+    lines = ["# Evaluation report", ""]
+    for section in sections:
+        lines += [f"## {_escaped(section.title)}", ""]
+        if section.warnings:
+            lines += [f"- **Note:** {_escaped(warning)}" for warning in section.warnings] + [""]
+        for part in section.parts:
+            lines += [f"### {_escaped(part.title)}", ""]
+            for table in part.tables:
+                name = table.caption or table.folded
+                lines += [_escaped(name), "", *_markdown_table(table), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_table(table: Table) -> list[str]:
+    lines = [_markdown_row(table.header), _markdown_row(["---"] * len(table.header))]
+    for row in table.rows:
+        cells = (_escaped("; ".join((c.text, *c.warnings, *c.notes))) for c in row)
+        lines.append(_markdown_row(cells, escaped=True))
+    return lines
+
+
+def _markdown_row(cells: Iterable[str], *, escaped: bool = False) -> str:
+    return "| " + " | ".join(cell if escaped else _escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))
