@@ -126,7 +126,7 @@ async def _evaluate(
         try:
             with tqdm(
                 total=len(scenarios),
-                initial=sum(1 for r in journal.done.values() if r.selected),
+                initial=sum(1 for r in journal.done.values() if r.problem is None),
                 unit="scenario",
                 desc=run.title,
                 dynamic_ncols=True,

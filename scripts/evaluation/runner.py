@@ -81,6 +81,7 @@ class Evaluation:
     request: Mapping[str, Any]
     """Scorer settings of every request."""
     progress: Callable[[ScenarioResult], None]
+    """Told of each scenario once the model has done with it."""
     _wishes: dict[tuple[str, ...], Wishes] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -150,10 +151,9 @@ class Evaluation:
             known = self.journal.done.get(scenario.id)
             if known is None or known.problem is not None:
                 known = await self._scored(scenario)
+                self._finish(known)
                 if known.problem is not None:
-                    self._finish(known)
                     return
-                self.journal.add(known)
             async with lock:
                 waiting.append(scenario)
                 if len(waiting) >= _BLOCK:
@@ -203,10 +203,11 @@ class Evaluation:
             for scenario, choices in zip(group, chosen, strict=True):
                 if self.journal.done[scenario.id].problem is not None:
                     continue
-                result = msgspec.structs.replace(
-                    self.journal.done[scenario.id], selected=wishes.spread(choices)
+                self.journal.add(
+                    msgspec.structs.replace(
+                        self.journal.done[scenario.id], selected=wishes.spread(choices)
+                    )
                 )
-                self._finish(result)
 
     async def _answers_for(
         self, group: Sequence[LabelledScenario], targets: Sequence[dict[str, float]]
@@ -220,11 +221,7 @@ class Evaluation:
             except _Forgotten as forgotten:
                 for scenario in known:
                     if self.journal.done[scenario.id].score_set in forgotten.ids:
-                        again = await self._scored(scenario)
-                        if again.problem is None:
-                            self.journal.add(again)
-                        else:
-                            self._finish(again)
+                        self.journal.add(await self._scored(scenario))
                 continue
             of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
             return [of.get(scenario.id, []) for scenario in group]
@@ -326,7 +323,9 @@ class Evaluation:
                 answer, _ = await service.score({**self._body(scenario), **both})
                 split = {c["attribute"]: _halves(c) for c in answer["cells"]}
                 forward, reverse = (
-                    selected_by({n: half[turn] for n, half in split.items() if half}, wishes)
+                    selected_by(
+                        {n: half[turn] for n, half in split.items() if half is not None}, wishes
+                    )
                     for turn in (0, 1)
                 )
         except ServiceProblem:

@@ -1,0 +1,197 @@
+"""The benchmark over HTTP: the whole way, interruptions, and targets by the hundred thousand."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.evaluate import main
+from scripts.evaluation.metrics import accuracy, judge
+from scripts.evaluation.results import read_results
+from tests.support import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+
+
+def write_scenarios(path: Path, count: int, names=NAMES, levels=5) -> Path:
+    draw = random.Random(count)
+    top = levels - 1
+
+    def labels():
+        return {name: round(draw.randrange(levels) / top, 6) for name in names}
+
+    lines = [
+        {
+            "id": f"s{number}",
+            "question": f"question {number}?",
+            "responses": [f"one answer to {number}", f"another answer to {number}"],
+            "labels": [labels(), labels()],
+        }
+        for number in range(count)
+    ]
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    return path
+
+
+def evaluate(service, scenarios, out, *more):
+    return main(["--url", service.url, "--scenarios", str(scenarios), "--out", str(out), *more])
+
+
+def numbers(folder):
+    """What a run found, without what it took."""
+    return {s.id: (s.scores, s.selected, s.reversed) for s in read_results(folder).scenarios}
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("comparative", ["--zero-shot", "--order-check", "2"]),
+        ("comparative", ["--samples", "2"]),
+        ("regression", []),
+        ("unaligned", ["--order-check", "2"]),
+        ("prompt_aligned", []),
+    ],
+)
+def test_every_method_answers_every_target_of_every_scenario(azimuth, tmp_path, method, more):
+    path = write_scenarios(tmp_path / "data.jsonl", 4)
+    targets = ["high", "low", "sample:1"]
+    assert (
+        evaluate(azimuth, path, tmp_path / "r", "--method", method, "--targets", *targets, *more)
+        == 0
+    )
+    results = read_results(tmp_path / "r")
+    assert results.complete
+    for scenario in results.scenarios:
+        assert {name: len(letters) for name, letters in scenario.selected.items()} == {
+            "high": 1, "low": 1, "sample-1": 5,
+        }  # fmt: skip
+        assert set("".join(scenario.selected.values())) <= {"A", "B"}
+        assert scenario.usage.prompt_tokens > 0
+    run = results.run
+    assert run.scorer["method"] == method
+    assert run.scorer["fingerprint"]
+    assert run.data[0].sha256
+    assert f"--method {method}" in run.command
+    checked = [s for s in results.scenarios if s.reversed]
+    assert len(checked) == (2 if "--order-check" in more else 0)
+    for scenario in checked:
+        assert scenario.forward.keys() == scenario.reversed.keys() == scenario.selected.keys()
+
+
+def test_the_selections_are_those_of_the_scores(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 6)
+    evaluate(azimuth, path, tmp_path / "r", "--method", "comparative", "--targets", "high", "all")
+    for scenario in read_results(tmp_path / "r").scenarios:
+        distance = [sum((1 - scenario.scores[name][i]) ** 2 for name in NAMES) for i in range(2)]
+        nearest = "A" if distance[0] <= distance[1] else "B"
+        assert scenario.selected["high"] == nearest
+        assert scenario.selected["all"][-1] == nearest
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.3", AZIMUTH_WORKER_CONCURRENCY="2")
+    path = write_scenarios(tmp_path / "data.jsonl", 10)
+    given = ["--method", "comparative", "--targets", "high", "sample:2", "all"]
+    broken = tmp_path / "broken"
+    command = [
+        sys.executable, "-m", "scripts.evaluate", "--url", service.url, "--scenarios", str(path),
+        "--out", str(broken), *given, "--concurrency", "2",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    journal = broken / "scenarios.jsonl"
+    wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 3, what="lines")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with journal.open("ab") as file:
+        file.write(b'{"id":"s9","lab')  # a line that the kill cut
+    before = journal.read_bytes().count(b"\n")
+    assert before < 10
+    assert evaluate(service, path, broken, *given) == 0
+    assert evaluate(service, path, tmp_path / "whole", *given) == 0
+    assert numbers(broken) == numbers(tmp_path / "whole")
+    assert len(numbers(broken)) == 10
+    # What was scored before the kill was not asked for again.
+    asked = {s.id for s in read_results(broken).scenarios if not s.cached}
+    assert len(asked) >= before
+
+
+def test_a_folder_of_another_run_is_refused(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    evaluate(azimuth, path, tmp_path / "r", "--method", "comparative", "--targets", "high")
+    assert (
+        evaluate(azimuth, path, tmp_path / "r", "--method", "regression", "--targets", "high") == 1
+    )
+    assert "other method" in capsys.readouterr().err
+
+
+def test_a_scenario_that_fails_is_told_counted_and_tried_again(service, tmp_path, capsys):
+    service.start_api()
+    worker = service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:1")
+    path = write_scenarios(tmp_path / "data.jsonl", 3)
+    given = ["--method", "unaligned", "--targets", "high"]
+    assert evaluate(service, path, tmp_path / "r", *given) == 1
+    captured = capsys.readouterr()
+    assert "invalid-output" in captured.err
+    assert "3 without an answer" in captured.out
+    results = read_results(tmp_path / "r")
+    assert all(s.problem and not s.selected for s in results.scenarios)
+    worker.kill()
+    service.start_worker()
+    assert evaluate(service, path, tmp_path / "r", *given) == 0
+    assert len(read_results(tmp_path / "r").answered) == 3
+
+
+def test_unscored_cells_are_kept_with_their_reason_and_select_nothing(service, tmp_path):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="truncated:0.6")
+    path = write_scenarios(tmp_path / "data.jsonl", 8)
+    evaluate(service, path, tmp_path / "r", "--method", "comparative", "--targets", "high")
+    partly = [s for s in read_results(tmp_path / "r").scenarios if s.unscored and s.scores]
+    assert partly
+    for scenario in partly:
+        assert set(scenario.unscored.values()) == {"truncated"}
+        assert scenario.selected == {"high": "-"}
+
+
+def test_a_slip_in_the_settings_ends_the_run_with_the_service_s_words(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    given = ["--method", "comparative", "--targets", "high", "--bank", "nowhere"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 1
+    assert "'nowhere'" in capsys.readouterr().err
+
+
+def test_a_bank_file_can_be_stored_first_without_its_long_scenarios(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 12)
+    given = ["--method", "comparative", "--targets", "high", "--bank", "short", "--examples", "3"]
+    more = ["--bank-file", str(path), "--bank-chars", "47"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given, *more) == 0
+    with azimuth.client() as client:
+        stored = client.get("/v1/banks/short").json()
+    assert 0 < stored["scenarios"] < 12
+
+
+def test_all_targets_of_six_attributes_with_seven_levels_are_answered_in_seconds(azimuth, tmp_path):
+    """117,649 targets x 300 scenarios, once the scores are cached."""
+    names = ("care", "fairness", "liberty", "loyalty", "authority", "sanctity")
+    path = write_scenarios(tmp_path / "data.jsonl", 300, names, levels=7)
+    given = ["--method", "comparative", "--attribute-set", "moral-foundations", "--zero-shot"]
+    assert evaluate(azimuth, path, tmp_path / "warm", *given, "--targets", "high") == 0
+    started = time.monotonic()
+    assert evaluate(azimuth, path, tmp_path / "r", *given, "--targets", "all") == 0
+    took = time.monotonic() - started
+    results = read_results(tmp_path / "r")
+    assert all(s.cached for s in results.scenarios)
+    (targets,) = results.run.target_sets
+    assert len(targets) == 117_649
+    assert {len(s.selected["all"]) for s in results.scenarios} == {117_649}
+    found = accuracy(judge(results.answered, targets))
+    assert 0.4 < found.mean < 0.6  # the fake engine's scores are hashes
+    assert took < 60, "a limit against a change of order, not a measurement"

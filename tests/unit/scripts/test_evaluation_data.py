@@ -1,0 +1,146 @@
+"""Scenario files, samples, and ALIGN's records."""
+
+import json
+
+import pytest
+
+from app.domain.bank import LabelledScenario
+from scripts.evaluate import read_attributes
+from scripts.evaluation.data import (
+    UnusableData,
+    from_align,
+    labelled_attributes,
+    levels_of,
+    read_scenarios,
+    sampled,
+    to_align,
+)
+from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet
+
+
+def scenario(name, *labels):
+    return LabelledScenario(name, f"q {name}", tuple(f"r{i}" for i in range(len(labels))), labels)
+
+
+MANY = [scenario(f"s{i}", {"care": 0}, {"care": 1}) for i in range(40)]
+
+
+def test_a_sample_is_the_same_for_everybody_and_part_of_every_larger_one():
+    small = [s.id for s in sampled(MANY, 5, seed=0)]
+    assert small == [s.id for s in sampled(MANY[::-1], 5, seed=0)]
+    assert [s.id for s in sampled(MANY, 12, seed=0)][:5] == small
+    assert [s.id for s in sampled(MANY, 5, seed=1)] != small
+    assert len(sampled(MANY, None, seed=0)) == 40
+
+
+def test_a_scenario_is_evaluated_on_what_all_its_responses_are_labelled_on():
+    partly = scenario("p", {"care": 0, "wit": 1}, {"wit": 0})
+    assert labelled_attributes(partly) == ["wit"]
+    assert levels_of([partly, MANY[0]]) == {"wit": (0.0, 1.0), "care": (0.0, 1.0)}
+
+
+def test_many_different_labels_are_a_continuum_without_levels():
+    fine = [scenario(f"f{i}", {"care": i / 20}, {"care": 1}) for i in range(20)]
+    assert levels_of(fine) == {"care": ()}
+
+
+def test_files_are_read_with_their_digest_and_refused_by_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    line = {"id": "x", "question": "q", "responses": ["a", "b"], "labels": [{"c": 0}, {"c": 1}]}
+    path.write_text(json.dumps(line) + "\n")
+    scenarios, (file,) = read_scenarios([path])
+    assert [s.id for s in scenarios] == ["x"]
+    assert (file.name, file.scenarios, len(file.sha256)) == ("a.jsonl", 1, 64)
+    with pytest.raises(UnusableData, match="'x' is there more than once"):
+        read_scenarios([path, path])
+    path.write_text(json.dumps(line) + "\nnonsense\n")
+    with pytest.raises(UnusableData, match="line 2"):
+        read_scenarios([path])
+
+
+ALIGN_SYSTEM = {
+    "input": {
+        "scenario_id": "July-AF",
+        "alignment_target_id": "affiliation-1.0",
+        "full_state": {"unstructured": "Two patients.", "meta_info": {"scene_id": "Probe 1"}},
+        "state": "Two patients.",
+        "choices": [
+            {"action_id": "a", "unstructured": "Treat A", "kdma_association": {"medical": 0.9}},
+            {"action_id": "b", "unstructured": "Treat B", "kdma_association": {"medical": 0}},
+        ],
+    },
+    "label": [{"medical": 0.9}, {"medical": 0}],
+    "choice_info": {},
+    "output": {"choice": 1, "action": {}},
+}
+STEERABLE = {
+    "input": {"prompt": "Why?", "responses": ["x", "y"], "labels": [{"care": 1}, {"care": 0}]},
+    "output": {"selected_response_index": 0, "choice_info": {}},
+}
+
+
+def test_records_of_both_generations_are_read_once_a_scenario():
+    again = json.loads(json.dumps(ALIGN_SYSTEM))
+    again["input"]["alignment_target_id"] = "affiliation-0.0"
+    found = from_align([ALIGN_SYSTEM, again, STEERABLE])
+    assert [s.id for s in found] == ["July-AF/Probe 1", "2"]
+    assert found[0].responses == ("Treat A", "Treat B")
+    assert found[0].labels == ({"medical": 0.9}, {"medical": 0.0})
+    assert found[1].question == "Why?"
+
+
+def test_different_scenarios_under_one_id_are_kept_apart():
+    other = json.loads(json.dumps(ALIGN_SYSTEM))
+    other["input"]["state"] = "Three patients."
+    assert [s.id for s in from_align([ALIGN_SYSTEM, other])] == [
+        "July-AF/Probe 1",
+        "July-AF/Probe 1#1",
+    ]
+
+
+def test_what_is_no_record_is_refused(tmp_path):
+    path = tmp_path / "input_output.json"
+    path.write_text('[{"input": {}}]')
+    with pytest.raises(UnusableData, match="ALIGN"):
+        read_scenarios([path])
+
+
+def test_selections_become_records_that_read_back_to_the_same_scenarios():
+    (given,) = from_align([ALIGN_SYSTEM])
+    run = Run(
+        method="oracle",
+        settings={},
+        attributes={"medical": ()},
+        target_sets=(TargetSet("mine", "sampled", ({"medical": 0.0}, {"medical": 1.0})),),
+        data=(),
+        sample=None,
+        sample_seed=0,
+        scenarios=(given.id,),
+        command="",
+        versions={},
+        started="",
+    )
+    result = ScenarioResult(
+        given.id, given.labels, scores={"medical": (0.8, 0.1)}, selected={"mine": "B-"}
+    )
+    (record,) = to_align(Results(run, (result,)), {given.id: given}, "mine")
+    assert record["output"]["choice"] == 1
+    assert record["alignment_target"] == {"medical": 0.0}
+    assert record["choice_info"]["predictions"] == [{"medical": 0.8}, {"medical": 0.1}]
+    (again,) = from_align([record])
+    assert (again.question, again.responses, again.labels) == (
+        given.question,
+        given.responses,
+        given.labels,
+    )
+
+
+def test_attribute_definitions_take_what_align_says_on_scores_with_them(tmp_path):
+    path = tmp_path / "attributes.json"
+    path.write_text(
+        json.dumps([{"name": "care", "definition": "Kind.", "score_examples": "A hug is 100."}])
+    )
+    assert read_attributes(path)["care"]["definition"] == "Kind.\nA hug is 100."
+    path.write_text("{}")
+    with pytest.raises(UnusableData, match="no attribute definitions"):
+        read_attributes(path)

@@ -1,0 +1,98 @@
+"""Targets: high, low, sampled, all."""
+
+import json
+
+import pytest
+
+from scripts.evaluate import main
+from scripts.evaluation.runner import selected_by, wishes_for
+from scripts.evaluation.targets import UnusableTargets, parse_targets, sample
+
+LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
+
+
+def test_high_asks_for_all_of_everything_and_low_for_none():
+    high, low = parse_targets(["high", "low"], LEVELS, 0)
+    assert high.expand() == [{"care": 1.0, "wit": 1.0}]
+    assert low.expand() == [{"care": 0.0, "wit": 0.0}]
+
+
+def test_all_is_every_combination_of_levels():
+    (found,) = parse_targets(["all"], LEVELS, 0)
+    assert len(found) == 6
+    assert found.expand()[1] == {"care": 0.0, "wit": 1.0}
+    (paper,) = parse_targets(["all"], {f"a{i}": [k / 6 for k in range(7)] for i in range(6)}, 0)
+    assert len(paper) == 117_649
+
+
+def test_a_continuum_is_cut_into_five_levels():
+    assert len(parse_targets(["all"], {"care": ()}, 0)[0]) == 5
+
+
+def test_a_sample_has_as_many_for_each_number_of_attributes_all_different():
+    targets = sample(2, LEVELS, 0)
+    assert [len(t) for t in targets] == [1, 1, 2, 2]
+    assert len({json.dumps(t) for t in targets}) == 4
+    assert targets == sample(2, LEVELS, 0)
+    assert targets != sample(2, LEVELS, 1)
+    assert all(value in LEVELS[name] for t in targets for name, value in t.items())
+
+
+def test_a_sample_larger_than_what_there_is_has_all_of_it():
+    assert len(sample(100, LEVELS, 0)) == 5 + 6
+
+
+def test_targets_of_a_file(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id": "x", "target": {"care": 0.5}}\n\n{"wit": 1}\n')
+    (found,) = parse_targets([f"sampled:{path}"], LEVELS, 0)
+    assert found.expand() == [{"care": 0.5}, {"wit": 1.0}]
+
+
+@pytest.mark.parametrize("line", ["[]", "nonsense", '{"target": {"luck": 1}}', '{"care": 2}', "{}"])
+def test_a_file_with_anything_else_is_refused_by_line(tmp_path, line):
+    path = tmp_path / "t.jsonl"
+    path.write_text(line)
+    with pytest.raises(UnusableTargets, match="line 1"):
+        parse_targets([f"sampled:{path}"], LEVELS, 0)
+
+
+@pytest.mark.parametrize("text", ["highest", "sample:0", "sample:x", "sampled:", "all:3"])
+def test_other_words_are_refused(text):
+    with pytest.raises(UnusableTargets, match="high, low"):
+        parse_targets([text], LEVELS, 0)
+
+
+def test_the_same_targets_twice_are_refused():
+    with pytest.raises(UnusableTargets, match="more than once"):
+        parse_targets(["high", "high"], LEVELS, 0)
+
+
+def test_a_scenario_meets_each_target_by_what_it_labels():
+    sets = parse_targets(["high", "all"], LEVELS, 0)
+    wishes = wishes_for(["care"], sets)
+    assert sorted(w["care"] for w in wishes.unique) == [0.0, 0.5, 1.0]
+    letters = wishes.spread([0 if w["care"] == 1 else None for w in wishes.unique])
+    assert letters == {"high": "A", "all": "----AA"}
+    other = wishes_for(["luck"], sets)
+    assert other.unique == ()
+    assert other.spread([]) == {"high": "-", "all": "------"}
+
+
+def test_a_choice_needs_scores_for_all_that_a_target_names():
+    import numpy as np
+
+    wishes = wishes_for(["care", "wit"], parse_targets(["high", "low"], LEVELS, 0))
+    scores = {"care": np.array([0.9, 0.2]), "wit": np.array([0.1, 0.2])}
+    assert selected_by(scores, wishes) == [0, 1]
+    assert selected_by({"care": scores["care"]}, wishes) == [None, None]
+
+
+def test_prompt_aligned_refuses_all_and_says_why(tmp_path, capsys):
+    path = tmp_path / "s.jsonl"
+    line = {"id": "x", "question": "q", "responses": ["a", "b"], "labels": [{"c": 0}, {"c": 1}]}
+    path.write_text(json.dumps(line))
+    given = ["--scenarios", str(path), "--method", "prompt_aligned", "--targets", "all"]
+    assert main([*given, "--out", str(tmp_path / "out")]) == 1
+    assert "once for each target" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
