@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -138,7 +139,7 @@ def _plot(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The SVG of a figure, its ids beginning with `name`; the same figure gives the same text."""
+    """The SVG of a figure; the same figure of the same name gives the same text."""
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(text, format="svg", metadata={"Date": None})
@@ -146,9 +147,20 @@ def _svg(figure: Figure, name: str) -> str:
         r"<metadata>.*?</metadata>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text.getvalue(), flags=re.S
     )
     svg = svg.replace(INK, "currentColor")
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+def inline(svg: str, prefix: str, label: str) -> Markup:
+    """A plot as part of an HTML document: no prolog, no namespaces, ids that begin with `prefix`.
+
+    Several plots of one page need different prefixes. `label` tells those who cannot see the plot.
+    """
+    svg = re.sub(r"<\?xml.*?\?>", "", svg, flags=re.S)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\g<1>#{prefix}-", svg)
+    attributes = f'role="img" aria-label="{escape(label)}"'
+    return Markup(svg.replace("<svg", f"<svg {attributes}", 1).strip())
 
 
 def _figure(

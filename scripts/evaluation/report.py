@@ -190,14 +190,6 @@ class Picture(Struct, frozen=True):
     reading: str
     """One sentence."""
 
-    @property
-    def inline(self) -> Markup:
-        """The SVG as part of an HTML document: no prolog and no namespaces."""
-        svg = re.sub(r"<\?xml.*?\?>", "", self.svg, flags=re.S)
-        svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-        label = Markup.escape(self.reading)
-        return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip())
-
 
 class Part(Struct, frozen=True):
     """A heading with a plot and tables."""
@@ -206,6 +198,13 @@ class Part(Struct, frozen=True):
     title: str
     tables: tuple[Table, ...] = ()
     picture: Picture | None = None
+
+    @property
+    def plot(self) -> Markup | None:
+        """The plot as it stands in the page."""
+        if self.picture is None:
+            return None
+        return plots.inline(self.picture.svg, self.id, self.picture.reading)
 
 
 class Section(Struct, frozen=True):
