@@ -633,6 +633,41 @@ def test_a_worker_announces_one_method_and_serves_it(
     assert "sentence" not in service.log("worker").lower()
 
 
+def test_judges_serve_their_methods_beside_a_language_model(service, chat_reward, tiny_kaleido):
+    """Over HTTP: a request needs to name no model, its method finds the pool."""
+    service.start_api()
+    service.start_worker()
+    folders = {"reward": chat_reward, "kaleido": tiny_kaleido}
+    for engine, folder in folders.items():
+        settings = {"AZIMUTH_ENGINE": engine, "AZIMUTH_MODEL": str(folder)}
+        service.start_worker(ready=False, **settings)
+    wait_until(lambda: service.redis.hlen("azimuth:pools") == 3, timeout_s=90, what="the pools")
+    body = {"question": QUESTION, "responses": list(REPLIES)}
+
+    preferred = service.post("/v1/select", body | {"method": "reward_model"}).json()
+    rewards = reference_rewards(chat_reward)
+    assert preferred["selected"]["index"] == rewards.index(max(rewards))
+    assert sum(r["preference"] for r in preferred["ranking"]) == pytest.approx(1)
+    (cell,) = preferred["score_set"]["cells"]
+    assert [s["values"][0] for s in cell["scores"]] == pytest.approx(rewards, abs=1e-4)
+
+    valued = body | {"method": "kaleido", "attribute_set": "moral-foundations"}
+    answer = service.post("/v1/select", valued | {"target": {"care": 1, "fairness": 0.5}}).json()
+    care = next(c for c in answer["score_set"]["cells"] if c["attribute"] == "care")
+    for scored in care["scores"]:
+        supports, either, opposes = scored["values"]
+        assert supports + either + opposes == pytest.approx(1)
+        assert scored["score"] == pytest.approx(supports + either / 2)
+    target = {"score_set_ids": answer["score_set"]["id"], "targets": {"care": 0}}
+    assert service.post("/v1/retarget", target).json()["selections"][0]["selected"]
+
+    plain = service.post("/v1/select", body | {"target": {"helpfulness": 1}}).json()
+    assert plain["score_set"]["scorer"]["engine"] == "fake"
+    refused = service.post("/v1/score", body | {"model": chat_reward.name})
+    assert refused.status_code == 422
+    assert "not served by model" in refused.json()["detail"]
+
+
 async def ask(redis_url: str, pool: str, asked: Job) -> Cell:
     """Give a job to the queue, as the API does, and wait for its one cell."""
     redis = connect(StoreSettings(redis_url=redis_url))
