@@ -151,7 +151,7 @@ class Accuracy(Struct, frozen=True):
     mean: float | None
     """None when no pair can be judged."""
     deviation: float | None
-    """Standard deviation over targets, the paper's ±; None with a single target."""
+    """Population standard deviation over targets, the paper's ±; None with a single target."""
     error: float | None
     """Standard error of the mean over scenarios; None with fewer than two scenarios."""
     chance: float | None

@@ -181,6 +181,8 @@ def _figure(
     )
     figure = Figure(figsize=(width, height + 0.2 * down), layout="constrained")
     FigureCanvasSVG(figure)
+    engine: Any = figure.get_layout_engine()
+    engine.set(wspace=0.06, hspace=0.06)
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     if handles:
         figure.legend(
@@ -279,8 +281,6 @@ def leaning_plot(
         width=12.0 if columns == 3 else WIDTH,
         subplot_kw={"projection": "polar"},
     )
-    engine: Any = figure.get_layout_engine()
-    engine.set(wspace=0.05)
     bound = _leaning_bound(panels)
     for place, (name, runs) in zip(axes, panels.items(), strict=False):
         _leaning_panel(place, names, bound, title=f"{name} targets")
@@ -383,8 +383,8 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     """
     timed = any(cost.mean_seconds is not None for cost in costs.values())
     kinds = [
-        Patch(facecolor=INK, alpha=alpha, hatch=hatch, edgecolor=INK, lw=0.4, label=name)
-        for name, alpha, hatch in TOKEN_KINDS
+        Patch(facecolor=INK, alpha=alpha, edgecolor=INK, lw=0.4, label=name)
+        for name, alpha in TOKEN_KINDS
     ]
     height = 0.4 * len(costs) + 1.0
     figure, axes = _figure(height, kinds, 1, 1 + timed, sharey=True)
@@ -412,19 +412,17 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
 
 
 TOKEN_KINDS = (
-    ("prompt, from the prefix cache", 0.25, ""),
-    ("prompt, computed", 0.65, ""),
-    ("output", 0.65, "////"),
+    ("prompt, from the prefix cache", 0.2),
+    ("prompt, computed", 0.5),
+    ("output", 1.0),
 )
-"""Parts of a bar of tokens: name, opacity, hatch."""
+"""Parts of a bar of tokens: name and opacity."""
 
 
 def _stacked_row(axes: Axes, row: int, parts: Sequence[float], colour: str) -> None:
     left = 0.0
-    for tokens, (_, alpha, hatch) in zip(parts, TOKEN_KINDS, strict=True):
-        axes.barh(
-            row, tokens, 0.66, left, color=colour, alpha=alpha, hatch=hatch, edgecolor=INK, lw=0.4
-        )
+    for tokens, (_, alpha) in zip(parts, TOKEN_KINDS, strict=True):
+        axes.barh(row, tokens, 0.66, left, color=colour, alpha=alpha, edgecolor=INK, lw=0.4)
         left += tokens
     _row_label(axes, row, left, f"{left:,.0f}")
 

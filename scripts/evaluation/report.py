@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scripts.evaluation import paper, plots
 from scripts.evaluation.metrics import (
@@ -35,6 +36,9 @@ DASH = "–"
 
 CACHED = "from the cache"
 
+LONG = 20
+"""Rows of a table that is folded where a plot tells the same."""
+
 
 def write_report(folders: Sequence[Path], out: Path) -> None:
     """Write `report.html`, `report.md` and `plots/*.svg` about results folders into `out`.
@@ -55,7 +59,7 @@ def write_report(folders: Sequence[Path], out: Path) -> None:
 # What is measured of a run
 
 
-class Evaluated(Struct):
+class Evaluated(Struct, frozen=True):
     """A run and everything that the report tells of it."""
 
     folder: Path
@@ -108,7 +112,7 @@ def evaluate(folder: Path) -> Evaluated:
     )
 
 
-class Group(Struct):
+class Group(Struct, frozen=True):
     """Runs on one dataset with one model."""
 
     dataset: str
@@ -129,34 +133,34 @@ def group_runs(runs: Iterable[Evaluated]) -> list[Group]:
     every = list(runs)
     keys = dict.fromkeys((e.run.dataset, e.run.model) for e in every)
     with_model = {dataset for dataset, model in keys if model}
-    groups = [
-        Group(dataset, model, [e for e in every if _belongs(e.run, dataset, model)])
+    return [
+        Group(
+            dataset,
+            model,
+            _with_distinct_titles(e for e in every if _belongs(e.run, dataset, model)),
+        )
         for dataset, model in keys
         if model or dataset not in with_model
     ]
-    for group in groups:
-        group.runs = _with_distinct_titles(group.runs)
-    return groups
 
 
 def _belongs(run: Run, dataset: str, model: str) -> bool:
     return run.dataset == dataset and run.model in (model, "")
 
 
-def _with_distinct_titles(runs: Sequence[Evaluated]) -> list[Evaluated]:
-    counts = Counter(e.run.title for e in runs)
+def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
+    every = list(runs)
+    counts = Counter(e.run.title for e in every)
     taken: Counter[str] = Counter()
     found = []
-    for evaluated in runs:
+    for evaluated in every:
         title = evaluated.run.title
         if counts[title] > 1:
             title = f"{title} ({evaluated.folder.name})"
         taken[title] += 1
         if taken[title] > 1:
             title = f"{title} {taken[title]}"
-        copy = Evaluated(**{name: getattr(evaluated, name) for name in Evaluated.__struct_fields__})
-        copy.title = title
-        found.append(copy)
+        found.append(replace(evaluated, title=title))
     return found
 
 
@@ -493,7 +497,8 @@ def _quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part
         if title not in shown
         for reason, count in found.items()
     )
-    tables = [Table(caption, header, rows)] if rows else []
+    folded = "Figures by attribute" if len(rows) > LONG else ""
+    tables = [Table(caption, header, rows, folded)] if rows else []
     if missing:
         text = "Choices that are missing, in scenarios that did not fail as a whole."
         tables.append(Table(text, ("run", "reason", "choices"), missing))
