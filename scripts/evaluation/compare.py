@@ -33,7 +33,12 @@ class Compared(Struct, frozen=True):
 
 
 def compare(
-    a: Path, b: Path, target_sets: Sequence[str] = (), *, resamples: int = 2000, seed: int = 0
+    a: Path,
+    b: Path,
+    target_sets: Sequence[str] | None = None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> str:
     """Compare the runs in folders `a` and `b` and tell the result as Markdown.
 
@@ -48,7 +53,7 @@ def compare(
 def compare_results(
     a: Results,
     b: Results,
-    target_sets: Sequence[str] = (),
+    target_sets: Sequence[str] | None = None,
     *,
     resamples: int = 2000,
     seed: int = 0,
@@ -61,7 +66,7 @@ def compare_results(
     if other := [s.id for s in b.answered if s.id in shared and s.labels != labels[s.id]]:
         raise NotComparable(f"the labels of {len(other)} scenarios differ, as of {other[0]!r}")
     found = []
-    for target_set in _shared_sets(a, b, target_sets):
+    for target_set in _shared_sets(a, b, target_sets or ()):
         left, right = (
             judge([s for s in results.answered if s.id in shared], target_set) for results in (a, b)
         )

@@ -84,7 +84,7 @@ def test_figures_are_percent_and_points_on_the_same_pairs(tmp_path):
 
 def test_only_the_target_sets_asked_for_are_compared(tmp_path):
     a, b = (results_folder(tmp_path / name) for name in "ab")
-    assert list(rows_of(compare(a, b))) == ["high (1)", "all (4)"]
+    assert list(rows_of(compare(a, b, None))) == ["high (1)", "all (4)"]
     assert list(rows_of(compare(a, b, ["all"]))) == ["all (4)"]
 
 
