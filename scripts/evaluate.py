@@ -148,6 +148,7 @@ async def _evaluate(
                     request=request | settings,
                     progress=told,
                 ).run()
+            journal.compact()
         finally:
             journal.close()
     print(_summary(options.out))

@@ -83,10 +83,19 @@ class Journal:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(self.run), indent=1) + b"\n")
         partial.replace(self.folder / RUN_FILE)
 
+    def compact(self) -> None:
+        """Leave one line a scenario, in the order of the run; whole or not at all."""
+        ordered = [self.done[name] for name in self.run.scenarios if name in self.done]
+        partial = self.folder / (SCENARIOS_FILE + ".partial")
+        partial.write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in ordered))
+        self.close()
+        partial.replace(self.folder / SCENARIOS_FILE)
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+            self._file = None
 
 
 def _cut_broken_line(path: Path) -> None:

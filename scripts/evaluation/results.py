@@ -174,7 +174,7 @@ def encode_choices(indices: Sequence[int | None]) -> str:
     return "".join(NONE if i is None else LETTERS[i] for i in indices)
 
 
-def encode_array(choices: NDArray[np.int_]) -> str:
+def encode_array(choices: NDArray[np.int8]) -> str:
     """`encode_choices` for an array with -1 for none."""
     letters = np.frombuffer((LETTERS + NONE).encode(), dtype=np.uint8)
     return letters[choices].tobytes().decode()  # -1 is the last: none

@@ -23,6 +23,9 @@ from scripts.evaluation.results import LETTERS, NONE, ScenarioResult, TargetSet,
 from scripts.evaluation.service import Service, ServiceProblem
 from scripts.evaluation.targets import restricted
 
+Choices = NDArray[np.int8]
+"""Index of the selected candidate for each target, -1 for none."""
+
 LOCAL = ("random", "oracle")
 """Methods of the evaluator itself: the floor and the ceiling."""
 _BLOCK = 256
@@ -49,9 +52,9 @@ class Wishes:
     places: dict[str, NDArray[np.intp]]
     """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
 
-    def spread(self, choices: Sequence[int | None]) -> dict[str, str]:
+    def spread(self, choices: Choices) -> dict[str, str]:
         """Choices for `unique` as letters for every target of every set."""
-        padded = np.array([*(-1 if c is None else c for c in choices), -1], dtype=np.int_)
+        padded = np.append(choices, np.int8(-1))  # what place -1 finds
         return {name: encode_array(padded[places]) for name, places in self.places.items()}
 
 
@@ -211,7 +214,7 @@ class Evaluation:
 
     async def _answers_for(
         self, group: Sequence[LabelledScenario], targets: Sequence[dict[str, float]]
-    ) -> list[list[int | None]]:
+    ) -> list[Choices]:
         """Choices for a group; scenarios that the cache forgot meanwhile are scored anew."""
         while True:
             known = [s for s in group if self.journal.done[s.id].problem is None]
@@ -224,14 +227,14 @@ class Evaluation:
                         self.journal.add(await self._scored(scenario))
                 continue
             of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
-            return [of.get(scenario.id, []) for scenario in group]
+            return [of.get(scenario.id, choices_of([])) for scenario in group]
 
     async def _answers(
         self, ids: Sequence[str], targets: Sequence[dict[str, float]]
-    ) -> list[list[int | None]]:
+    ) -> list[Choices]:
         """Choices of every score set for every target, by as few requests as the limits allow."""
         assert self.service is not None
-        chosen: list[list[int | None]] = [[] for _ in ids]
+        chosen: list[list[Choices]] = [[] for _ in ids]
         step = max(1, min(_TARGETS, _PAIRS // max(1, len(ids))))
         for start in range(0, len(targets), step):
             body = {
@@ -244,8 +247,8 @@ class Evaluation:
             if gone := {p["score_set_id"] for p in problems if "unknown-score-set" in p["type"]}:
                 raise _Forgotten(gone)
             for mine, more in zip(chosen, answer["selected"], strict=True):
-                mine += more
-        return chosen
+                mine.append(choices_of(more) if problems else np.array(more, dtype=np.int8))
+        return [np.concatenate(mine) for mine in chosen]
 
     # --- methods that choose
 
@@ -265,7 +268,7 @@ class Evaluation:
                 id=scenario.id,
                 labels=scenario.labels,
                 unscored=_unscored(cells),
-                selected=wishes.spread(self._for_each(wishes, chosen)),
+                selected=wishes.spread(choices_of(self._for_each(wishes, chosen))),
                 seconds=round(sum(seconds for _, seconds in answers), 3),
                 usage=_usage(cells),
                 cached=any(c["cached"] for c in cells),
@@ -318,7 +321,7 @@ class Evaluation:
                     [None if half is None else int(np.argmax(half[turn])) for half in halves]
                     for turn in (0, 1)
                 ]
-                forward, reverse = (self._for_each(wishes, pick) for pick in picks)
+                forward, reverse = (choices_of(self._for_each(wishes, pick)) for pick in picks)
             else:
                 answer, _ = await service.score({**self._body(scenario), **both})
                 split = {c["attribute"]: _halves(c) for c in answer["cells"]}
@@ -350,16 +353,20 @@ class Evaluation:
         }
 
 
-def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> list[int | None]:
-    """The nearest candidate for each different target; None where an attribute has no scores."""
-    chosen: list[int | None] = [None] * len(wishes.unique)
+def choices_of(indices: Sequence[int | None]) -> Choices:
+    """Indices of selected candidates with None for none, as an array."""
+    return np.array([-1 if index is None else index for index in indices], dtype=np.int8)
+
+
+def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> Choices:
+    """The nearest candidate for each different target; -1 where an attribute has no scores."""
+    chosen = np.full(len(wishes.unique), -1, dtype=np.int8)
     answerable = [i for i, wish in enumerate(wishes.unique) if all(n in scores for n in wish)]
     if not answerable:
         return chosen
     matrix = target_matrix([wishes.unique[i] for i in answerable])
     array = np.stack([scores[name] for name in matrix.attributes], axis=1)
-    for place, index in zip(answerable, nearest(distances(array, matrix)), strict=True):
-        chosen[place] = int(index)
+    chosen[answerable] = nearest(distances(array, matrix))
     return chosen
 
 

@@ -118,6 +118,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):
     assert evaluate(service, path, tmp_path / "whole", *given) == 0
     assert numbers(broken) == numbers(tmp_path / "whole")
     assert len(numbers(broken)) == 10
+    assert journal.read_bytes().count(b"\n") == 10  # one line a scenario is left
     # What was scored before the kill was not asked for again.
     asked = {s.id for s in read_results(broken).scenarios if not s.cached}
     assert len(asked) >= before

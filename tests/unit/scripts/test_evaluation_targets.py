@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from scripts.evaluate import main
-from scripts.evaluation.runner import selected_by, wishes_for
+from scripts.evaluation.runner import choices_of, selected_by, wishes_for
 from scripts.evaluation.targets import UnusableTargets, parse_targets, sample
 
 LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
@@ -72,20 +73,18 @@ def test_a_scenario_meets_each_target_by_what_it_labels():
     sets = parse_targets(["high", "all"], LEVELS, 0)
     wishes = wishes_for(["care"], sets)
     assert sorted(w["care"] for w in wishes.unique) == [0.0, 0.5, 1.0]
-    letters = wishes.spread([0 if w["care"] == 1 else None for w in wishes.unique])
+    letters = wishes.spread(choices_of([0 if w["care"] == 1 else None for w in wishes.unique]))
     assert letters == {"high": "A", "all": "----AA"}
     other = wishes_for(["luck"], sets)
     assert other.unique == ()
-    assert other.spread([]) == {"high": "-", "all": "------"}
+    assert other.spread(choices_of([])) == {"high": "-", "all": "------"}
 
 
 def test_a_choice_needs_scores_for_all_that_a_target_names():
-    import numpy as np
-
     wishes = wishes_for(["care", "wit"], parse_targets(["high", "low"], LEVELS, 0))
     scores = {"care": np.array([0.9, 0.2]), "wit": np.array([0.1, 0.2])}
-    assert selected_by(scores, wishes) == [0, 1]
-    assert selected_by({"care": scores["care"]}, wishes) == [None, None]
+    assert selected_by(scores, wishes).tolist() == [0, 1]
+    assert selected_by({"care": scores["care"]}, wishes).tolist() == [-1, -1]
 
 
 def test_prompt_aligned_refuses_all_and_says_why(tmp_path, capsys):
