@@ -22,6 +22,7 @@ from workers.engines.base import (
 from workers.engines.fake import FakeEngine
 from workers.engines.openai import OpenAIEngine
 from workers.methods.base import Ask
+from workers.methods.choosing import Choosing
 from workers.methods.comparative import ComparativeRegression
 
 METHOD = ComparativeRegression()
@@ -235,3 +236,15 @@ def test_an_endpoint_s_key_is_sent_and_template_tokens_in_texts_are_neutralised(
     for token in ("<|im_end|>", "<|im_start|>", "[INST]", "</s>"):
         assert token not in sent
     assert sent.replace("\u2060", "") == hostile.content
+
+
+def test_a_choice_among_letters_is_one_of_them(engine):
+    method = Choosing("unaligned")
+    schema = method.schema(ASK, SETTINGS)
+    prompt = engine.encode(*TURNS)
+    sampling = Sampling(max_tokens=method.answer_tokens(ASK, SETTINGS))
+    (answer,) = engine.generate(prompt, schema, sampling).answers
+    value = json.loads(answer.text)
+    assert list(value) == ["reasoning", "choice"]
+    assert value["choice"] in ("A", "B")
+    assert sum(j.score for j in method.read(answer.text, ASK, SETTINGS)) == 1

@@ -1,0 +1,89 @@
+"""Every method of a language model with the real small one, and the benchmark over it."""
+
+import json
+
+import pytest
+
+from scripts.evaluate import main
+from scripts.evaluation.results import read_results
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+BODY = {
+    "question": "What is the capital of France?",
+    "responses": ["Paris.", "I would rather not say."],
+    "attributes": ["helpfulness", "verbosity"],
+    "target": {"helpfulness": 1.0, "verbosity": 0.25},
+    "reasoning_chars": 60,
+    "examples": 2,
+}
+
+
+def select(azimuth, **more):
+    with azimuth.client(timeout_s=200) as client:
+        response = client.post("/v1/select", json=BODY | more)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_regression_scores_each_candidate_by_itself(real_azimuth):
+    answer = select(real_azimuth, method="regression")
+    for cell in answer["score_set"]["cells"]:
+        assert cell["status"] == "scored"
+        assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"method": "prompt_aligned", "bank": None},
+        {"method": "prompt_aligned", "samples": 3},
+        {"method": "unaligned", "orders": 2},
+    ],
+)
+def test_methods_that_choose_give_each_candidate_its_votes(real_azimuth, more):
+    answer = select(real_azimuth, **more)
+    votes = more.get("samples", 1) * more.get("orders", 1)
+    (cell,) = answer["score_set"]["cells"]
+    assert cell["kind"] == "choice"
+    shares = [s["score"] for s in cell["scores"]]
+    assert sum(shares) == pytest.approx(1)
+    assert all(share * votes == pytest.approx(round(share * votes)) for share in shares)
+    assert answer["selected"]["preference"] == max(shares)
+    assert cell["scores"][answer["selected"]["index"]]["reasoning"]
+    if more["method"] == "prompt_aligned":
+        assert len(cell["examples"]) == (0 if "bank" in more else 2)
+
+
+def test_the_benchmark_runs_over_the_real_model(real_azimuth, tmp_path, capsys):
+    lines = [
+        {
+            "id": f"s{i}",
+            "question": question,
+            "responses": responses,
+            "labels": [{"helpfulness": 1, "verbosity": 0.5}, {"helpfulness": 0, "verbosity": 0}],
+        }
+        for i, (question, responses) in enumerate(
+            [
+                ("How much is 2 + 3?", ["Five, since 2 + 3 = 5.", "No."]),
+                ("Name a colour.", ["Blue, like the sky at noon.", "Eh."]),
+            ]
+        )
+    ]
+    path = tmp_path / "eval.jsonl"
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    given = ["--url", real_azimuth.url, "--scenarios", str(path), "--reasoning-chars", "60"]
+    targets = ["--targets", "high", "low", "all", "--order-check", "1"]
+    out = tmp_path / "r"
+    assert (
+        main([*given, "--method", "comparative", "--zero-shot", *targets, "--out", str(out)]) == 0
+    )
+    results = read_results(out)
+    assert results.complete
+    for scenario in results.scenarios:
+        assert set(scenario.scores) == {"helpfulness", "verbosity"}
+        assert scenario.usage.prompt_tokens > 100
+        assert scenario.usage.output_tokens > 10
+        assert len(scenario.selected["all"]) == 25
+    assert len([s for s in results.scenarios if s.reversed]) == 1
+    assert "chance 50.0" in capsys.readouterr().out
