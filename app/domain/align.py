@@ -14,10 +14,21 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Distance = Literal["euclidean", "manhattan", "chebyshev"]
+Distance = Literal["euclidean", "manhattan", "chebyshev", "mahalanobis"]
 
 TIE_TOLERANCE = 1e-9
 """Distances closer than this are equal: a tie must not hang on the last bit of a float."""
+
+
+class Bounds(Struct, frozen=True):
+    """A wish that any value within satisfies: at most, at least, or between."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+
+Wish = float | Bounds
+"""What a target says about one attribute: a value to come near, or bounds to stay within."""
 
 
 class WeightlessTarget(ValueError):
@@ -30,11 +41,13 @@ class TargetMatrix(Struct, frozen=True):
     attributes: tuple[str, ...]
     """Names of the `A` columns: every attribute that any of the targets names."""
     values: Floats
-    """(T, A), 0 where a target leaves the attribute out."""
+    """(T, A), 0 where a target leaves the attribute out; of bounds the lower one."""
     weights: Floats
     """(T, A), at least 0; 0 where a target leaves the attribute out."""
     named: NDArray[np.bool_]
     """(T, A), whether a target names the attribute (a named one may still weigh 0)."""
+    upper: Floats | None = None
+    """(T, A), the upper bounds; None where every wish is a value."""
 
 
 class RankedCandidate(Struct, frozen=True):
@@ -61,9 +74,9 @@ class Selection(Struct, frozen=True):
 
 
 def target_matrix(
-    targets: Sequence[Mapping[str, float]], weights: Mapping[str, float] | None = None
+    targets: Sequence[Mapping[str, Wish]], weights: Mapping[str, float] | None = None
 ) -> TargetMatrix:
-    """Targets (attribute -> desired value) and optional weights (attribute -> weight) as arrays.
+    """Targets (attribute -> wish) and optional weights (attribute -> weight) as arrays.
 
     Raises `WeightlessTarget`.
     """
@@ -73,10 +86,15 @@ def target_matrix(
     sizes = [len(target) for target in targets]
     rows = np.repeat(np.arange(len(targets)), sizes)
     columns = np.fromiter((column[n] for t in targets for n in t), dtype=np.intp, count=sum(sizes))
+    wishes = [wish for target in targets for wish in target.values()]
     values = np.zeros(shape)
-    values[rows, columns] = np.fromiter(
-        (v for t in targets for v in t.values()), dtype=np.float64, count=sum(sizes)
-    )
+    upper = None
+    if any(isinstance(wish, Bounds) for wish in wishes):
+        values[rows, columns] = [w.low if isinstance(w, Bounds) else w for w in wishes]
+        upper = np.zeros(shape)
+        upper[rows, columns] = [w.high if isinstance(w, Bounds) else w for w in wishes]
+    else:
+        values[rows, columns] = np.array(wishes, dtype=np.float64)
     weight_of = np.array([(weights or {}).get(name, 1.0) for name in attributes])
     weight = np.zeros(shape)
     weight[rows, columns] = weight_of[columns]
@@ -84,22 +102,34 @@ def target_matrix(
     named[rows, columns] = True
     if sum(sizes) and not weight.any(axis=1).all():
         raise WeightlessTarget("a target whose attributes all weigh 0 is no wish at all")
-    return TargetMatrix(attributes, values, weight, named)
+    return TargetMatrix(attributes, values, weight, named, upper)
 
 
-def distances(scores: Floats, targets: TargetMatrix, metric: Distance = "euclidean") -> Floats:
+def distances(
+    scores: Floats,
+    targets: TargetMatrix,
+    metric: Distance = "euclidean",
+    covariance: Floats | None = None,
+) -> Floats:
     """Distance of every candidate from every target.
 
-    `scores` is (C, A) with the columns of `targets`; the result is (T, C).
+    `scores` is (C, A) with the columns of `targets`; the result is (T, C). With d_a the part of
+    |s_a - t_a| that lies outside the bounds where the wish has bounds:
 
-    - euclidean: sqrt(sum_a w_a (s_a - t_a)^2), the paper's alignment function (section 4.1);
-    - manhattan: sum_a w_a |s_a - t_a|;
-    - chebyshev: max_a w_a |s_a - t_a|.
+    - euclidean: sqrt(sum_a w_a d_a^2), the paper's alignment function (section 4.1);
+    - manhattan: sum_a w_a d_a;
+    - chebyshev: max_a w_a d_a;
+    - mahalanobis: sqrt(e^T P e) with e_a = sqrt(w_a) (s_a - t_a) and P the inverse `covariance`
+      (A, A) of the attributes that a target names: correlated ones count once. Values only.
+
+    Raises ValueError for a Mahalanobis distance without a covariance or with bounds.
     """
+    if metric == "mahalanobis":
+        return _mahalanobis(scores, targets, covariance)
     total = np.zeros((len(targets.values), len(scores)))
     # One attribute at a time: the (T, C, A) array of all differences would not stay in the cache.
     for a in range(scores.shape[1]):
-        difference = np.abs(targets.values[:, a, None] - scores[None, :, a])
+        difference = _outside(scores[None, :, a], targets, a)
         weight = targets.weights[:, a, None]
         if metric == "chebyshev":
             np.maximum(total, weight * difference, out=total)
@@ -108,6 +138,37 @@ def distances(scores: Floats, targets: TargetMatrix, metric: Distance = "euclide
         else:
             total += weight * difference * difference
     return np.sqrt(total, out=total) if metric == "euclidean" else total
+
+
+def _outside(scores: Floats, targets: TargetMatrix, a: int) -> Floats:
+    """How far scores (1, C) lie from what targets wish of attribute `a`: (T, C)."""
+    below: Floats = targets.values[:, a, None] - scores
+    if targets.upper is None:
+        return np.abs(below, out=below)
+    np.maximum(below, scores - targets.upper[:, a, None], out=below)
+    return np.maximum(below, 0.0, out=below)
+
+
+def _mahalanobis(scores: Floats, targets: TargetMatrix, covariance: Floats | None) -> Floats:
+    if covariance is None or targets.upper is not None:
+        raise ValueError("a Mahalanobis distance needs a covariance, and values for wishes")
+    total = np.zeros((len(targets.values), len(scores)))
+    # Targets that name the same attributes share one precision: that of these attributes alone.
+    patterns, group = np.unique(targets.named, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        columns = np.flatnonzero(pattern)
+        rows = np.flatnonzero(group.reshape(-1) == number)
+        root = np.linalg.cholesky(precision_of(covariance, columns))
+        weight = np.sqrt(targets.weights[np.ix_(rows, columns)])
+        for c, candidate in enumerate(scores):
+            error = weight * (candidate[columns] - targets.values[np.ix_(rows, columns)])
+            total[rows, c] = np.sqrt(np.square(error @ root).sum(axis=1))
+    return total
+
+
+def precision_of(covariance: Floats, columns: NDArray[np.intp]) -> Floats:
+    """Inverse covariance of some attributes: (A, A) -> (K, K)."""
+    return np.asarray(np.linalg.inv(covariance[np.ix_(columns, columns)]), dtype=np.float64)
 
 
 def nearest(distance: Floats) -> NDArray[np.intp]:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.align import WeightlessTarget, distances, nearest, rank, target_matrix
+from app.domain.align import (
+    Bounds,
+    WeightlessTarget,
+    distances,
+    nearest,
+    rank,
+    target_matrix,
+)
 
 SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
 
@@ -111,3 +118,55 @@ def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric
 def test_compact_and_full_answers_never_disagree(rows):
     distance = np.array(rows)
     assert nearest(distance).tolist() == [rank(row).selected.index for row in distance]
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Bounds(high=0.5), [0.4, 0.0]),
+        (Bounds(low=0.5), [0.0, 0.4]),
+        (Bounds(0.2, 0.3), [0.6, 0.1]),
+        (Bounds(0.2, 0.2), [0.7, 0.1]),
+    ],
+)
+def test_what_lies_within_bounds_is_no_distance_at_all(wish, expected):
+    scores = np.array([[0.9], [0.1]])
+    for metric in ("euclidean", "manhattan", "chebyshev"):
+        got = distances(scores, target_matrix([{"a": wish}]), metric)
+        assert got[0].tolist() == pytest.approx(expected)
+
+
+def test_bounds_and_values_stand_side_by_side():
+    matrix = target_matrix([{"a": 1.0, "b": Bounds(high=0.5)}, {"a": 0.0}])
+    got = distances(np.array([[0.4, 0.9], [0.4, 0.3]]), matrix)
+    assert got[0].tolist() == pytest.approx([math.hypot(0.6, 0.4), 0.6])
+    assert got[1].tolist() == pytest.approx([0.4, 0.4])
+
+
+COVARIANCE = np.array([[0.10, 0.08, 0.0], [0.08, 0.10, 0.0], [0.0, 0.0, 0.05]])
+
+
+def test_correlated_attributes_count_once():
+    """Of two errors that usually come together the second adds little; alone it is a surprise."""
+    scores = np.array([[0.5, 0.5, 1.0], [0.5, 1.0, 0.5]])
+    matrix = target_matrix([{"a": 1.0, "b": 1.0, "c": 1.0}])
+    together, apart = distances(scores, matrix, "mahalanobis", COVARIANCE)[0]
+    error = np.array([0.5, 0.5, 0.0])
+    assert together == pytest.approx(math.sqrt(error @ np.linalg.inv(COVARIANCE) @ error))
+    alone = distances(scores[:1], target_matrix([{"a": 1.0}]), "mahalanobis", COVARIANCE[:1, :1])
+    assert together < 1.1 * alone[0, 0]
+    assert apart > 1.5 * together
+
+
+def test_with_an_identity_as_covariance_mahalanobis_is_euclidean():
+    matrix = target_matrix([{"a": 0.2, "b": 0.9}, {"b": 0.1}, {"a": 1.0}], {"b": 3.0})
+    scores = np.array([[0.9, 0.1], [0.6, 0.7]])
+    got = distances(scores, matrix, "mahalanobis", np.eye(2))
+    assert got == pytest.approx(distances(scores, matrix))
+
+
+def test_mahalanobis_needs_a_covariance_and_values():
+    with pytest.raises(ValueError, match="covariance"):
+        distances(SCORES, target_matrix([{"a": 1.0, "b": 1.0}]), "mahalanobis")
+    with pytest.raises(ValueError, match="values"):
+        distances(SCORES[:, :1], target_matrix([{"a": Bounds()}]), "mahalanobis", np.eye(1))

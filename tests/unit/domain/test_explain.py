@@ -1,0 +1,117 @@
+"""Explanations: shares of the distance, changes that flip a choice, candidates beyond reach."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from app.domain.align import Bounds, distances, nearest, target_matrix
+from app.domain.explain import explain, never_selected
+
+NAMES = ("help", "wit", "care")
+SCORES = np.array([[1.0, 0.2, 0.5], [0.6, 0.9, 0.5], [0.5, 0.1, 0.5]])
+COVARIANCE = np.array([[0.10, 0.06, 0.0], [0.06, 0.08, 0.0], [0.0, 0.0, 0.05]])
+
+cube = st.floats(0, 1).map(lambda value: round(value, 3))
+
+
+def matrix(*values, weights=None):
+    return target_matrix([dict(zip(NAMES, values, strict=False))], weights)
+
+
+def selected(scores, target, metric="euclidean", covariance=None):
+    return int(nearest(distances(scores, target, metric, covariance))[0])
+
+
+def test_shares_say_which_attribute_keeps_a_candidate_from_the_target():
+    found = explain(SCORES[:2, :2], matrix(1.0, 0.0))
+    chosen, runner_up = found.contributions
+    assert (chosen.candidate, runner_up.candidate) == (0, 1)
+    assert chosen.shares == {"help": 0.0, "wit": pytest.approx(1.0)}
+    assert runner_up.shares["wit"] == pytest.approx(0.81 / (0.81 + 0.16))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "mahalanobis"])
+def test_shares_add_up_to_one_for_every_distance(metric):
+    found = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 2}), metric, COVARIANCE)
+    for contribution in found.contributions:
+        assert sum(contribution.shares.values()) == pytest.approx(1)
+
+
+def test_a_candidate_on_the_target_has_no_shares_to_tell():
+    assert explain(SCORES, matrix(*SCORES[1])).contributions[0].shares == dict.fromkeys(NAMES, 0.0)
+
+
+def test_within_bounds_nothing_is_missing():
+    target = target_matrix([{"help": Bounds(0.5, 1.0), "wit": Bounds(0.0, 0.1)}])
+    found = explain(SCORES[:, :2], target)
+    assert found.contributions[0].candidate == 2
+    assert found.contributions[1].shares == {"help": 0.0, "wit": 1.0}
+    assert found.flips is None
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "chebyshev"])
+def test_other_distances_have_no_hyperplanes_to_tell_of(metric):
+    assert explain(SCORES, matrix(0.3, 0.7, 0.2), metric).flips is None
+
+
+def test_the_smallest_change_that_flips_comes_first():
+    found = explain(SCORES[:2, :2], matrix(1.0, 0.0))
+    assert found.flips is not None
+    (wit,) = found.flips  # no wish for help makes the second candidate nearer
+    assert (wit.attribute, wit.candidate) == ("wit", 1)
+    # |1 - 1|^2 + (0.2 - t)^2 = (0.6 - 1)^2 + (0.9 - t)^2
+    assert wit.value == pytest.approx((0.16 + 0.81 - 0.04) / 1.4)
+    assert wit.change == pytest.approx(wit.value)
+
+
+@given(
+    scores=arrays(float, st.tuples(st.integers(2, 5), st.just(3)), elements=cube),
+    wishes=st.tuples(cube, cube, cube),
+    weights=st.tuples(*[st.floats(0.1, 4)] * 3),
+    metric=st.sampled_from(["euclidean", "mahalanobis"]),
+)
+def test_a_flip_is_where_two_candidates_are_equally_near_and_none_comes_before(
+    scores, wishes, weights, metric
+):
+    weight_of = dict(zip(NAMES, weights, strict=True))
+    target = matrix(*wishes, weights=weight_of)
+    before = selected(scores, target, metric, COVARIANCE)
+    found = explain(scores, target, metric, COVARIANCE)
+    flips = {flip.attribute: flip for flip in found.flips}
+    for a, name in enumerate(NAMES):
+
+        def at(value, a=a):
+            moved = list(wishes)
+            moved[a] = value
+            return matrix(*moved, weights=weight_of)
+
+        if name in flips:
+            flip = flips[name]
+            there = distances(scores, at(flip.value), metric, COVARIANCE)[0]
+            assert there[flip.candidate] == pytest.approx(there[before], abs=1e-6)
+            reach = flip.change
+        else:
+            reach = 0.0
+            for end in (0.0, 1.0):  # whichever way one goes, the choice stays
+                there = distances(scores, at(end), metric, COVARIANCE)[0]
+                assert there[before] <= there.min() + 1e-6
+        for part in (0.25, 0.75, 0.98):
+            there = distances(scores, at(wishes[a] + part * reach), metric, COVARIANCE)[0]
+            assert there[before] <= there.min() + 1e-6
+
+
+def test_never_selected_is_who_scores_like_one_listed_before():
+    scores = np.array([[0.5, 0.5], [0.1, 0.9], [0.5, 0.5], [0.5, 0.5 + 1e-12], [0.1, 0.8]])
+    assert never_selected(scores) == (2, 3)
+    assert explain(scores, matrix(0.5, 0.5)).never_selected == (2, 3)
+    by_help_alone = target_matrix([{"help": 1.0, "wit": 0.0}], {"wit": 0.0})
+    assert explain(scores, by_help_alone).never_selected == (2, 3, 4)
+
+
+@given(arrays(float, st.tuples(st.integers(2, 6), st.just(3)), elements=cube))
+def test_everybody_else_is_selected_by_the_target_that_equals_its_scores(scores):
+    never = never_selected(scores)
+    for c in range(len(scores)):
+        assert (selected(scores, matrix(*scores[c])) == c) is (c not in never)
