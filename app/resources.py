@@ -8,6 +8,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import Planner
 from app.scoring.retarget import Retargeter
 from app.scoring.service import ScoringService
@@ -37,6 +38,7 @@ class Resources:
     planner: Planner
     scoring: ScoringService
     retargeter: Retargeter
+    covariances: LabelCovariances
 
     @classmethod
     def open(cls, settings: Settings) -> Resources:
@@ -47,6 +49,7 @@ class Resources:
         hub = NoticeHub(redis, on_cell=recent.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
+        covariances = LabelCovariances(banks)
         fleet = Fleet(redis)
         queue = JobQueue(
             redis,
@@ -64,7 +67,8 @@ class Resources:
             queue=queue,
             planner=Planner(attribute_sets, banks, fleet, settings.api.default_model),
             scoring=ScoringService(cache, queue, hub, fleet),
-            retargeter=Retargeter(recent),
+            retargeter=Retargeter(recent, covariances),
+            covariances=covariances,
         )
 
 

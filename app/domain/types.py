@@ -104,7 +104,7 @@ class ModelIdentity(Struct, frozen=True):
     revision: str
     """Commit of the weights, or a digest of the local folder."""
     engine: str
-    """`vllm`, `openai`, `outlines` or `fake`."""
+    """`vllm`, `openai`, `outlines`, `reward`, `kaleido` or `fake`."""
     context_length: int
     """Tokens that a prompt and its answer may take together."""
     embedder: str
@@ -173,6 +173,9 @@ class CandidateScore(Struct, frozen=True):
     """The sentence that the model wrote before the score, from the first answer."""
     values: tuple[float, ...] = ()
     """Every single score behind the mean: orders first, samples within each."""
+    raw: tuple[float, ...] = ()
+    """What a judge without text gave: the reward, or the probabilities of Kaleido's supports,
+    either and opposes."""
 
 
 class ExampleUse(Struct, frozen=True):

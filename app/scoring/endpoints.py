@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Body, Header, Request
 from fastapi.responses import JSONResponse, Response
 
+from app.domain.align import target_matrix
 from app.domain.plan import split_score_set_id
 from app.domain.types import CHOICE, Cell
 from app.errors import (
@@ -26,16 +27,17 @@ from app.routing import UnicodeRoute
 from app.scoring import examples
 from app.scoring.planning import PlannedRequest
 from app.scoring.present import (
+    Alignment,
     assembled,
     cell_out,
     empty_cell_out,
     score_set_out,
     select_chosen,
     select_one,
-    selection_out,
     timings_out,
     unscored_out,
     usage_out,
+    wishes,
 )
 from app.scoring.retarget import RetargetedSet
 from app.scoring.schemas import (
@@ -128,7 +130,7 @@ async def score(
     operation_id="select",
     summary="Select the candidate nearest a target",
     response_model=SelectOut,
-    responses=answers(examples.SELECT, "The selection, and the scores behind it")
+    responses=answers(examples.EXPLAINED, "The selection, and the scores behind it")
     | _PENDING
     | problem_responses(*_SCORING_PROBLEMS),
 )
@@ -152,9 +154,18 @@ async def select(
     if usable and usable[0].kind == "choice":
         selection = select_chosen(usable[0], presentation)
     else:
-        target = {name: value for name, value in target.items() if name not in ignored}
-        nearest = select_one(usable, presentation, target, body.weights, body.distance)
-        selection = selection_out(nearest, presentation.ids)
+        alignment = Alignment.of(body)
+        wanted = {name: wish for name, wish in wishes(target).items() if name not in ignored}
+        matrix = target_matrix([wanted], body.weights)
+        covariance = None
+        if body.distance == "mahalanobis":
+            bank = planned.plan.scorer.bank.digest if planned.plan.scorer.bank else None
+            if body.covariance_bank:
+                bank = await use.covariances.digest_of(body.covariance_bank)
+            covariance = await use.covariances.get(bank, matrix.attributes)
+        by_name = {cell.attribute: cell for cell in usable}
+        cells = [by_name[name] for name in matrix.attributes]
+        selection = select_one(cells, presentation, matrix, alignment, covariance)
     answer = SelectOut(
         **dict(selection),
         ignored=ignored,
@@ -193,9 +204,7 @@ async def retarget(
     started = time.perf_counter()
     ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
     targets = [body.targets] if isinstance(body.targets, dict) else body.targets
-    answered = await use.retargeter.retarget(
-        ids, targets, body.weights, body.distance, compact=body.compact
-    )
+    answered = await use.retargeter.retarget(ids, targets, body)
     if len(answered) == len(targets) == 1 and answered[0].problems:
         raise answered[0].problems[0]
     request_id: str = request.state.request_id
@@ -299,7 +308,7 @@ def patience_for(
 def _usable(
     planned: PlannedRequest,
     outcome: ScoreOutcome,
-    target: Mapping[str, float],
+    target: Mapping[str, object],
     body: SelectRequest,
 ) -> tuple[list[Cell], list[str]]:
     """The cells that decide, and those names of the target that have to be ignored."""

@@ -166,6 +166,43 @@ SELECT_REQUESTS: dict[str, Any] = {
             "distance": "manhattan",
         },
     },
+    "bounded": {
+        "summary": "At most so long, with an explanation, and nothing rather than a near tie",
+        "value": {
+            **_SCENARIO,
+            "target": {"helpfulness": 1.0, "verbosity": {"at_most": 0.5}},
+            "explain": True,
+            "min_margin": 0.05,
+        },
+    },
+    "prompt_aligned": {
+        "summary": "For comparison: the model is told the target and picks",
+        "value": {
+            **_SCENARIO,
+            "target": {"helpfulness": 1.0, "verbosity": 0.25},
+            "method": "prompt_aligned",
+            "samples": 5,
+        },
+    },
+}
+EXPLAINED: dict[str, Any] = {
+    **SELECT,
+    "abstained": None,
+    "explanation": {
+        "contributions": [
+            {"index": 0, "id": "short", "shares": {"helpfulness": 0.2, "verbosity": 0.8}},
+            {"index": 1, "id": "long", "shares": {"helpfulness": 0.04, "verbosity": 0.96}},
+        ],
+        "flips": [
+            {
+                "attribute": "verbosity",
+                "value": 0.48,
+                "change": 0.23,
+                "to": {"index": 1, "id": "long"},
+            }
+        ],
+        "never_selected": [],
+    },
 }
 RETARGET_REQUESTS: dict[str, Any] = {
     "one": {

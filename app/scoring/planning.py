@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.domain.align import Distance
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.plan import ScorePlan, plan_scores
 from app.domain.types import (
@@ -27,7 +28,7 @@ from app.errors import (
     UnknownModel,
     escaped,
 )
-from app.scoring.schemas import AttributeIn, CandidateIn, ScoreRequest, SelectRequest
+from app.scoring.schemas import AttributeIn, BoundsIn, CandidateIn, ScoreRequest, SelectRequest
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool
@@ -214,26 +215,31 @@ def choice_of(
         return None
     if not traits.reads_target or not isinstance(request, SelectRequest) or not request.target:
         return Choice()
-    target = request.target
-    return Choice(
-        attributes=tuple(a for a in attributes if a.name in target),
-        target={a.name: float(target[a.name]) for a in attributes if a.name in target},
-    )
+    wanted: dict[str, float] = {}
+    for attribute in attributes:
+        wish = request.target.get(attribute.name)
+        if isinstance(wish, BoundsIn):
+            says = f"method {request.method!r} has words for values, not for bounds"
+            pointer = f"#/target/{escaped(attribute.name)}"
+            raise InvalidRequest(says, fields=[FieldError(pointer, says)])
+        if wish is not None:
+            wanted[attribute.name] = float(wish)
+    return Choice(tuple(a for a in attributes if a.name in wanted), wanted)
 
 
 def check_target(request: SelectRequest, traits: MethodTraits, attributes: Sequence[str]) -> None:
     """Refuse a target or weight that the request does not ask for, or the method cannot heed."""
     needed = traits.kind == "score" or traits.reads_target
-    if request.target is None:
-        if needed:
-            says = f"method {request.method!r} needs a target"
-            raise InvalidRequest(says, fields=[FieldError("#/target", says)])
-        if not request.weights:
-            return
-    if request.weights and traits.kind == "choice":
-        says = f"method {request.method!r} knows no weights: it measures no distance"
-        raise InvalidRequest(says, fields=[FieldError("#/weights", says)])
+    if request.target is None and needed:
+        says = f"method {request.method!r} needs a target"
+        raise InvalidRequest(says, fields=[FieldError("#/target", says)])
+    if traits.kind == "choice":
+        for name in _OF_DISTANCES:
+            if getattr(request, name):
+                says = f"method {request.method!r} knows no {name}: it measures no distance"
+                raise InvalidRequest(says, fields=[FieldError(f"#/{name}", says)])
     target = request.target or {}
+    check_metric(request.distance, [target])
     if request.weights and all(request.weights.get(name) == 0 for name in target):
         raise weightless()
     errors = [
@@ -248,6 +254,20 @@ def check_target(request: SelectRequest, traits: MethodTraits, attributes: Seque
             fields=errors,
             extensions={"known": list(attributes)},
         )
+
+
+_OF_DISTANCES = ("weights", "explain", "min_probability", "min_margin", "max_distance")
+
+
+def check_metric(metric: Distance, targets: Iterable[Mapping[str, float | BoundsIn]]) -> None:
+    """Refuse bounds where the distance takes values only."""
+    if metric != "mahalanobis":
+        return
+    for target in targets:
+        for name, wish in target.items():
+            if isinstance(wish, BoundsIn):
+                says = f"{name!r} has bounds, and a Mahalanobis distance takes values only"
+                raise InvalidRequest(says, fields=[FieldError("#/distance", says)])
 
 
 def weightless() -> InvalidRequest:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from app.domain.align import (
+    Bounds,
     Distance,
     Floats,
     Selection,
+    TargetMatrix,
+    Wish,
     distances,
     rank,
-    target_matrix,
 )
+from app.domain.explain import Explanation, explain
 from app.domain.fingerprint import scorer_fingerprint
 from app.domain.types import (
     Attribute,
@@ -24,22 +28,65 @@ from app.domain.types import (
     Unscored,
     Usage,
 )
+from app.domain.uncertainty import Abstention, Limits, abstain, probabilities, standard_error
 from app.scoring.schemas import (
+    AbstentionOut,
     BankRefOut,
+    BoundsIn,
     CandidateOut,
     CandidateScoreOut,
     CellOut,
     CellTimingsOut,
+    ContributionOut,
     ExampleOut,
+    ExplanationOut,
+    FlipOut,
     RankedOut,
+    RetargetRequest,
     ScorerOut,
     ScoreSetCore,
     SelectionOut,
+    SelectRequest,
     TimingsOut,
     UnscoredOut,
     UsageOut,
 )
 from app.scoring.service import ScoreOutcome
+
+_NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How a request wants scores compared with targets."""
+
+    weights: Mapping[str, float] | None = None
+    metric: Distance = "euclidean"
+    explain: bool = False
+    chances: bool = True
+    """Whether probabilities are wanted: they take thousands of draws."""
+    limits: Limits = _NO_LIMITS
+
+    @classmethod
+    def of(cls, request: SelectRequest | RetargetRequest) -> Alignment:
+        """As a request says."""
+        return cls(
+            weights=request.weights,
+            metric=request.distance,
+            explain=request.explain,
+            chances=isinstance(request, SelectRequest)
+            or request.explain
+            or request.min_probability is not None,
+            limits=Limits(request.min_probability, request.min_margin, request.max_distance),
+        )
+
+
+def wishes(target: Mapping[str, float | BoundsIn]) -> dict[str, Wish]:
+    """A request's target in the domain's words."""
+    return {
+        name: Bounds(*wish.bounds) if isinstance(wish, BoundsIn) else wish
+        for name, wish in target.items()
+    }
 
 
 def score_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats:
@@ -48,18 +95,33 @@ def score_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats:
     return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
 
 
+def error_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats | None:
+    """Standard errors as (C, A); None when that of any score is not known."""
+    columns = [[standard_error(s) for s in cell.scores] for cell in cells]
+    if any(error is None for column in columns for error in column):
+        return None
+    return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
+
+
 def select_one(
     cells: Sequence[Cell],
     presentation: Presentation,
-    target: Mapping[str, float],
-    weights: Mapping[str, float] | None,
-    distance: Distance,
-) -> Selection:
-    """The selection for one target over the cells of exactly its attributes."""
-    matrix = target_matrix([target], weights)
-    by_name = {cell.attribute: cell for cell in cells}
-    scores = score_matrix([by_name[name] for name in matrix.attributes], presentation)
-    return rank(distances(scores, matrix, distance)[0])
+    target: TargetMatrix,
+    alignment: Alignment,
+    covariance: Floats | None = None,
+) -> SelectionOut:
+    """The selection for a target with one row; `cells` stand for its columns, in their order."""
+    scores = score_matrix(cells, presentation)
+    metric = alignment.metric
+    selection = rank(distances(scores, target, metric, covariance)[0])
+    errors = error_matrix(cells, presentation) if alignment.chances else None
+    chances = None
+    if errors is not None:
+        chances = probabilities(scores, errors, target, metric, covariance)
+    explanation = explain(scores, target, metric, covariance) if alignment.explain else None
+    nearest = None if chances is None else float(chances[selection.selected.index])
+    missed = abstain(selection, nearest, alignment.limits)
+    return selection_out(selection, presentation.ids, chances, missed, explanation)
 
 
 def select_chosen(cell: Cell, presentation: Presentation) -> SelectionOut:
@@ -79,16 +141,55 @@ def select_chosen(cell: Cell, presentation: Presentation) -> SelectionOut:
     )
 
 
-def selection_out(selection: Selection, ids: Sequence[str]) -> SelectionOut:
+def selection_out(
+    selection: Selection,
+    ids: Sequence[str],
+    chances: Floats | None = None,
+    missed: Abstention | None = None,
+    explanation: Explanation | None = None,
+) -> SelectionOut:
     """A selection with the caller's ids."""
     ranking = [
-        RankedOut(index=r.index, id=ids[r.index], distance=r.distance) for r in selection.ranking
+        RankedOut(
+            index=r.index,
+            id=ids[r.index],
+            distance=r.distance,
+            probability=None if chances is None else float(chances[r.index]),
+        )
+        for r in selection.ranking
     ]
     return SelectionOut(
-        selected=ranking[0],
+        selected=None if missed else ranking[0],
         margin=selection.margin,
         ties=[CandidateOut(index=i, id=ids[i]) for i in selection.ties],
         ranking=ranking,
+        abstained=AbstentionOut(reason=missed.reason, limit=missed.limit, found=missed.found)
+        if missed
+        else None,
+        explanation=explanation_out(explanation, ids) if explanation else None,
+    )
+
+
+def explanation_out(explanation: Explanation, ids: Sequence[str]) -> ExplanationOut:
+    """An explanation with the caller's ids."""
+    flips = explanation.flips
+    return ExplanationOut(
+        contributions=[
+            ContributionOut(index=c.candidate, id=ids[c.candidate], shares=c.shares)
+            for c in explanation.contributions
+        ],
+        flips=None
+        if flips is None
+        else [
+            FlipOut(
+                attribute=flip.attribute,
+                value=flip.value,
+                change=flip.change,
+                to=CandidateOut(index=flip.candidate, id=ids[flip.candidate]),
+            )
+            for flip in flips
+        ],
+        never_selected=[CandidateOut(index=i, id=ids[i]) for i in explanation.never_selected],
     )
 
 
@@ -99,14 +200,16 @@ def candidates_out(presentation: Presentation) -> list[CandidateOut]:
 
 def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool) -> CellOut:
     """A scored cell in the caller's order of candidates."""
-    more_to_tell = any(s.values != (s.score,) for s in cell.scores)
+    several = any(len(s.values) > 1 for s in cell.scores)
     scores = [
         CandidateScoreOut(
             index=index,
             score=cell.scores[position].score,
             spread=cell.scores[position].spread,
+            standard_error=standard_error(cell.scores[position]) if cell.kind == "score" else None,
             reasoning=cell.scores[position].reasoning,
-            values=list(cell.scores[position].values) if more_to_tell else None,
+            values=list(cell.scores[position].values) if several else None,
+            raw=list(cell.scores[position].raw) or None,
         )
         for index, position in enumerate(presentation.positions)
     ]

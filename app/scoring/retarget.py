@@ -10,12 +10,11 @@ from functools import partial
 import numpy as np
 
 from app.domain.align import (
-    Distance,
+    Floats,
     TargetMatrix,
     WeightlessTarget,
     distances,
     nearest,
-    rank,
     target_matrix,
 )
 from app.domain.plan import split_score_set_id
@@ -25,12 +24,14 @@ from app.errors import (
     AzimuthError,
     FieldError,
     InvalidRequest,
+    UnknownBank,
     UnknownScoreSet,
     escaped,
 )
-from app.scoring.planning import weightless
-from app.scoring.present import score_matrix, selection_out
-from app.scoring.schemas import SelectionOut
+from app.scoring.covariances import LabelCovariances
+from app.scoring.planning import check_metric, weightless
+from app.scoring.present import Alignment, score_matrix, select_one, wishes
+from app.scoring.schemas import BoundsIn, RetargetRequest, SelectionOut
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
 
@@ -38,6 +39,8 @@ MAX_PAIRS = 20_000
 """Pairs of score set and target that one request may have answered in full."""
 MAX_COMPACT_PAIRS = 5_000_000
 """Pairs that one request may have answered as indices."""
+MAX_DRAWN_PAIRS = 1_000
+"""Pairs whose probabilities or explanations one request may ask for."""
 MAX_ATTRIBUTES = 200
 """Different attributes that the targets of one request may name."""
 
@@ -50,7 +53,8 @@ class RetargetedSet:
     problems: dict[int, AzimuthError]
     """Target index -> why there is no selection for it."""
     selected: list[int | None]
-    """Index of the selected candidate for each target; None where there is none."""
+    """Index of the selected candidate for each target; None where there is none, be it for a
+    problem or because a limit is missed."""
     selections: list[SelectionOut | None]
     """Full selections, one a target; empty when only indices were asked for."""
 
@@ -58,48 +62,81 @@ class RetargetedSet:
 class Retargeter:
     """Answers targets from the cache alone."""
 
-    def __init__(self, score_sets: RecentScoreSets) -> None:
+    def __init__(self, score_sets: RecentScoreSets, covariances: LabelCovariances) -> None:
         self._score_sets = score_sets
+        self._covariances = covariances
 
     async def retarget(
         self,
         score_set_ids: Sequence[str],
-        targets: Sequence[Mapping[str, float]],
-        weights: Mapping[str, float] | None,
-        distance: Distance,
-        *,
-        compact: bool = False,
+        targets: Sequence[Mapping[str, float | BoundsIn]],
+        request: RetargetRequest,
     ) -> list[RetargetedSet]:
         """Selections for every pair of score set and target; indices alone when `compact`.
 
-        Raises `InvalidRequest` for weights on attributes that no target names, and for more pairs
-        or attributes than one request may have.
+        Raises `InvalidRequest` for weights on attributes that no target names, for more pairs or
+        attributes than one request may have, and for bounds with a Mahalanobis distance.
         """
-        _check_size(len(score_set_ids), targets, compact=compact)
-        _check_weights(weights, targets)
+        alignment = Alignment.of(request)
+        _check_size(len(score_set_ids), targets, _pair_limit(alignment, compact=request.compact))
+        _check_weights(request.weights, targets)
+        check_metric(request.distance, targets)
         try:
-            matrix = target_matrix(targets, weights)
+            matrix = target_matrix([wishes(target) for target in targets], request.weights)
         except WeightlessTarget as error:
             raise weightless() from error
         wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
         stored = await self._score_sets.get(wanted, matrix.attributes)
+        covariances = await self._covariances_for(stored, matrix, request)
         # In a thread: large requests take seconds, and other requests shall not wait for them.
-        work = partial(_retarget_all, score_set_ids, stored, matrix, distance, compact=compact)
-        small = len(score_set_ids) * len(targets) < 1000
+        work = partial(
+            _retarget_all,
+            score_set_ids,
+            stored,
+            matrix,
+            alignment,
+            covariances,
+            compact=request.compact,
+        )
+        small = len(score_set_ids) * len(targets) < (5 if alignment.chances else 1000)
         return work() if small else await asyncio.to_thread(work)
+
+    async def _covariances_for(
+        self,
+        stored: Sequence[StoredScoreSet | None],
+        matrix: TargetMatrix,
+        request: RetargetRequest,
+    ) -> list[Floats | AzimuthError | None]:
+        """For each score set its covariance, None where the distance needs none, or the problem."""
+        if request.distance != "mahalanobis":
+            return [None] * len(stored)
+        chosen = None
+        if request.covariance_bank:
+            chosen = await self._covariances.digest_of(request.covariance_bank)
+        found: list[Floats | AzimuthError | None] = []
+        for one in stored:
+            bank = one.scorer.bank.digest if one and one.scorer.bank else None
+            # A target may name a cell exactly, `name@digest`; banks know names.
+            names = [name.partition("@")[0] for name in matrix.attributes]
+            try:
+                found.append(await self._covariances.get(chosen or bank, names))
+            except (InvalidRequest, UnknownBank) as error:
+                found.append(error)
+        return found
 
 
 def _retarget_all(
     score_set_ids: Sequence[str],
     stored: Sequence[StoredScoreSet | None],
     matrix: TargetMatrix,
-    metric: Distance,
+    alignment: Alignment,
+    covariances: Sequence[Floats | AzimuthError | None],
     *,
     compact: bool,
 ) -> list[RetargetedSet]:
     return [
-        _retarget_one(set_id, score_set, matrix, metric, compact=compact)
-        for set_id, score_set in zip(score_set_ids, stored, strict=True)
+        _retarget_one(set_id, score_set, matrix, alignment, covariance, compact=compact)
+        for set_id, score_set, covariance in zip(score_set_ids, stored, covariances, strict=True)
     ]
 
 
@@ -107,7 +144,8 @@ def _retarget_one(
     set_id: str,
     stored: StoredScoreSet | None,
     matrix: TargetMatrix,
-    metric: Distance,
+    alignment: Alignment,
+    covariance: Floats | AzimuthError | None,
     *,
     compact: bool,
 ) -> RetargetedSet:
@@ -130,21 +168,71 @@ def _retarget_one(
     problems = _problems(matrix, lacking) if lacking else {}
     if len(problems) == count:
         return _answerless(set_id, problems, count)
+    if isinstance(covariance, AzimuthError):
+        return _answerless(set_id, dict.fromkeys(range(count), covariance), count)
     size = len(next(iter(found.values())).scores)
     presentation = stored.presentation or _canonical(size)
+    if compact:
+        selected = _compact(found, matrix, presentation, alignment, covariance)
+        for target in problems:
+            selected[target] = None
+        return RetargetedSet(set_id, problems, selected, [])
+    selections = [
+        None
+        if target in problems
+        else _select(found, matrix, target, presentation, alignment, covariance)
+        for target in range(count)
+    ]
+    chosen = [s.selected.index if s is not None and s.selected else None for s in selections]
+    return RetargetedSet(set_id, problems, chosen, selections)
+
+
+def _compact(
+    found: Mapping[str, Cell],
+    matrix: TargetMatrix,
+    presentation: Presentation,
+    alignment: Alignment,
+    covariance: Floats | None,
+) -> list[int | None]:
+    """Indices for all targets. What is computed for those that lack an attribute is not used."""
     scores = np.zeros((len(presentation.ids), len(matrix.attributes)))
     have = [a for a, name in enumerate(matrix.attributes) if name in found]
     scores[:, have] = score_matrix([found[matrix.attributes[a]] for a in have], presentation)
-    # Targets that name what is lacking get their problem; what is computed for them is not used.
-    distance = distances(scores, matrix, metric)
+    distance = distances(scores, matrix, alignment.metric, covariance)
     selected: list[int | None] = nearest(distance).tolist()
-    for target in problems:
+    limits = alignment.limits
+    missed = np.zeros(len(distance), dtype=np.bool_)
+    if limits.max_distance is not None:
+        missed |= distance.min(axis=1) > limits.max_distance
+    if limits.min_margin is not None and distance.shape[1] > 1:
+        first, second = np.partition(distance, 1, axis=1)[:, :2].T
+        missed |= second - first < limits.min_margin
+    for target in np.flatnonzero(missed).tolist():
         selected[target] = None
-    selections = [
-        None if target in problems else selection_out(rank(distance[target]), presentation.ids)
-        for target in range(0 if compact else count)
-    ]
-    return RetargetedSet(set_id, problems, selected, selections)
+    return selected
+
+
+def _select(
+    found: Mapping[str, Cell],
+    matrix: TargetMatrix,
+    target: int,
+    presentation: Presentation,
+    alignment: Alignment,
+    covariance: Floats | None,
+) -> SelectionOut:
+    """The full selection for one of the targets, over the attributes that it names."""
+    columns = np.flatnonzero(matrix.named[target])
+    rows = np.array([target])
+    single = TargetMatrix(
+        tuple(matrix.attributes[a] for a in columns),
+        matrix.values[np.ix_(rows, columns)],
+        matrix.weights[np.ix_(rows, columns)],
+        matrix.named[np.ix_(rows, columns)],
+        None if matrix.upper is None else matrix.upper[np.ix_(rows, columns)],
+    )
+    cells = [found[name] for name in single.attributes]
+    within = None if covariance is None else covariance[np.ix_(columns, columns)]
+    return select_one(cells, presentation, single, alignment, within)
 
 
 def _answerless(set_id: str, problems: dict[int, AzimuthError], count: int) -> RetargetedSet:
@@ -221,12 +309,20 @@ def _canonical(size: int) -> Presentation:
     return Presentation(tuple(str(i) for i in range(size)), tuple(range(size)))
 
 
-def _check_size(sets: int, targets: Sequence[Mapping[str, float]], *, compact: bool) -> None:
-    limit = MAX_COMPACT_PAIRS if compact else MAX_PAIRS
+def _pair_limit(alignment: Alignment, *, compact: bool) -> int:
+    if compact:
+        return MAX_COMPACT_PAIRS
+    return MAX_DRAWN_PAIRS if alignment.chances else MAX_PAIRS
+
+
+def _check_size(sets: int, targets: Sequence[Mapping[str, object]], limit: int) -> None:
     if sets * len(targets) > limit:
         says = f"{sets} score sets x {len(targets)} targets are more than {limit} pairs"
-        hint = "" if compact else f"; with compact there may be {MAX_COMPACT_PAIRS}"
-        raise InvalidRequest(says + hint, fields=[FieldError("#/targets", says + hint)])
+        if limit == MAX_DRAWN_PAIRS:
+            says += f"; without explain and min_probability there may be {MAX_PAIRS}"
+        if limit != MAX_COMPACT_PAIRS:
+            says += f"; with compact there may be {MAX_COMPACT_PAIRS}"
+        raise InvalidRequest(says, fields=[FieldError("#/targets", says)])
     names = {name for target in targets for name in target}
     if len(names) > MAX_ATTRIBUTES:
         says = f"the targets name {len(names)} attributes, more than {MAX_ATTRIBUTES}"
@@ -234,7 +330,7 @@ def _check_size(sets: int, targets: Sequence[Mapping[str, float]], *, compact: b
 
 
 def _check_weights(
-    weights: Mapping[str, float] | None, targets: Sequence[Mapping[str, float]]
+    weights: Mapping[str, float] | None, targets: Sequence[Mapping[str, object]]
 ) -> None:
     if not weights:
         return

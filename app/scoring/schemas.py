@@ -29,7 +29,6 @@ UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\w[\w.:-]*$")]
-Target = Annotated[dict[str, UnitInterval], Field(min_length=1, max_length=100)]
 
 
 class _Closed(BaseModel):
@@ -38,6 +37,46 @@ class _Closed(BaseModel):
 
 class _Open(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class BoundsIn(_Closed):
+    """A wish that anything within satisfies: one or both bounds, or `between`."""
+
+    at_least: UnitInterval | None = None
+    at_most: UnitInterval | None = None
+    between: tuple[UnitInterval, UnitInterval] | None = None
+    """The lower bound, then the upper one."""
+
+    @model_validator(mode="after")
+    def _some_range(self) -> BoundsIn:
+        single = self.at_least is not None or self.at_most is not None
+        if single == (self.between is not None):
+            raise ValueError("give at_least, at_most or both, or else between")
+        low, high = self.bounds
+        if low > high:
+            raise ValueError("the lower bound is above the upper one: nothing lies within")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lower and upper bound."""
+        if self.between is not None:
+            return self.between
+        return (
+            0.0 if self.at_least is None else self.at_least,
+            1.0 if self.at_most is None else self.at_most,
+        )
+
+
+def _wish_kind(value: object) -> str:
+    return "bounds" if isinstance(value, dict | BoundsIn) else "value"
+
+
+WishIn = Annotated[
+    Annotated[UnitInterval, Tag("value")] | Annotated[BoundsIn, Tag("bounds")],
+    Discriminator(_wish_kind),
+]
+Target = Annotated[dict[str, WishIn], Field(min_length=1, max_length=100)]
 
 
 class CandidateIn(_Closed):
@@ -121,23 +160,43 @@ class ScoreRequest(_Closed):
         return self
 
 
-class SelectRequest(ScoreRequest):
+class _AlignmentIn(_Closed):
+    """How scores are compared with a target, and what a selection must meet."""
+
+    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
+    """Attribute -> weight in the distance; 1 for those not named."""
+    distance: Distance = "euclidean"
+    """`mahalanobis` counts attributes whose labels go together only once, by the covariance of a
+    bank's labels; its targets are values."""
+    covariance_bank: Name | None = None
+    """Bank whose labels that covariance is of; the one that the scores had examples from if not
+    given."""
+    explain: bool = False
+    """Say what keeps the selected and the runner-up from the target, and what would flip it."""
+    min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    """Select nothing when the nearest candidate is less likely than this to be the nearest. Errors
+    of scores are known with several samples or orders; where they are not, nothing is selected."""
+    min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """Select nothing when the runner-up is less than this further away."""
+    max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """Select nothing when even the nearest candidate is further away than this."""
+
+
+class SelectRequest(_AlignmentIn, ScoreRequest):
     """A scenario and the target to select for."""
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=26)
     """2 to 26 candidates: texts, or objects with `id` and `text`."""
     target: Target | None = None
-    """Attribute -> desired value. Attributes that are scored but not named here do not count. To be
-    given, unless the method reads none (`unaligned`, `reward_model`)."""
-    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
-    """Attribute -> weight in the distance; 1 for those not named."""
-    distance: Distance = "euclidean"
+    """Attribute -> desired value, or bounds to stay within (`{"at_most": 0.5}`). Attributes that
+    are scored but not named here do not count. To be given, unless the method reads none
+    (`unaligned`, `reward_model`)."""
     on_unscored: Literal["error", "ignore"] = "error"
     """What to do when the model gave no valid score for an attribute of the target: answer with a
     problem, or select by the others and say so in `ignored`."""
 
 
-class RetargetRequest(_Closed):
+class RetargetRequest(_AlignmentIn):
     """New targets for scenarios that are scored already."""
 
     score_set_ids: Annotated[
@@ -152,10 +211,15 @@ class RetargetRequest(_Closed):
         Discriminator(_one_or_many),
     ]
     """One target or many; a selection is made for every pair of score set and target."""
-    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
-    distance: Distance = "euclidean"
     compact: bool = False
-    """Answer with indices only: `selected[i][j]` for score set i and target j."""
+    """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
+    a problem or a limit is missed."""
+
+    @model_validator(mode="after")
+    def _full_answers_tell_more(self) -> RetargetRequest:
+        if self.compact and (self.explain or self.min_probability is not None):
+            raise ValueError("compact answers neither explain nor know probabilities")
+        return self
 
 
 class CandidateOut(_Open):
@@ -173,6 +237,9 @@ class RankedOut(CandidateOut):
     preference: float | None = None
     """For those: the share of the votes that the candidate got, or for a reward model the
     probability that it is the preferred one (Bradley-Terry). They add up to 1."""
+    probability: float | None = None
+    """How likely it is the nearest to the target, by the scores' standard errors; null where these
+    are not known. `/retarget` tells it with `explain` or `min_probability` only."""
 
 
 class CandidateScoreOut(_Open):
@@ -183,10 +250,13 @@ class CandidateScoreOut(_Open):
     """In [0, 1]: the mean over samples and orders."""
     spread: float
     """Standard deviation over samples and orders."""
+    standard_error: float | None = None
+    """Of the score, from samples and orders; null for a single answer, which tells none."""
     reasoning: str | None = None
     values: list[float] | None = None
-    """With several samples or orders: each single score, orders first. Of a reward model: the
-    reward. Of Kaleido: the probabilities of supports, either and opposes."""
+    """With several samples or orders: each single score, orders first."""
+    raw: list[float] | None = None
+    """Of a reward model: the reward. Of Kaleido: the probabilities of supports, either, opposes."""
 
 
 class ExampleOut(_Open):
@@ -316,16 +386,59 @@ class PendingOut(_Open):
     detail: str
 
 
+class ContributionOut(CandidateOut):
+    """How far one candidate lies from the target, attribute by attribute."""
+
+    shares: dict[str, float]
+    """Attribute -> share of the distance (of its square for euclidean and mahalanobis), adding up
+    to 1; all 0 on the target itself."""
+
+
+class FlipOut(_Open):
+    """The smallest change of one desired value that makes another candidate the nearest."""
+
+    attribute: str
+    value: float
+    """Where the two are equally near."""
+    change: float
+    """From the value asked for to that one."""
+    to: CandidateOut
+
+
+class ExplanationOut(_Open):
+    """Why the nearest candidate is the nearest."""
+
+    contributions: list[ContributionOut]
+    """Of the nearest candidate and of the runner-up."""
+    flips: list[FlipOut] | None
+    """Smallest change first; attributes of which no value flips the choice are not there. Null for
+    manhattan and chebyshev distances and for targets with bounds."""
+    never_selected: list[CandidateOut]
+    """Candidates that no target over these attributes selects: they score as one listed before."""
+
+
+class AbstentionOut(_Open):
+    """Why nothing is selected."""
+
+    reason: Literal["min-probability", "min-margin", "max-distance"]
+    limit: float
+    found: float | None
+    """What there was instead; null for a probability that is not known."""
+
+
 class SelectionOut(_Open):
     """The choice for one target."""
 
-    selected: RankedOut
+    selected: RankedOut | None
+    """Null only where a limit of the request is missed: then `abstained` says which."""
     margin: float | None
     """Distance of the runner-up minus that of the selected; for methods that choose without
     scoring, preference of the selected minus that of the runner-up."""
     ties: list[CandidateOut]
     """Other candidates exactly as near as the selected one, which is the first listed."""
     ranking: list[RankedOut]
+    abstained: AbstentionOut | None = None
+    explanation: ExplanationOut | None = None
 
 
 class SelectOut(SelectionOut):
@@ -347,6 +460,8 @@ class PairSelectionOut(_Open):
     margin: float | None = None
     ties: list[CandidateOut] = []
     ranking: list[RankedOut] = []
+    abstained: AbstentionOut | None = None
+    explanation: ExplanationOut | None = None
     problem: dict[str, object] | None = None
     """Problem document for this pair."""
 

@@ -32,7 +32,7 @@ class RecentScoreSets:
     async def get(
         self, wanted: Sequence[_Key], attributes: Sequence[str]
     ) -> list[StoredScoreSet | None]:
-        """Score sets for (score set, view) pairs; None where absent. Cells carry scores alone."""
+        """Score sets for (score set, view) pairs; None where absent. Cells carry numbers alone."""
         now = time.monotonic()
         found = {key: entry for key in wanted if (entry := self._fresh(key, attributes, now))}
         missing = [key for key in dict.fromkeys(wanted) if key not in found]
@@ -72,4 +72,8 @@ class RecentScoreSets:
 
 
 def _bare(cell: Cell) -> Cell:
-    return Cell(cell.attribute, tuple(CandidateScore(s.score) for s in cell.scores))
+    """Numbers alone: reasonings and examples are long."""
+    scores = tuple(
+        CandidateScore(s.score, values=s.values if len(s.values) > 1 else ()) for s in cell.scores
+    )
+    return Cell(cell.attribute, scores, cell.kind)

@@ -138,7 +138,7 @@ def _cell(
         return problem
     return Cell(
         attribute=attribute.name,
-        scores=tuple(CandidateScore(score=valence_score(v), values=v) for v in valences),
+        scores=tuple(CandidateScore(score=valence_score(v), raw=v) for v in valences),
         usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),
         timings=timings,
         created_ms=int(time.time() * 1000),

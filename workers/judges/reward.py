@@ -46,7 +46,7 @@ class RewardModel(Network):
             attribute=name,
             kind="choice",
             scores=tuple(
-                CandidateScore(score=preferred, values=(reward,))
+                CandidateScore(score=preferred, raw=(reward,))
                 for preferred, reward in zip(preferences(rewards), rewards, strict=True)
             ),
             usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),

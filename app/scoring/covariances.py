@@ -1,0 +1,62 @@
+"""Label covariances of banks, computed once and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from app.domain.align import Floats
+from app.domain.covariance import Unlabelled, label_covariance
+from app.errors import FieldError, InvalidRequest, UnknownBank
+from app.store.banks import BankStore
+
+_KEPT = 64
+
+NO_BANK = "these scores had no bank of examples: name one in covariance_bank"
+
+
+class LabelCovariances:
+    """Covariances by bank version and attributes; the least lately used goes first."""
+
+    def __init__(self, banks: BankStore) -> None:
+        self._banks = banks
+        self._known: OrderedDict[tuple[str, tuple[str, ...]], Floats] = OrderedDict()
+
+    async def digest_of(self, name: str) -> str:
+        """The current version of a bank. Raises `UnknownBank`."""
+        info = await self._banks.info(name)
+        if info is None:
+            known = await self._banks.names()
+            raise UnknownBank(
+                f"no bank is called {name!r}",
+                fields=[FieldError("#/covariance_bank", f"known are {', '.join(known)}")],
+                extensions={"known": known},
+            )
+        return info.digest
+
+    async def get(self, digest: str | None, attributes: Sequence[str]) -> Floats:
+        """Covariance of attributes' labels in a bank: (A, A).
+
+        Raises `InvalidRequest` without a bank, or where it has too few labels, and `UnknownBank`
+        for a version that has expired.
+        """
+        if digest is None:
+            raise InvalidRequest(NO_BANK, fields=[FieldError("#/covariance_bank", NO_BANK)])
+        key = (digest, tuple(attributes))
+        if key not in self._known:
+            bank = await self._banks.load(digest)
+            if bank is None:
+                says = f"the bank's version {digest} has expired"
+                raise UnknownBank(says, fields=[FieldError("#/covariance_bank", says)])
+            try:
+                self._known[key] = await asyncio.to_thread(
+                    label_covariance, bank.scenarios, attributes
+                )
+            except Unlabelled as error:
+                says = str(error)
+                raise InvalidRequest(says, fields=[FieldError("#/distance", says)]) from error
+        self._known.move_to_end(key)
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return self._known[key]

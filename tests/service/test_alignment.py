@@ -1,0 +1,179 @@
+"""Distances, explanations and limits over HTTP: the same in `/select` and in `/retarget`."""
+
+import pytest
+
+from tests.support import SCENARIO
+
+NAMES = ["helpfulness", "verbosity"]
+TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
+
+
+def select(azimuth, question, target=TARGET, **more):
+    body = SCENARIO | {"question": question, "attributes": NAMES, "target": target} | more
+    response = azimuth.post("/v1/select", body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def retarget(azimuth, answer, target=TARGET, **more):
+    body = {"score_set_ids": answer["score_set"]["id"], "targets": target} | more
+    response = azimuth.post("/v1/retarget", body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def refused(azimuth, path, body):
+    response = azimuth.post(path, body)
+    assert response.status_code == 422, response.text
+    return response.json()
+
+
+def scores_of(answer):
+    return {c["attribute"]: [s["score"] for s in c["scores"]] for c in answer["score_set"]["cells"]}
+
+
+ALIKE = ("selected", "margin", "ties", "ranking", "abstained", "explanation")
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        (TARGET, {}),
+        (TARGET, {"distance": "mahalanobis"}),
+        (TARGET, {"distance": "mahalanobis", "weights": {"verbosity": 3}, "explain": True}),
+        ({"helpfulness": {"at_least": 0.6}, "verbosity": 0.5}, {"explain": True}),
+        ({"helpfulness": {"between": [0.2, 0.4]}}, {"distance": "manhattan"}),
+        (TARGET, {"max_distance": 0.0}),
+        (TARGET, {"min_margin": 2.0, "explain": True}),
+        (TARGET, {"samples": 4, "explain": True}),
+    ],
+)
+def test_retarget_answers_as_select_does(azimuth, target, more):
+    answer = select(azimuth, f"alike {target}", target, **more)
+    kept = {name: value for name, value in more.items() if name != "samples"}
+    (again,) = retarget(azimuth, answer, target, **kept)["selections"]
+    assert {name: again[name] for name in ALIKE} == {name: answer[name] for name in ALIKE}
+    if not kept.get("explain") and "samples" not in more:
+        compact = retarget(azimuth, answer, [target, target], **kept, compact=True)
+        chosen = answer["selected"]["index"] if answer["selected"] else None
+        assert compact["selected"] == [[chosen, chosen]]
+
+
+def test_bounds_are_satisfied_by_anything_within(azimuth):
+    scores = scores_of(select(azimuth, "bounds"))["verbosity"]
+    low, high = sorted(scores)
+    assert low < high, "the fake engine's hashes differ"
+    answer = select(azimuth, "bounds", {"verbosity": {"at_most": low}})
+    assert [r["distance"] for r in answer["ranking"]] == pytest.approx([0, high - low])
+    both = select(azimuth, "bounds", {"verbosity": {"at_least": 0, "at_most": 1}})
+    assert [r["distance"] for r in both["ranking"]] == [0, 0]
+    assert len(both["ties"]) == 1
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{}, {"between": [0.8, 0.2]}, {"between": [0, 1], "at_most": 1}, {"at_most": 2}, {"over": 1}],
+)
+def test_bounds_that_bound_nothing_are_pointed_to(azimuth, wish):
+    body = SCENARIO | {"attributes": NAMES, "target": {"verbosity": wish}}
+    problem = refused(azimuth, "/v1/select", body)
+    assert all(e["pointer"].startswith("#/target/verbosity") for e in problem["errors"])
+
+
+def test_an_explanation_adds_up_and_its_flip_flips(azimuth):
+    answer = select(azimuth, "explain me", explain=True)
+    explanation = answer["explanation"]
+    assert [c["id"] for c in explanation["contributions"]] == [r["id"] for r in answer["ranking"]]
+    for contribution in explanation["contributions"]:
+        assert sum(contribution["shares"].values()) == pytest.approx(1)
+    assert explanation["never_selected"] == []
+    flips = explanation["flips"]
+    assert flips == sorted(flips, key=lambda flip: abs(flip["change"]))
+    for flip in flips:
+        assert flip["value"] == pytest.approx(TARGET[flip["attribute"]] + flip["change"])
+        beyond = flip["value"] + (1e-6 if flip["change"] > 0 else -1e-6)
+        if 0 <= beyond <= 1:
+            other = select(azimuth, "explain me", TARGET | {flip["attribute"]: beyond})
+            assert other["selected"]["id"] == flip["to"]["id"]
+
+
+def test_probabilities_come_with_several_answers_and_not_without(azimuth):
+    alone = select(azimuth, "chances")
+    assert all(r["probability"] is None for r in alone["ranking"])
+    assert alone["score_set"]["cells"][0]["scores"][0]["standard_error"] is None
+    drawn = select(azimuth, "chances", samples=6)
+    assert sum(r["probability"] for r in drawn["ranking"]) == pytest.approx(1)
+    assert drawn["score_set"]["cells"][0]["scores"][0]["standard_error"] > 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("min_probability", 1.0), ("min_margin", 2.0), ("max_distance", 0.0)]
+)
+def test_a_limit_that_is_missed_selects_nothing_and_says_so(azimuth, limit, value):
+    answer = select(azimuth, "limits", samples=3, **{limit: value})
+    assert answer["selected"] is None
+    assert answer["abstained"]["reason"] == limit.replace("_", "-")
+    assert answer["abstained"]["limit"] == value
+    assert len(answer["ranking"]) == 2
+    (again,) = retarget(azimuth, answer, **{limit: value})["selections"]
+    assert again["selected"] is None
+    assert again["problem"] is None
+    if limit != "min_probability":
+        compact = retarget(azimuth, answer, [TARGET], **{limit: value}, compact=True)
+        assert compact["selected"] == [[None]]
+        assert compact["problems"] == []
+
+
+def test_a_probability_that_nothing_is_known_of_is_too_low(azimuth):
+    answer = select(azimuth, "limits", min_probability=0.01)
+    assert answer["abstained"] == {"reason": "min-probability", "limit": 0.01, "found": None}
+
+
+def test_mahalanobis_takes_the_covariance_of_a_bank(azimuth):
+    own = select(azimuth, "together", distance="mahalanobis")
+    named = select(azimuth, "together", distance="mahalanobis", covariance_bank="helpsteer2")
+    assert named["ranking"] == own["ranking"]
+    assert own["ranking"] != select(azimuth, "together")["ranking"]
+    zero = SCENARIO | {"attributes": NAMES, "target": TARGET, "bank": None}
+    problem = refused(azimuth, "/v1/select", zero | {"distance": "mahalanobis"})
+    assert problem["errors"][0]["pointer"] == "#/covariance_bank"
+    helped = select(
+        azimuth, "zero", bank=None, distance="mahalanobis", covariance_bank="helpsteer2"
+    )
+    assert helped["selected"]
+    (pair,) = retarget(azimuth, helped, [TARGET, TARGET], distance="mahalanobis")["selections"][:1]
+    assert "covariance_bank" in pair["problem"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [
+        ({"distance": "mahalanobis", "target": {"verbosity": {"at_most": 1}}}, "#/distance"),
+        ({"distance": "mahalanobis", "covariance_bank": "moral-foundations"}, "#/distance"),
+        ({"method": "prompt_aligned", "explain": True}, "#/explain"),
+        ({"method": "unaligned", "min_margin": 0.1}, "#/min_margin"),
+        (
+            {"method": "prompt_aligned", "target": {"verbosity": {"at_most": 1}}},
+            "#/target/verbosity",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(azimuth, more, pointer):
+    body = SCENARIO | {"attributes": NAMES, "target": TARGET} | more
+    assert refused(azimuth, "/v1/select", body)["errors"][0]["pointer"] == pointer
+
+
+def test_an_unknown_covariance_bank_is_named(azimuth):
+    body = SCENARIO | {"target": TARGET, "distance": "mahalanobis", "covariance_bank": "nowhere"}
+    response = azimuth.post("/v1/select", body)
+    assert response.status_code == 404
+    assert response.json()["errors"][0]["pointer"] == "#/covariance_bank"
+    assert "'nowhere'" in response.json()["detail"]
+
+
+def test_compact_answers_do_not_explain_and_drawing_has_its_limit(azimuth):
+    answer = select(azimuth, "sizes")
+    body = {"score_set_ids": answer["score_set"]["id"], "targets": [TARGET], "compact": True}
+    refused(azimuth, "/v1/retarget", body | {"explain": True})
+    many = body | {"targets": [TARGET] * 1001, "compact": False, "explain": True}
+    assert "1000 pairs" in refused(azimuth, "/v1/retarget", many)["detail"]
