@@ -15,7 +15,16 @@ import httpx
 from app.settings import EngineSettings
 from scripts.processes import Child, free_port
 from tests.support import wait_until
-from workers.engines.base import Engine, EngineInfo, Generation, Message, Prompt, Sampling, Schema
+from workers.engines.base import (
+    Engine,
+    EngineInfo,
+    Generation,
+    LabelProbabilities,
+    Message,
+    Prompt,
+    Sampling,
+    Schema,
+)
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +64,9 @@ class RunningEngine:
     def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         return self.thread.run(self.engine.generate(prompt, schema, sampling))
 
+    def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        return self.thread.run(self.engine.read_labels(prompt, labels))
+
     def generate_all(self, work: list[tuple[Prompt, Schema, Sampling]]) -> list[Generation]:
         async def together() -> list[Generation]:
             return list(await asyncio.gather(*(self.engine.generate(*one) for one in work)))
@@ -77,6 +89,8 @@ class Shared:
         self.encode = running.engine.encode
         self.generate = running.engine.generate
         self.check = running.engine.check
+        self.check_labels = running.engine.check_labels
+        self.read_labels = running.engine.read_labels
 
     async def start(self) -> EngineInfo:
         return self._running.info

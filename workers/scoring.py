@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.domain.bank import LabelledScenario
+from app.domain.methods import profile_name
 from app.domain.types import (
     Attribute,
     CandidateScore,
@@ -38,6 +39,7 @@ from workers.engines.base import (
 from workers.examples import ChosenExamples, Neighbour
 from workers.gathering import gather_or_cancel
 from workers.methods.base import Ask, InvalidAnswer, Judgement, Method
+from workers.methods.labels import LABELS, expected_label
 
 _T = TypeVar("_T")
 _SLACK_TOKENS = 32
@@ -125,8 +127,8 @@ class ScenarioScorer:
         query: Vectors | None,
         base: CellTimings,
     ) -> Cell | Unscored:
-        method = self._methods[job.scorer.settings.method]
         settings = job.scorer.settings
+        method = self._methods[profile_name(settings.method, reasoning=settings.reasoning)]
         started = time.perf_counter()
         chosen = ChosenExamples((), ())
         scenarios: Sequence[LabelledScenario] = ()
@@ -143,7 +145,9 @@ class ScenarioScorer:
         started = time.perf_counter()
         readings = await gather_or_cancel(
             [
-                self._ask(method, subject.name, ask, prompt, tokens, settings)
+                self._read_label(subject.name, ask, prompt)
+                if ask.judged is not None
+                else self._ask(method, subject.name, ask, prompt, tokens, settings)
                 for ask, prompt, tokens in zip(
                     asks, fitted.prompts, fitted.answer_tokens, strict=True
                 )
@@ -270,6 +274,21 @@ class ScenarioScorer:
             )
         return _Reading(tuple(valid), len(invalid), problem, usage)
 
+    async def _read_label(self, attribute: str, ask: Ask, prompt: Prompt) -> _Reading:
+        """Read the labels' probabilities for the one candidate that an ask is about."""
+        assert ask.judged is not None, "only such asks come here"
+        try:
+            found = await self._engine.read_labels(prompt, LABELS)
+        except EngineRejected as error:
+            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+        usage = Usage(found.prompt_tokens, found.cached_prompt_tokens, output_tokens=1)
+        label = expected_label(found.probabilities)
+        if label is None:
+            why = "the model gives none of the labels any probability"
+            return _Reading((), 0, Unscored(attribute, "invalid-output", why), usage)
+        judgement = Judgement(ask.judged, label.score, None, raw=found.probabilities)
+        return _Reading(((judgement,),), 0, None, usage)
+
 
 def _overflow(attribute: str, prompt: int, answer: int, room: int) -> Unscored:
     return Unscored(
@@ -308,7 +327,26 @@ def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateSco
             None,
         )
         spread = statistics.pstdev(values) if len(values) > 1 else 0.0
-        scores.append(CandidateScore(round(mean, 6), round(spread, 6), first, values))
+        raws = [
+            j.raw
+            for r in readings
+            for answer in r.judgements
+            for j in answer
+            if j.position == position and j.raw
+        ]
+        raw = tuple(statistics.fmean(column) for column in zip(*raws, strict=True))
+        label = expected_label(raw) if raw else None
+        scores.append(
+            CandidateScore(
+                score=round(mean, 6),
+                spread=round(spread, 6),
+                reasoning=first,
+                values=values,
+                raw=raw,
+                label_mass=label.mass if label else None,
+                label_deviation=label.deviation if label else None,
+            )
+        )
     return tuple(scores)
 
 

@@ -32,6 +32,8 @@ class ChatEncoder:
         longest_first = sorted({t for t in added if len(t) > 1}, key=len, reverse=True)
         self._added = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
+        self.label_ids = lru_cache(maxsize=16)(self._label_ids)
+        """The token that each label is where an answer begins, see `_label_ids`."""
 
     def encode(self, messages: Sequence[Message]) -> Prompt:
         """A conversation as tokens, ending where the assistant's answer begins."""
@@ -44,6 +46,24 @@ class ChatEncoder:
             elif piece:
                 ids += self._frame_ids(piece)
         return Prompt(messages=tuple(messages), length=len(ids), token_ids=tuple(ids))
+
+    def _label_ids(self, labels: tuple[str, ...]) -> tuple[int, ...]:
+        """The token that each label is where an answer begins.
+
+        Raises ValueError when one takes several, or two share one.
+        """
+        rendered, _ = self._render([Message("user", "?")])
+        frame = _MARKS.split(rendered)[-1]
+        before = self._encode(frame, special=True)
+        ids: list[int] = []
+        for label in labels:
+            with_label = self._encode(frame + label, special=True)
+            if with_label[:-1] != before:
+                raise ValueError(f"{label!r} is not a single token for this model's tokenizer")
+            ids.append(with_label[-1])
+        if len(set(ids)) < len(ids):
+            raise ValueError("two labels are the same token for this model's tokenizer")
+        return tuple(ids)
 
     def _render(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
         from jinja2.exceptions import TemplateError
@@ -86,6 +106,15 @@ class ChatEncoder:
             text, add_special_tokens=False, split_special_tokens=not special, verbose=False
         )
         return tuple(encoded["input_ids"])
+
+
+def why_not_labels(encoder: ChatEncoder, labels: tuple[str, ...]) -> str | None:
+    """Why labels cannot be read with a tokenizer; None when they can."""
+    try:
+        encoder.label_ids(labels)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 _TEMPLATE_TOKENS = re.compile(

@@ -31,3 +31,17 @@ METHODS: dict[str, MethodTraits] = {
     "kaleido": MethodTraits(generates=False, compares=False),
 }
 """Every method of the paper's comparison (sections 4.2 and 5.3), by the name that requests use."""
+
+
+LABELS = "+labels"
+"""Ends the name under which a model announces that a method can read labels instead of text."""
+
+
+def profile_name(method: str, *, reasoning: bool) -> str:
+    """Under which name a model announces the prompts of a method.
+
+    Methods that score have two ways: to have the model write, or (without reasoning) to read the
+    probabilities of labels.
+    """
+    reads = not reasoning and METHODS[method].kind == "score" and METHODS[method].generates
+    return method + LABELS if reads else method

@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from app.domain.methods import LABELS, profile_name
+
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error"
 ]
@@ -126,7 +128,8 @@ class ScorerSettings(Struct, frozen=True):
     orders: int = 1
     """Presentation orders averaged over: the canonical one, its reverse, then seeded shuffles."""
     reasoning: bool = True
-    """Whether the model writes a sentence before each score."""
+    """Whether the model writes a sentence before each score; without, methods that score read the
+    probabilities of labels and have it write nothing."""
     reasoning_chars: int = 240
     """Longest sentence of reasoning, in characters."""
     temperature: float = 0.0
@@ -143,7 +146,14 @@ class Scorer(Struct, frozen=True):
     @property
     def prompt_profile(self) -> str:
         """Version of the prompts that this scorer's method uses."""
-        return self.model.profiles[self.settings.method]
+        name = profile_name(self.settings.method, reasoning=self.settings.reasoning)
+        return self.model.profiles[name]
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether scores come from the probabilities of labels instead of from text."""
+        settings = self.settings
+        return profile_name(settings.method, reasoning=settings.reasoning).endswith(LABELS)
 
 
 class Usage(Struct, frozen=True):
@@ -174,8 +184,12 @@ class CandidateScore(Struct, frozen=True):
     values: tuple[float, ...] = ()
     """Every single score behind the mean: orders first, samples within each."""
     raw: tuple[float, ...] = ()
-    """What a judge without text gave: the reward, or the probabilities of Kaleido's supports,
-    either and opposes."""
+    """What a judge without text gave: the reward, the probabilities of Kaleido's supports, either
+    and opposes, or those of the labels 0 to 4 (mean over orders)."""
+    label_mass: float | None = None
+    """Where labels were read: probability that the model would write one at all."""
+    label_deviation: float | None = None
+    """Where labels were read: standard deviation of the label under its probabilities."""
 
 
 class ExampleUse(Struct, frozen=True):

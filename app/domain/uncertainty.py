@@ -38,10 +38,14 @@ class Abstention(Struct, frozen=True):
 
 
 def standard_error(score: CandidateScore) -> float | None:
-    """Standard error of a mean over samples and orders; None for a single answer.
+    """Standard error of a score, None where nothing tells it.
 
-    An answer tells nothing of its own error: that is not the same as none.
+    Of a label that was read: its standard deviation under the model's own probabilities, over all
+    orders together. Else that of a mean over samples and orders; a single answer tells nothing of
+    its error, which is not the same as none.
     """
+    if score.label_deviation is not None:
+        return score.label_deviation
     count = len(score.values)
     if count < 2:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.align import Distance
-from app.domain.methods import METHODS, MethodTraits
+from app.domain.methods import LABELS, METHODS, MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores
 from app.domain.types import (
     Attribute,
@@ -75,6 +75,7 @@ class Planner:
         if isinstance(request, SelectRequest):
             check_target(request, traits, [a.name for a in attributes])
         pool, live = await self._pool(request.model, request.method)
+        _check_labels_readable(request, pool)
         choice = choice_of(request, traits, attributes)
         asked = choice.attributes if choice else attributes
         bank = await self._bank(request, attribute_set) if traits.uses_examples else None
@@ -138,7 +139,7 @@ class Planner:
             raise await not_ready(self._fleet)
         serving = [p for p in named if method in p.model.profiles]
         if not serving:
-            known = sorted({name for p in named for name in p.model.profiles})
+            known = sorted({n for p in named for n in p.model.profiles if n in METHODS})
             who = f"model {requested!r}" if requested else "any model that is running"
             says = f"method {method!r} is not served by {who}; known are {', '.join(known)}"
             raise UnknownMethod(
@@ -186,6 +187,16 @@ def resolve_attributes(
             extensions={"known": known},
         )
     return resolved
+
+
+def _check_labels_readable(request: ScoreRequest, pool: Pool) -> None:
+    name = profile_name(request.method, reasoning=request.reasoning)
+    if name not in pool.model.profiles:
+        says = (
+            f"labels cannot be read from model {pool.model.name!r}: digits are not single tokens "
+            "for it; let it reason"
+        )
+        raise InvalidRequest(says, fields=[FieldError("#/reasoning", says)])
 
 
 def traits_of(request: ScoreRequest) -> MethodTraits:
@@ -287,6 +298,17 @@ def scorer_settings(
     """
     if not traits.generates:
         return ScorerSettings(method=request.method, examples=0, reasoning=False, reasoning_chars=0)
+    if profile_name(request.method, reasoning=request.reasoning).endswith(LABELS):
+        # Nothing is written: one reading tells all that there is to tell.
+        orders = request.orders if traits.compares else 1
+        return ScorerSettings(
+            method=request.method,
+            examples=request.examples if has_bank else 0,
+            orders=orders,
+            reasoning=False,
+            reasoning_chars=0,
+            seed=request.seed if orders > 2 else 0,
+        )
     temperature = request.temperature
     if temperature is None:
         temperature = SAMPLING_TEMPERATURE if request.samples > 1 else 0.0
@@ -316,6 +338,8 @@ def without_effect(request: ScoreRequest, traits: MethodTraits) -> tuple[str, ..
         idle += ["orders"]
     if not traits.generates:
         idle += _GENERATING
+    elif profile_name(request.method, reasoning=request.reasoning).endswith(LABELS):
+        idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
         idle += ["distance"]
         if not traits.reads_target:

@@ -210,6 +210,7 @@ def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool
             reasoning=cell.scores[position].reasoning,
             values=list(cell.scores[position].values) if several else None,
             raw=list(cell.scores[position].raw) or None,
+            label_mass=cell.scores[position].label_mass,
         )
         for index, position in enumerate(presentation.positions)
     ]
@@ -279,7 +280,25 @@ def score_set_out(
         else:
             pending = field in outcome.pending
             cells.append(empty_cell_out(field, asked.name, pending=pending))
-    return assembled(score_set_id, presentation, scorer, cells, warnings)
+    return assembled(score_set_id, presentation, scorer, cells, [*warnings, *_low_masses(cells)])
+
+
+LOW_MASS = 0.5
+"""A model that would rather say something else than a label is not judging on its scale."""
+
+
+def _low_masses(cells: Sequence[CellOut]) -> list[str]:
+    low = [
+        cell.attribute
+        for cell in cells
+        if any(s.label_mass is not None and s.label_mass < LOW_MASS for s in cell.scores)
+    ]
+    if not low:
+        return []
+    return [
+        f"on {', '.join(low)} the model would rather answer with something else than a label "
+        "(see label_mass): these scores say little"
+    ]
 
 
 def assembled(

@@ -142,7 +142,8 @@ class ScoreRequest(_Closed):
     orders: int = Field(1, ge=1, le=24)
     """Presentation orders averaged over: forward and reversed first."""
     reasoning: bool = True
-    """Whether the model writes a sentence before each score."""
+    """Whether the model writes a sentence before each score. Without, methods that score have it
+    write nothing: the probabilities of the labels 0 to 4 are read, and their mean is the score."""
     reasoning_chars: int = Field(240, ge=20, le=2000)
     """Longest sentence of reasoning, in characters."""
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
@@ -251,12 +252,17 @@ class CandidateScoreOut(_Open):
     spread: float
     """Standard deviation over samples and orders."""
     standard_error: float | None = None
-    """Of the score, from samples and orders; null for a single answer, which tells none."""
+    """Of the score: from samples and orders, or the label's own deviation without reasoning; null
+    for a single answer, which tells none."""
     reasoning: str | None = None
     values: list[float] | None = None
     """With several samples or orders: each single score, orders first."""
     raw: list[float] | None = None
-    """Of a reward model: the reward. Of Kaleido: the probabilities of supports, either, opposes."""
+    """Of a reward model: the reward. Of Kaleido: the probabilities of supports, either, opposes.
+    Without reasoning: those of the labels 0 to 4, among all words that the model could say."""
+    label_mass: float | None = None
+    """Without reasoning: the probability that the model would answer with a label at all. Where it
+    is low, the score says little."""
 
 
 class ExampleOut(_Open):

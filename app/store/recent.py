@@ -74,6 +74,11 @@ class RecentScoreSets:
 def _bare(cell: Cell) -> Cell:
     """Numbers alone: reasonings and examples are long."""
     scores = tuple(
-        CandidateScore(s.score, values=s.values if len(s.values) > 1 else ()) for s in cell.scores
+        CandidateScore(
+            s.score,
+            values=s.values if len(s.values) > 1 else (),
+            label_deviation=s.label_deviation,
+        )
+        for s in cell.scores
     )
     return Cell(cell.attribute, scores, cell.kind)

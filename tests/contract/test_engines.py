@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from fastapi import FastAPI, Request
 
-from app.domain.types import ScorerSettings
+from app.domain.types import Attribute, Scenario, ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
 from workers.engines.base import (
@@ -24,6 +24,7 @@ from workers.engines.openai import OpenAIEngine
 from workers.methods.base import Ask
 from workers.methods.choosing import Choosing
 from workers.methods.comparative import ComparativeRegression
+from workers.methods.labels import LABELS, LabelReading
 
 METHOD = ComparativeRegression()
 SETTINGS = ScorerSettings(reasoning_chars=40)
@@ -248,3 +249,35 @@ def test_a_choice_among_letters_is_one_of_them(engine):
     assert list(value) == ["reasoning", "choice"]
     assert value["choice"] in ("A", "B")
     assert sum(j.score for j in method.read(answer.text, ASK, SETTINGS)) == 1
+
+
+def test_labels_are_read_as_probabilities_among_all_words(engine, request):
+    assert engine.engine.check_labels(LABELS) is None
+    reader = LabelReading("comparative", compares=True)
+    attribute = Attribute("politeness", "How polite it is.", "rude", "kind")
+    scenario = Scenario("How are you?", ("Hello, very well, thank you!", "Go away."))
+    prompts = [
+        engine.encode(*reader.messages(attribute, (), scenario, ask, SETTINGS))
+        for ask in reader.asks(scenario, SETTINGS)
+    ]
+    if "stub" in request.node.name:
+        with pytest.raises(EngineRejected, match="log-probabilities"):
+            engine.read_labels(prompts[0], LABELS)
+        return
+    readings = [engine.read_labels(prompt, LABELS) for prompt in prompts]
+    for reading in readings:
+        assert len(reading.probabilities) == 5
+        assert all(0 <= p <= 1 for p in reading.probabilities)
+        assert 0 < sum(reading.probabilities) <= 1 + 1e-6
+        assert reading.prompt_tokens > 0
+    again = engine.read_labels(prompts[0], LABELS)
+    assert again.probabilities == pytest.approx(readings[0].probabilities, rel=0.15)
+    assert readings[0].probabilities != readings[1].probabilities
+
+
+@pytest.mark.model
+def test_labels_that_are_several_tokens_are_told(engine, request):
+    if "fake" in request.node.name or "chat" in request.node.name:
+        pytest.skip("nothing is known here of this engine's tokens")
+    assert "single token" in engine.engine.check_labels(("0", "very good indeed"))
+    assert "same token" in engine.engine.check_labels(("1", "1"))

@@ -93,3 +93,36 @@ def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
         response = azimuth.post("/v1/select", SCENARIO | {"method": method})
         assert response.status_code == 422
         assert response.json()["errors"][0]["pointer"] == "#/target"
+
+
+@pytest.mark.parametrize("method", ["comparative", "regression"])
+def test_without_reasoning_labels_are_read_and_nothing_is_written(azimuth, method):
+    answer = select(azimuth, f"labels {method}", method=method, target=TARGET, reasoning=False)
+    assert answer["score_set"]["scorer"]["prompt_profile"].startswith("labels/")
+    for cell in answer["score_set"]["cells"]:
+        for scored in cell["scores"]:
+            assert scored["reasoning"] is None
+            mass = sum(scored["raw"])
+            assert scored["label_mass"] == pytest.approx(mass)
+            mean = sum(p * i / 4 for i, p in enumerate(scored["raw"])) / mass
+            assert scored["score"] == pytest.approx(mean, abs=1e-5)
+            assert scored["standard_error"] > 0
+    assert sum(r["probability"] for r in answer["ranking"]) == pytest.approx(1)
+    reasoned = select(azimuth, f"labels {method}", method=method, target=TARGET)
+    assert reasoned["score_set"]["id"] != answer["score_set"]["id"]
+
+
+def test_samples_add_nothing_to_a_reading_and_that_is_told(azimuth):
+    plain = select(azimuth, "read once", target=TARGET, reasoning=False)
+    drawn = select(azimuth, "read once", target=TARGET, reasoning=False, samples=5)
+    assert drawn["score_set"]["id"] == plain["score_set"]["id"]
+    assert "samples" in drawn["score_set"]["warnings"][0]
+
+
+def test_a_model_that_gives_no_label_any_probability_has_no_score(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:1")
+    body = SCENARIO | {"attributes": ["coherence"], "reasoning": False}
+    (cell,) = service.post("/v1/score", body).json()["cells"]
+    assert cell["status"] == "unscored"
+    assert cell["unscored"]["reason"] == "invalid-output"

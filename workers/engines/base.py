@@ -79,6 +79,16 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelProbabilities:
+    """How likely an answer is to begin with each of some labels."""
+
+    probabilities: tuple[float, ...]
+    """One a label, among all tokens of the vocabulary: what is missing to 1 goes to other words."""
+    prompt_tokens: int
+    cached_prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine runs: everything of it that can change an answer."""
 
@@ -105,6 +115,12 @@ class Engine(Protocol):
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Answer a prompt with JSON that satisfies `schema`, `sampling.samples` times."""
+
+    def check_labels(self, labels: tuple[str, ...]) -> str | None:
+        """Why labels cannot be read: each must be a token of its own. None when they can."""
+
+    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        """Probabilities of labels as the first token of the answer, unmasked and untempered."""
 
     async def check(self) -> None:
         """Have the model write one token; raises when it cannot."""

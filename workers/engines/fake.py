@@ -21,6 +21,7 @@ from workers.engines.base import (
     EngineOverloaded,
     EngineUnavailable,
     Generation,
+    LabelProbabilities,
     Message,
     Prompt,
     Sampling,
@@ -70,6 +71,34 @@ class FakeEngine:
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Hashes in the shape of `schema`, after the latency and the faults that were set."""
+        fault = await self._meet(prompt)
+        answers = tuple(
+            _answer(prompt, schema, sampling, sample, fault) for sample in range(sampling.samples)
+        )
+        return Generation(answers=answers, prompt_tokens=prompt.length)
+
+    def check_labels(self, labels: tuple[str, ...]) -> str | None:
+        """Any label will do."""
+        return None
+
+    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        """Hashes that leave a tenth for other words, after the same latency and faults."""
+        fault = await self._meet(prompt)
+        content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
+        draw = random.Random(hashlib.sha256(content.encode()).digest())
+        weights = [draw.random() for _ in labels]
+        mass = 0.9 if fault is None else 0.0
+        found = tuple(mass * weight / sum(weights) for weight in weights)
+        return LabelProbabilities(found, prompt_tokens=prompt.length)
+
+    async def check(self) -> None:
+        """Well, unless it was told to hang once it serves."""
+        if self._checked and any(fault == "hang-check" for fault, _ in self._faults):
+            await asyncio.Event().wait()
+        self._checked = True
+
+    async def _meet(self, prompt: Prompt) -> str | None:
+        """Take the latency, raise or return the fault that falls on this call."""
         fault = self._draw_fault()
         if "POISON" in prompt.messages[-1].content and ("dead-word", 1.0) in self._faults:
             fault = "dead"
@@ -83,16 +112,7 @@ class FakeEngine:
             raise EngineUnavailable("the fake engine was told to be away")
         if fault == "dead":
             raise EngineDead("the fake engine was told to die")
-        answers = tuple(
-            _answer(prompt, schema, sampling, sample, fault) for sample in range(sampling.samples)
-        )
-        return Generation(answers=answers, prompt_tokens=prompt.length)
-
-    async def check(self) -> None:
-        """Well, unless it was told to hang once it serves."""
-        if self._checked and any(fault == "hang-check" for fault, _ in self._faults):
-            await asyncio.Event().wait()
-        self._checked = True
+        return fault
 
     def _draw_fault(self) -> str | None:
         draw = random.Random(next(self._calls)).random()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import httpx
@@ -17,13 +18,15 @@ from workers.engines.base import (
     EngineUnavailable,
     FinishReason,
     Generation,
+    LabelProbabilities,
     Message,
     Prompt,
     Sampling,
     Schema,
 )
-from workers.tokenization import ChatEncoder, neutralised
+from workers.tokenization import ChatEncoder, neutralised, why_not_labels
 
+_TOP = 20  # as many alternatives as endpoints tell of
 _CHARS_PER_TOKEN = 3  # a cautious estimate where there is no tokenizer
 
 
@@ -132,6 +135,43 @@ class OpenAIEngine:
             answer = await self._request("POST", "chat/completions", body)
             texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
         return _generation(answer, texts)
+
+    def check_labels(self, labels: tuple[str, ...]) -> str | None:
+        """Whether each label is a token of its own, as far as the tokenizer is known here."""
+        return why_not_labels(self._encoder, labels) if self._encoder is not None else None
+
+    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        """One token with the likeliest alternatives; a label that is not among them counts as 0.
+
+        Endpoints tell the `_TOP` likeliest tokens at most, so the mass on labels is a lower bound.
+        """
+        body: dict[str, Any] = {"model": self._model, "max_tokens": 1, "temperature": 0.0}
+        if prompt.token_ids is not None:
+            body |= {"prompt": list(prompt.token_ids), "logprobs": _TOP}
+            answer = await self._request("POST", "completions", body)
+            told = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
+            likeliest = list(told[0].items()) if told else None
+        else:
+            body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
+            body |= {"logprobs": True, "top_logprobs": _TOP}
+            answer = await self._request("POST", "chat/completions", body)
+            told = (answer["choices"][0].get("logprobs") or {}).get("content")
+            likeliest = (
+                [(t["token"], t["logprob"]) for t in told[0]["top_logprobs"]] if told else None
+            )
+        if likeliest is None:
+            raise EngineRejected(
+                "the endpoint tells no log-probabilities, so no labels can be read"
+            )
+        usage = _generation(answer, [""])
+        return LabelProbabilities(
+            probabilities=tuple(
+                sum(math.exp(logprob) for token, logprob in likeliest if token.strip() == label)
+                for label in labels
+            ),
+            prompt_tokens=usage.prompt_tokens,
+            cached_prompt_tokens=usage.cached_prompt_tokens,
+        )
 
     async def check(self) -> None:
         """Have the endpoint write one token."""

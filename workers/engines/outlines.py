@@ -13,13 +13,14 @@ from workers.engines.base import (
     EngineError,
     EngineInfo,
     Generation,
+    LabelProbabilities,
     Message,
     Prompt,
     Sampling,
     Schema,
 )
 from workers.engines.identity import model_name, model_revision
-from workers.tokenization import ChatEncoder
+from workers.tokenization import ChatEncoder, why_not_labels
 
 _BACKEND = "llguidance"  # honours integer bounds; Outlines' own core lets 999 pass for 0 to 100
 _DEFAULT_CONTEXT = 4096
@@ -94,6 +95,29 @@ class OutlinesEngine:
         compact = schema | {"x-guidance": {"whitespace_flexible": False}}
         processor = get_json_schema_logits_processor(_BACKEND, self._steerable, json.dumps(compact))
         return self._run(prompt, sampling.max_tokens, sampling, sampling.seed + sample, [processor])
+
+    def check_labels(self, labels: tuple[str, ...]) -> str | None:
+        """Whether each label is a token of its own."""
+        assert self._encoder is not None, "start() comes first"
+        return why_not_labels(self._encoder, labels)
+
+    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        """One forward pass in a thread."""
+        assert self._encoder is not None, "start() comes first"
+        ids = self._encoder.label_ids(labels)
+        found = await asyncio.to_thread(self._first_token, prompt, ids)
+        return LabelProbabilities(found, prompt_tokens=prompt.length)
+
+    def _first_token(self, prompt: Prompt, ids: tuple[int, ...]) -> tuple[float, ...]:
+        import torch
+
+        tokens = torch.tensor([list(prompt.token_ids or ())], device=self._model.device)
+        with self._turn, torch.inference_mode():
+            try:
+                logits = self._model(tokens).logits[0, -1].float()
+            except (RuntimeError, ValueError) as error:
+                raise EngineError(f"transformers could not answer: {error}") from error
+        return tuple(torch.softmax(logits, dim=-1)[list(ids)].tolist())
 
     async def check(self) -> None:
         """Write one token."""

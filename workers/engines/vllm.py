@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from workers.engines.base import (
     EngineRejected,
     FinishReason,
     Generation,
+    LabelProbabilities,
     Message,
     Prompt,
     Sampling,
@@ -24,7 +26,7 @@ from workers.engines.base import (
 )
 from workers.engines.identity import model_name, model_revision
 from workers.gathering import gather_or_cancel
-from workers.tokenization import ChatEncoder
+from workers.tokenization import ChatEncoder, why_not_labels
 
 _CPU_BLOCK_TOKENS = 32  # vLLM's 128 would waste most of a prefix shared by two prompts
 
@@ -140,6 +142,32 @@ class VllmEngine:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         return await self._run(prompt.token_ids or (), parameters)
+
+    def check_labels(self, labels: tuple[str, ...]) -> str | None:
+        """Whether each label is a token of its own."""
+        assert self._encoder is not None, "start() comes first"
+        return why_not_labels(self._encoder, labels)
+
+    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
+        """One step of the model. vLLM's log-probabilities are raw unless a setting says otherwise:
+        neither temperature nor any mask is in them."""
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        assert self._encoder is not None, "start() comes first"
+        ids = self._encoder.label_ids(labels)
+        parameters = SamplingParams(
+            max_tokens=1,
+            temperature=0.0,
+            logprob_token_ids=list(ids),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        output = await self._run(prompt.token_ids or (), parameters)
+        (found,) = output.outputs[0].logprobs
+        return LabelProbabilities(
+            probabilities=tuple(math.exp(found[token].logprob) for token in ids),
+            prompt_tokens=prompt.length,
+            cached_prompt_tokens=int(output.num_cached_tokens or 0),
+        )
 
     async def check(self) -> None:
         """Write one token: vLLM's own health check cannot see a hang."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from app.domain.types import Cell, Job, Unscored
@@ -11,8 +12,11 @@ from app.store.banks import BankStore
 from workers.banks import BankLibrary
 from workers.embedding import create_embedder
 from workers.engines.base import Engine, EngineInfo
-from workers.methods.registry import scoring_methods
+from workers.methods.labels import LABELS
+from workers.methods.registry import label_readings, scoring_methods
 from workers.scoring import ScenarioScorer
+
+_log = logging.getLogger(__name__)
 
 
 class LanguageModel:
@@ -29,7 +33,7 @@ class LanguageModel:
 
     @property
     def profiles(self) -> dict[str, str]:
-        """Method -> version of its prompts."""
+        """Method (or its way of reading labels) -> version of its prompts; whole after `start`."""
         return {name: method.profile for name, method in self._methods.items()}
 
     async def start(self) -> EngineInfo:
@@ -38,6 +42,10 @@ class LanguageModel:
         self.embedder = embedder.name
         self.library = BankLibrary(self._banks, embedder)
         info = await self._engine.start()
+        if (why := self._engine.check_labels(LABELS)) is None:
+            self._methods |= label_readings()
+        else:
+            _log.warning("no labels can be read from this model: %s", why)
         self._scorer = ScenarioScorer(self._engine, info, self._methods, self.library)
         return info
 

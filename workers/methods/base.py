@@ -23,6 +23,8 @@ class Ask:
 
     positions: tuple[int, ...]
     """Places in `Scenario.candidates`, in the order in which the prompt shows them."""
+    judged: int | None = None
+    """Place in `Scenario.candidates` of the one that the answer is about; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Judgement:
     score: float
     """In [0, 1]; of a choice, 1 for the candidate that was chosen and 0 for the others."""
     reasoning: str | None
+    raw: tuple[float, ...] = ()
+    """Probabilities of the labels, where these were read."""
 
 
 class Method(Protocol[Subject]):

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.domain.methods import METHODS, profile_name
 from workers.methods.base import Method
 from workers.methods.choosing import Choosing
 from workers.methods.comparative import ComparativeRegression
+from workers.methods.labels import LabelReading
 from workers.methods.regression import Regression
+
+
+def label_readings() -> dict[str, Method[Any]]:
+    """Profile name -> how a method asks when labels are read instead of text."""
+    return {
+        profile_name(name, reasoning=False): LabelReading(name, compares=METHODS[name].compares)
+        for name in ("comparative", "regression")
+    }
 
 
 def scoring_methods() -> dict[str, Method[Any]]:

@@ -31,7 +31,11 @@ MODEL = ModelIdentity(
     engine="vllm",
     context_length=8192,
     embedder="minilm:1",
-    profiles={"comparative": "comparative/1:abc", "other": "other/1:abc"},
+    profiles={
+        "comparative": "comparative/1:abc",
+        "comparative+labels": "labels/1:abc",
+        "other": "other/1:abc",
+    },
 )
 SCORER = Scorer(settings=ScorerSettings(), model=MODEL, bank=BankRef("bank", "d1"))
 HELP = Attribute("helpfulness", "How useful it is.")
