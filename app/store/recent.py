@@ -72,4 +72,4 @@ class RecentScoreSets:
 
 
 def _bare(cell: Cell) -> Cell:
-    return Cell(cell.attribute, tuple(CandidateScore(s.score) for s in cell.scores))
+    return Cell(cell.attribute, tuple(CandidateScore(s.score) for s in cell.scores), cell.kind)
