@@ -95,6 +95,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
     """Scenarios that were also asked for with the candidates in reverse order."""
     concurrency: int = 1
     """Scenarios in flight at once."""
+    definitions: dict[str, str] = {}
+    """Attribute -> its name with a digest of its definition, as score sets call its cells."""
 
     @property
     def title(self) -> str:
