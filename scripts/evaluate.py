@@ -103,7 +103,6 @@ async def _evaluate(
                 name: tuple(declared[name].get("levels") or found) for name, found in levels.items()
             }
             attributes = {name: declared[name] if options.attributes else name for name in levels}
-            await _store_bank(options, service)
         settings = _settings(options)
         run = Run(
             method=options.method,
@@ -132,6 +131,9 @@ async def _evaluate(
         compares = not local and METHODS[options.method].compares
         checks = run.order_check if compares else 0
         try:
+            if not local:
+                # Not before: a command that the folder refuses must not replace the bank.
+                await _store_bank(options, service)
             with tqdm(
                 total=len(scenarios) + checks,
                 initial=sum(
@@ -242,11 +244,14 @@ async def _store_bank(options: argparse.Namespace, service: Service) -> None:
         raise UnusableData("--bank-file needs a name to store it under: --bank NAME")
     lines = options.bank_file.read_bytes()
     if options.bank_chars:
-        lines = b"".join(
-            line + b"\n"
-            for line in lines.split(b"\n")
-            if line.strip() and _characters(json.loads(line)) <= options.bank_chars
-        )
+        try:
+            lines = b"".join(
+                line + b"\n"
+                for line in lines.split(b"\n")
+                if line.strip() and _characters(json.loads(line)) <= options.bank_chars
+            )
+        except (KeyError, TypeError) as error:
+            raise UnusableData(f"{options.bank_file}: a line is no scenario: {error!r}") from error
     await service.put_bank(options.bank, lines)
 
 

@@ -103,7 +103,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
         """Name of the run in tables."""
         if self.label:
             return self.label
-        shots = int(self.settings.get("examples") or 0)
+        # What the scorer says, once known: examples that were asked for need a bank.
+        shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
         if self.method in ("comparative", "regression", "prompt_aligned"):
             return f"{self.method}, {'few-shot' if shots else 'zero-shot'}"
         return self.method

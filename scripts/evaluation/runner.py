@@ -31,7 +31,9 @@ LOCAL = ("random", "oracle")
 _BLOCK = 256
 """Scenarios whose targets are answered by one request."""
 _PAIRS = 4_000_000
-_TARGETS = 20_000  # a request's body stays below the service's limit
+_TARGETS = 20_000
+_BODY_BYTES = 4_000_000
+"""Of targets in one request: half of what the service takes unless it is set otherwise."""
 
 
 class _Forgotten(Exception):
@@ -256,7 +258,8 @@ class Evaluation:
         """Choices of every score set for every target, by as few requests as the limits allow."""
         assert self.service is not None
         chosen: list[list[Choices]] = [[] for _ in ids]
-        step = max(1, min(_TARGETS, _PAIRS // max(1, len(ids))))
+        longest = max((len(orjson.dumps(target)) for target in targets), default=1)
+        step = max(1, min(_BODY_BYTES // (longest + 1), _PAIRS // max(1, len(ids)), _TARGETS))
         for start in range(0, len(targets), step):
             asked = list(targets[start : start + step])
             # A single pair that has no selection is a problem as a whole; of two, each has its own.

@@ -313,6 +313,42 @@ def test_nothing_is_ignored_silently(azimuth, tmp_path, capsys):
     assert told.count("scored without examples") == 1
 
 
+def test_a_command_that_the_folder_refuses_leaves_the_bank_alone(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 4)
+    given = ["--targets", "high", "--bank", "kept", "--bank-file", str(path)]
+    assert evaluate(azimuth, path, tmp_path / "r", "--method", "comparative", *given) == 0
+    other = write_scenarios(tmp_path / "other.jsonl", 5)
+    more = ["--targets", "high", "--bank", "kept", "--bank-file", str(other)]
+    assert evaluate(azimuth, path, tmp_path / "r", "--method", "regression", *more) == 1
+    with azimuth.client() as client:
+        assert client.get("/v1/banks/kept").json()["scenarios"] == 4
+
+
+def test_a_run_without_a_bank_is_called_zero_shot(azimuth, tmp_path):
+    with azimuth.client() as client:
+        asked = {"attributes": [{"name": "wit", "definition": "Funny."}]}
+        assert client.put("/v1/attribute-sets/bare", json=asked).is_success
+    path = write_scenarios(tmp_path / "data.jsonl", 1, ("wit",))
+    given = ["--method", "comparative", "--targets", "high", "--attribute-set", "bare"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0
+    assert read_results(tmp_path / "r").run.title == "comparative, zero-shot"
+
+
+def test_many_targets_of_many_attributes_fit_the_service_s_bodies(azimuth, tmp_path):
+    names = [f"an-attribute-with-a-long-name-that-takes-many-bytes-{n}" for n in range(12)]
+    asked = {"attributes": [{"name": name, "definition": "Longish."} for name in names]}
+    with azimuth.client() as client:
+        assert client.put("/v1/attribute-sets/long", json=asked).is_success
+    path = write_scenarios(tmp_path / "data.jsonl", 2, names, levels=3)
+    targets = tmp_path / "targets.jsonl"
+    draw = random.Random(0)
+    wishes = [{name: draw.random() for name in names} for _ in range(9_000)]
+    targets.write_text("\n".join(map(json.dumps, wishes)))
+    given = ["--method", "comparative", "--attribute-set", "long", "--targets"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given, f"sampled:{targets}") == 0
+    assert len(read_results(tmp_path / "r").scenarios[0].selected["sampled"]) == 9_000
+
+
 def test_all_targets_of_six_attributes_with_seven_levels_are_answered_in_seconds(azimuth, tmp_path):
     """117,649 targets x 300 scenarios, once the scores are cached."""
     names = ("care", "fairness", "liberty", "loyalty", "authority", "sanctity")
