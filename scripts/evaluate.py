@@ -25,7 +25,9 @@ from tqdm import tqdm
 
 import app
 from app.domain.bank import LabelledScenario
-from app.domain.methods import METHODS
+from app.domain.fingerprint import attribute_field
+from app.domain.methods import METHODS, MethodTraits
+from app.domain.types import Attribute
 from scripts.evaluation.data import (
     UnusableData,
     levels_of,
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(given)
     except (UnusableData, UnusableTargets, OtherRun, ServiceProblem, ServiceAway) as error:
         print(f"error: {error}", file=sys.stderr)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
@@ -84,8 +86,11 @@ async def _evaluate(
     given: Sequence[str],
 ) -> int:
     local = options.method in LOCAL
+    for option, why in without_effect(options):
+        print(f"note: --{option} has no effect {why}", file=sys.stderr)
     async with Service(options.url, options.concurrency) as service:
         attributes: dict[str, str | dict[str, Any]] = {}
+        declared: dict[str, dict[str, Any]] = {}
         if not local:
             declared = await _attributes(options, service)
             unknown = [name for name in levels if name not in declared]
@@ -98,7 +103,6 @@ async def _evaluate(
                 name: tuple(declared[name].get("levels") or found) for name, found in levels.items()
             }
             attributes = {name: declared[name] if options.attributes else name for name in levels}
-            await _store_bank(options, service)
         settings = _settings(options)
         run = Run(
             method=options.method,
@@ -121,12 +125,22 @@ async def _evaluate(
             label=options.label,
             order_check=min(options.order_check, len(scenarios)),
             concurrency=options.concurrency,
+            definitions={name: definition_id(declared[name]) for name in levels if not local},
         )
         journal = Journal.open(options.out, run)
+        compares = not local and METHODS[options.method].compares
+        checks = run.order_check if compares else 0
         try:
+            if not local:
+                # Not before: a command that the folder refuses must not replace the bank.
+                await _store_bank(options, service)
             with tqdm(
-                total=len(scenarios),
-                initial=sum(1 for r in journal.done.values() if r.problem is None),
+                total=len(scenarios) + checks,
+                initial=sum(
+                    1 + bool(checks and r.reversed)
+                    for r in journal.done.values()
+                    if r.problem is None
+                ),
                 unit="scenario",
                 desc=run.title,
                 dynamic_ncols=True,
@@ -147,6 +161,7 @@ async def _evaluate(
                     attributes=attributes,
                     request=request | settings,
                     progress=told,
+                    warn=lambda warning: bar.write(f"warning: {warning}", file=sys.stderr),
                 ).run()
             journal.compact()
         finally:
@@ -187,6 +202,41 @@ def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
         raise UnusableData(f"{path}: no attribute definitions: {error!r}") from error
 
 
+def definition_id(attribute: dict[str, Any]) -> str:
+    """An attribute's name with a digest of its definition, as score sets call its cells."""
+    return attribute_field(
+        Attribute(
+            attribute["name"],
+            attribute["definition"],
+            attribute.get("low", ""),
+            attribute.get("high", ""),
+            tuple(attribute.get("levels", ())),
+        )
+    )
+
+
+def without_effect(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Options that were given but change nothing, and why: nothing is ignored silently."""
+    found: list[tuple[str, str]] = []
+    if options.bank_chars and not options.bank_file:
+        found.append(("bank-chars", "without --bank-file"))
+    traits = METHODS.get(options.method, MethodTraits(generates=False, compares=False))
+    few_shot = [name for name in ("bank", "examples") if getattr(options, name) is not None]
+    if not traits.uses_examples:
+        found += [(name, f"on {options.method}") for name in few_shot]
+    elif options.zero_shot:
+        found += [(name, "with --zero-shot") for name in few_shot]
+    idle: list[str] = []
+    if not traits.compares:
+        idle += ["orders", "order_check"]
+    if not traits.generates:
+        idle += ["samples", "temperature", "no_reasoning", "reasoning_chars"]
+    if options.method in LOCAL:
+        idle.append("model")
+    given = [name for name in idle if getattr(options, name)]
+    return found + [(name.replace("_", "-"), f"on {options.method}") for name in given]
+
+
 async def _store_bank(options: argparse.Namespace, service: Service) -> None:
     if not options.bank_file:
         return
@@ -194,11 +244,14 @@ async def _store_bank(options: argparse.Namespace, service: Service) -> None:
         raise UnusableData("--bank-file needs a name to store it under: --bank NAME")
     lines = options.bank_file.read_bytes()
     if options.bank_chars:
-        lines = b"".join(
-            line + b"\n"
-            for line in lines.split(b"\n")
-            if line.strip() and _characters(json.loads(line)) <= options.bank_chars
-        )
+        try:
+            lines = b"".join(
+                line + b"\n"
+                for line in lines.split(b"\n")
+                if line.strip() and _characters(json.loads(line)) <= options.bank_chars
+            )
+        except (KeyError, TypeError) as error:
+            raise UnusableData(f"{options.bank_file}: a line is no scenario: {error!r}") from error
     await service.put_bank(options.bank, lines)
 
 
@@ -338,7 +391,7 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--sample-seed", type=int, default=0, metavar="S")
     add(
         "--order-check",
-        type=int,
+        type=_count,
         default=0,
         metavar="N",
         help="ask for the first N scenarios in both orders of candidates as well",
@@ -347,6 +400,10 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--dataset", help="name for tables; from the file's folder if not given")
     add("--label", default="", help="name of the run for tables")
     return parser  # fmt: skip
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> int:

@@ -136,17 +136,25 @@ def choose_choices(
     near (paper section 5.3: relevant scenarios with the correct response for the target).
     """
     matrix = target_matrix([choice.target])
-    rows: list[int] = []
-    for row, scenario in enumerate(scenarios):
-        if not all(name in labels for labels in scenario.labels for name in matrix.attributes):
-            continue
-        if not scenario.labels:
-            continue
+
+    def decides(scenario: LabelledScenario) -> bool:
+        if not scenario.labels or not all(
+            name in labels for labels in scenario.labels for name in matrix.attributes
+        ):
+            return False
         distance = distances(label_matrix(scenario, matrix.attributes), matrix)[0]
-        if distance.max() - distance.min() > TIE_TOLERANCE:
-            rows.append(row)
+        return bool(distance.max() - distance.min() > TIE_TOLERANCE)
+
+    look = max(_FIRST_LOOK, count)
+    while True:  # ever further: to judge a large bank's every scenario would take seconds
+        nearest = neighbours.nearest(look)
+        rows = [n.row for n in nearest if decides(scenarios[n.row])]
+        if len(rows) >= count or len(nearest) < look:
+            break
+        look *= 4
     if not rows or count == 0:
         return ChosenExamples((), ())
+    rows.sort()  # of equally similar ones the first of the bank
     return ChosenExamples(tuple(neighbours.among(np.array(rows, dtype=np.int64))[:count]), ())
 
 

@@ -261,7 +261,7 @@ def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> Cell | AzimuthE
     )
     if name in stored.pending.values() or name in stored.pending:
         why = ": it is still being scored"
-    known = sorted({cell.attribute for cell in stored.cells.values()})
+    known = sorted({cell.attribute for cell in stored.cells.values() if cell.kind == "score"})
     return AttributeNotScored(
         f"score set {set_id!r} has no scores for {name!r}{why}",
         fields=[FieldError(f"#/targets/{escaped(name)}", "is not scored")],

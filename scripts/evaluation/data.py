@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
 from app.domain.fingerprint import text_digest
-from scripts.evaluation.results import NONE, DataFile, Results
+from scripts.evaluation.results import LETTERS, NONE, DataFile, Results
 
 MAX_LEVELS = 11
 """More distinct labels than this are a continuum."""
@@ -39,6 +41,11 @@ def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[
         if scenario.id in seen:
             raise UnusableData(f"id {scenario.id!r} is there more than once")
         seen.add(scenario.id)
+        if len(scenario.responses) > len(LETTERS):
+            raise UnusableData(
+                f"{scenario.id!r} has {len(scenario.responses)} responses, more than the "
+                f"{len(LETTERS)} that one request takes"
+            )
         if not scenario.labels or not labelled_attributes(scenario):
             raise UnusableData(
                 f"{scenario.id!r} has no attribute that every response is labelled on"
@@ -79,9 +86,16 @@ def levels_of(scenarios: Sequence[LabelledScenario]) -> dict[str, tuple[float, .
 def _parse(path: Path, content: bytes) -> list[LabelledScenario]:
     if path.suffix == ".json":
         try:
-            return from_align(json.loads(content))
-        except (ValueError, KeyError, TypeError) as error:
+            found = from_align(json.loads(content))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableData(f"{path}: not a list of ALIGN's records: {error!r}") from error
+        for number, scenario in enumerate(found, start=1):
+            try:
+                parse_bank(msgspec.json.encode(scenario))
+            except InvalidLines as error:
+                why = error.errors[0].detail
+                raise UnusableData(f"{path}: scenario {number}: {why}") from error
+        return found
     try:
         return list(parse_bank(content).scenarios)
     except InvalidLines as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +23,7 @@ _IDENTITY = ("method", "settings", "attributes", "target_sets", "data", "scenari
 
 
 class OtherRun(Exception):
-    """The folder holds results that this run would not continue."""
+    """The folder holds results that this run would not continue, or another run writes to it."""
 
 
 @dataclass(slots=True)
@@ -32,30 +34,42 @@ class Journal:
     run: Run
     done: dict[str, ScenarioResult] = field(default_factory=dict)
     _file: IO[bytes] | None = None
+    _lock: int | None = None
+    """The folder itself, held for this run alone; the system lets it go whatever ends the run."""
 
     @classmethod
     def open(cls, folder: Path, run: Run) -> Journal:
         """Begin a run, or go on with the same one. Raises `OtherRun`."""
-        path = folder / RUN_FILE
-        journal = cls(folder, run)
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = cls(folder, run, _lock=_locked(folder))
+        try:
+            journal._begin()
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def _begin(self) -> None:
+        path = self.folder / RUN_FILE
         if path.exists():
             before = msgspec.json.decode(path.read_bytes(), type=Run)
             differing = [
                 name
                 for name in _IDENTITY
                 if msgspec.to_builtins(getattr(before, name))
-                != msgspec.to_builtins(getattr(run, name))
+                != msgspec.to_builtins(getattr(self.run, name))
             ]
+            # Folders that were begun before definitions were noted go on as they did.
+            if before.definitions and before.definitions != self.run.definitions:
+                differing.append("definitions of attributes")
             if differing:
-                raise OtherRun(f"{folder} holds a run with other {', '.join(differing)}")
-            journal.run = before
-            journal.done = {result.id: result for result in read_scenarios(folder)}
-            _cut_broken_line(folder / SCENARIOS_FILE)
+                raise OtherRun(f"{self.folder} holds a run with other {', '.join(differing)}")
+            self.run = before
+            self.done = {result.id: result for result in read_scenarios(self.folder)}
+            _cut_broken_line(self.folder / SCENARIOS_FILE)
         else:
-            folder.mkdir(parents=True, exist_ok=True)
-            journal.write_run()
-        journal._file = (folder / SCENARIOS_FILE).open("ab")
-        return journal
+            self.write_run()
+        self._file = (self.folder / SCENARIOS_FILE).open("ab")
 
     def add(self, result: ScenarioResult) -> None:
         """Write a scenario's result; it survives whatever comes after."""
@@ -88,14 +102,30 @@ class Journal:
         ordered = [self.done[name] for name in self.run.scenarios if name in self.done]
         partial = self.folder / (SCENARIOS_FILE + ".partial")
         partial.write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in ordered))
-        self.close()
+        self._close_file()
         partial.replace(self.folder / SCENARIOS_FILE)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let others have the folder."""
+        self._close_file()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _locked(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OtherRun(f"another run is writing to {folder}") from None
+    return descriptor
 
 
 def _cut_broken_line(path: Path) -> None:

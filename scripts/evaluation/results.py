@@ -95,13 +95,16 @@ class Run(Struct, frozen=True, omit_defaults=True):
     """Scenarios that were also asked for with the candidates in reverse order."""
     concurrency: int = 1
     """Scenarios in flight at once."""
+    definitions: dict[str, str] = {}
+    """Attribute -> its name with a digest of its definition, as score sets call its cells."""
 
     @property
     def title(self) -> str:
         """Name of the run in tables."""
         if self.label:
             return self.label
-        shots = int(self.settings.get("examples") or 0)
+        # What the scorer says, once known: examples that were asked for need a bank.
+        shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
         if self.method in ("comparative", "regression", "prompt_aligned"):
             return f"{self.method}, {'few-shot' if shots else 'zero-shot'}"
         return self.method

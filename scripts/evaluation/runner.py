@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import LabelledScenario
 from app.domain.methods import METHODS
-from app.domain.types import Usage
+from app.domain.types import CHOICE, Usage
 from scripts.evaluation.data import labelled_attributes
 from scripts.evaluation.journal import Journal
 from scripts.evaluation.results import LETTERS, NONE, ScenarioResult, TargetSet, encode_array
@@ -31,7 +31,9 @@ LOCAL = ("random", "oracle")
 _BLOCK = 256
 """Scenarios whose targets are answered by one request."""
 _PAIRS = 4_000_000
-_TARGETS = 20_000  # a request's body stays below the service's limit
+_TARGETS = 20_000
+_BODY_BYTES = 4_000_000
+"""Of targets in one request: half of what the service takes unless it is set otherwise."""
 
 
 class _Forgotten(Exception):
@@ -84,7 +86,10 @@ class Evaluation:
     request: Mapping[str, Any]
     """Scorer settings of every request."""
     progress: Callable[[ScenarioResult], None]
-    """Told of each scenario once the model has done with it."""
+    """Told of each scenario once the model has done with it, and once more after an order check."""
+    warn: Callable[[str], None] = lambda _: None
+    """Told of each warning of the service, once."""
+    _warned: set[str] = field(default_factory=set)
     _wishes: dict[tuple[str, ...], Wishes] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -103,13 +108,22 @@ class Evaluation:
             await _all(self._choose(scenario) for scenario in todo)
         else:
             await self._score_all(todo)
-        checked = self.scenarios[: self.journal.run.order_check]
+        if not METHODS[method].compares:
+            return
         await _all(
             self._check_order(scenario)
-            for scenario in checked
+            for scenario in self.scenarios[: self.journal.run.order_check]
             if not self.journal.done[scenario.id].reversed
             and self.journal.done[scenario.id].problem is None
         )
+
+    def _told(self, score_set: Mapping[str, Any]) -> None:
+        """Hear what an answer says about its scorer: warnings, and whether it is still the same."""
+        self.journal.know_scorer(score_set["scorer"])
+        for warning in score_set.get("warnings") or ():
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.warn(warning)
 
     def wishes(self, scenario: LabelledScenario) -> Wishes:
         """The targets as a scenario sees them."""
@@ -174,7 +188,7 @@ class Evaluation:
             if problem.permanent:
                 raise
             return _failed(scenario, problem)
-        self.journal.know_scorer(answer["scorer"])
+        self._told(answer)
         cells = answer["cells"]
         return ScenarioResult(
             id=scenario.id,
@@ -222,12 +236,21 @@ class Evaluation:
             try:
                 chosen = await self._answers(ids, targets) if ids else []
             except _Forgotten as forgotten:
-                for scenario in known:
-                    if self.journal.done[scenario.id].score_set in forgotten.ids:
-                        self.journal.add(await self._scored(scenario))
+                await _all(
+                    self._score_again(scenario)
+                    for scenario in known
+                    if self.journal.done[scenario.id].score_set in forgotten.ids
+                )
                 continue
             of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
             return [of.get(scenario.id, choices_of([])) for scenario in group]
+
+    async def _score_again(self, scenario: LabelledScenario) -> None:
+        result = await self._scored(scenario)
+        if result.problem is None:
+            self.journal.add(result)
+        else:
+            self._finish(result)
 
     async def _answers(
         self, ids: Sequence[str], targets: Sequence[dict[str, float]]
@@ -235,39 +258,50 @@ class Evaluation:
         """Choices of every score set for every target, by as few requests as the limits allow."""
         assert self.service is not None
         chosen: list[list[Choices]] = [[] for _ in ids]
-        step = max(1, min(_TARGETS, _PAIRS // max(1, len(ids))))
+        longest = max((len(orjson.dumps(target)) for target in targets), default=1)
+        step = max(1, min(_BODY_BYTES // (longest + 1), _PAIRS // max(1, len(ids)), _TARGETS))
         for start in range(0, len(targets), step):
+            asked = list(targets[start : start + step])
+            # A single pair that has no selection is a problem as a whole; of two, each has its own.
+            alone = len(ids) == len(asked) == 1
             body = {
                 "score_set_ids": list(ids),
-                "targets": list(targets[start : start + step]),
+                "targets": asked * 2 if alone else asked,
                 "compact": True,
             }
             answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
             problems = answer["problems"]
             if gone := {p["score_set_id"] for p in problems if "unknown-score-set" in p["type"]}:
                 raise _Forgotten(gone)
-            for mine, more in zip(chosen, answer["selected"], strict=True):
+            for mine, selected in zip(chosen, answer["selected"], strict=True):
+                more = selected[: len(asked)]
                 mine.append(choices_of(more) if problems else np.array(more, dtype=np.int8))
-        return [np.concatenate(mine) for mine in chosen]
+        return [np.concatenate(mine) if mine else choices_of([]) for mine in chosen]
 
     # --- methods that choose
 
     async def _choose(self, scenario: LabelledScenario) -> None:
         wishes = self.wishes(scenario)
-        try:
-            answers = await self._choices(scenario, wishes, {})
-        except ServiceProblem as problem:
-            if problem.permanent:
-                raise
-            self._finish(_failed(scenario, problem))
+        answers = await self._choices(scenario, wishes, {})
+        problems = [answer for answer, _ in answers if isinstance(answer, ServiceProblem)]
+        # A target without a valid answer is one without a selection; anything else, or no valid
+        # answer at all, fails the scenario, which is then tried again.
+        fatal = [problem for problem in problems if problem.reason is None]
+        if fatal or (problems and len(problems) == len(answers)):
+            self._finish(_failed(scenario, (fatal or problems)[0]))
             return
-        cells = [cell for answer, _ in answers for cell in answer["score_set"]["cells"]]
+        cells = [
+            cell
+            for answer, _ in answers
+            if not isinstance(answer, ServiceProblem)
+            for cell in answer["score_set"]["cells"]
+        ]
         chosen = [_chosen(answer) for answer, _ in answers]
         self._finish(
             ScenarioResult(
                 id=scenario.id,
                 labels=scenario.labels,
-                unscored=_unscored(cells),
+                unscored={CHOICE: problems[0].reason or ""} if problems else {},
                 selected=wishes.spread(choices_of(self._for_each(wishes, chosen))),
                 seconds=round(sum(seconds for _, seconds in answers), 3),
                 usage=_usage(cells),
@@ -277,23 +311,33 @@ class Evaluation:
 
     async def _choices(
         self, scenario: LabelledScenario, wishes: Wishes, more: Mapping[str, Any]
-    ) -> list[tuple[dict[str, Any], float]]:
-        """One answer for each different target, or a single one for methods that read none."""
+    ) -> list[tuple[dict[str, Any] | ServiceProblem, float]]:
+        """One answer for each different target, or a single one for methods that read none.
+
+        Raises only problems that every scenario would meet.
+        """
         service = self.service
         assert service is not None
         targets: Sequence[dict[str, float] | None] = wishes.unique
         if not METHODS[self.journal.run.method].reads_target:
             targets = [None]
 
-        async def ask(target: dict[str, float] | None) -> tuple[dict[str, Any], float]:
+        async def ask(
+            target: dict[str, float] | None,
+        ) -> tuple[dict[str, Any] | ServiceProblem, float]:
             body = {**self._body(scenario), **more}
             if target is None:
-                del body["attributes"]
+                body = {k: v for k, v in body.items() if not k.startswith("attribute")}
             else:
                 body |= {"target": target, "attributes": [self.attributes[n] for n in target]}
-            answer, seconds = await service.select(body)
+            try:
+                answer, seconds = await service.select(body)
+            except ServiceProblem as problem:
+                if problem.permanent:
+                    raise
+                return problem, 0.0
             if not more:
-                self.journal.know_scorer(answer["score_set"]["scorer"])
+                self._told(answer["score_set"])
             return answer, seconds
 
         return await asyncio.gather(*(ask(target) for target in targets))
@@ -307,16 +351,22 @@ class Evaluation:
 
     async def _check_order(self, scenario: LabelledScenario) -> None:
         """Ask again with both orders, and select from each alone."""
-        if not METHODS[self.journal.run.method].compares:
-            return
         wishes = self.wishes(scenario)
         both = {"orders": 2}
+        samples = int(self.request.get("samples", 1))
         service = self.service
         assert service is not None
         try:
             if METHODS[self.journal.run.method].kind == "choice":
                 answers = await self._choices(scenario, wishes, both)
-                halves = [_halves(a["score_set"]["cells"][0]) for a, _ in answers]
+                halves = [
+                    None
+                    if isinstance(answer, ServiceProblem)
+                    else _halves(answer["score_set"]["cells"][0], samples)
+                    for answer, _ in answers
+                ]
+                if all(isinstance(answer, ServiceProblem) for answer, _ in answers):
+                    return
                 picks = [
                     [None if half is None else int(np.argmax(half[turn])) for half in halves]
                     for turn in (0, 1)
@@ -324,7 +374,7 @@ class Evaluation:
                 forward, reverse = (choices_of(self._for_each(wishes, pick)) for pick in picks)
             else:
                 answer, _ = await service.score({**self._body(scenario), **both})
-                split = {c["attribute"]: _halves(c) for c in answer["cells"]}
+                split = {c["attribute"]: _halves(c, samples) for c in answer["cells"]}
                 forward, reverse = (
                     selected_by(
                         {n: half[turn] for n, half in split.items() if half is not None}, wishes
@@ -340,6 +390,7 @@ class Evaluation:
                 reversed=wishes.spread(reverse),
             )
         )
+        self.progress(self.journal.done[scenario.id])
 
     def _body(self, scenario: LabelledScenario) -> dict[str, Any]:
         names = labelled_attributes(scenario)
@@ -394,21 +445,22 @@ def _label_arrays(scenario: LabelledScenario) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _halves(cell: Mapping[str, Any]) -> NDArray[np.float64] | None:
+def _halves(cell: Mapping[str, Any], samples: int) -> NDArray[np.float64] | None:
     """A cell's scores from the first and from the reversed order, (2, C).
 
     None where it is unscored or where answers were discarded, so that it is not known which is
-    which.
+    which. Candidates that all have one text are one to the service, and have one order.
     """
     if cell["status"] != "scored" or cell["answers_discarded"]:
         return None
-    values = np.array([s["values"] or [s["score"]] * 2 for s in cell["scores"]], np.float64)
-    halves: NDArray[np.float64] = values.reshape(len(values), 2, -1).mean(axis=2).T
+    values = np.array([s["values"] or [s["score"]] for s in cell["scores"]], np.float64)
+    orders = values.reshape(len(values), -1, samples).mean(axis=2)
+    halves: NDArray[np.float64] = orders[:, [0, -1]].T
     return halves
 
 
-def _chosen(answer: Mapping[str, Any]) -> int | None:
-    return int(answer["selected"]["index"])
+def _chosen(answer: Mapping[str, Any] | ServiceProblem) -> int | None:
+    return None if isinstance(answer, ServiceProblem) else int(answer["selected"]["index"])
 
 
 def _unscored(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -179,6 +179,179 @@ def test_a_bank_file_can_be_stored_first_without_its_long_scenarios(azimuth, tmp
     assert 0 < stored["scenarios"] < 12
 
 
+def test_candidates_with_one_text_have_one_order(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 3)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["responses"] = ["the same", "the same"]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    for method in ("comparative", "unaligned"):
+        given = ["--method", method, "--targets", "high", "--order-check", "3", "--samples", "3"]
+        assert evaluate(azimuth, path, tmp_path / method, *given) == 0
+        first = next(s for s in read_results(tmp_path / method).scenarios if s.id == "s0")
+        assert first.forward == first.reversed == {"high": "A"}
+
+
+@pytest.mark.parametrize("method", ["comparative", "prompt_aligned", "unaligned", "oracle"])
+def test_targets_that_name_nothing_that_a_scenario_labels_select_nothing(azimuth, tmp_path, method):
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["labels"] = [{"verbosity": 0}, {"verbosity": 1}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    targets = tmp_path / "targets.jsonl"
+    targets.write_text('{"helpfulness": 1}\n{"helpfulness": 0, "coherence": 1}\n')
+    given = ["--method", method, "--targets", f"sampled:{targets}"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0
+    selected = {s.id: s.selected["sampled"] for s in read_results(tmp_path / "r").scenarios}
+    assert selected["s0"] == "--"
+    assert "-" not in selected["s1"]
+
+
+def test_a_single_pair_without_scores_is_no_problem_of_the_run(service, tmp_path):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="truncated:1")
+    path = write_scenarios(tmp_path / "data.jsonl", 1)
+    given = ["--method", "comparative", "--targets", "high"]
+    assert evaluate(service, path, tmp_path / "r", *given) == 0
+    (scenario,) = read_results(tmp_path / "r").scenarios
+    assert scenario.selected == {"high": "-"}
+    assert scenario.problem is None
+
+
+def test_score_sets_that_redis_forgot_are_scored_again(service, tmp_path):
+    service.start_api()
+    service.start_worker()
+    path = write_scenarios(tmp_path / "data.jsonl", 1)
+    given = ["--method", "comparative", "--zero-shot", "--targets", "high"]
+    assert evaluate(service, path, tmp_path / "r", *given) == 0
+    before = numbers(tmp_path / "r")
+    journal = tmp_path / "r" / "scenarios.jsonl"
+    line = json.loads(journal.read_bytes())
+    del line["selected"]  # killed after the scores, before their targets
+    journal.write_text(json.dumps(line) + "\n")
+    for key in service.redis.scan_iter("*"):
+        if line["score_set"].partition(".")[0] in key:
+            service.redis.delete(key)
+    service.api_child.kill()  # it remembers score sets for a while
+    service.start_api()
+    service.client().close()
+    assert evaluate(service, path, tmp_path / "r", *given) == 0
+    assert numbers(tmp_path / "r") == before
+
+
+def test_one_target_without_a_valid_answer_costs_one_selection(service, tmp_path):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:0.5")
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    given = ["--method", "prompt_aligned", "--targets", "sample:3"]
+    evaluate(service, path, tmp_path / "r", *given)
+    letters = "".join(s.selected["sample-3"] for s in read_results(tmp_path / "r").answered)
+    assert "-" in letters
+    assert set(letters) & {"A", "B"}
+    for scenario in read_results(tmp_path / "r").answered:
+        lost = "-" in scenario.selected["sample-3"]
+        assert scenario.unscored == ({"(choice)": "invalid-output"} if lost else {})
+
+
+def test_a_deadline_above_the_service_s_own_is_left_to_the_service(service, tmp_path):
+    service.start_api(AZIMUTH_MAX_DEADLINE_S="700")
+    service.start_worker()
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    given = ["--method", "comparative", "--targets", "high"]
+    assert evaluate(service, path, tmp_path / "r", *given) == 0
+
+
+def test_answers_that_take_longer_than_the_service_waits_are_polled_for(service, tmp_path):
+    service.start_api(AZIMUTH_WAIT_S="0.2")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.6")
+    path = write_scenarios(tmp_path / "data.jsonl", 1)
+    for method in ("comparative", "unaligned"):
+        given = ["--method", method, "--targets", "high"]
+        assert evaluate(service, path, tmp_path / method, *given) == 0
+        (scenario,) = read_results(tmp_path / method).scenarios
+        assert not scenario.cached  # it was scored for this run
+        assert scenario.seconds > 0.5
+
+
+def test_what_stays_unscored_is_not_asked_for_without_end(service, tmp_path, capsys):
+    service.start_api(AZIMUTH_WAIT_S="0.2")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.4", AZIMUTH_FAKE_FAULTS="truncated:1")
+    path = write_scenarios(tmp_path / "data.jsonl", 1)
+    given = ["--targets", "high"]
+    assert evaluate(service, path, tmp_path / "s", "--method", "comparative", *given) == 0
+    (scenario,) = read_results(tmp_path / "s").scenarios
+    assert scenario.unscored == dict.fromkeys(NAMES, "truncated")
+    assert evaluate(service, path, tmp_path / "c", "--method", "unaligned", *given) == 1
+    assert "truncated" in capsys.readouterr().err
+
+
+def test_a_setting_that_the_service_refuses_ends_the_run_at_once(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 2)
+    given = ["--method", "comparative", "--targets", "high", "--examples", "100"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 1
+    assert "error: 422" in capsys.readouterr().err
+    assert read_results(tmp_path / "r").scenarios == ()
+
+
+def test_other_definitions_of_the_same_attributes_are_another_run(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 2, ("helpfulness",))
+    definitions = tmp_path / "attributes.json"
+    given = ["--method", "comparative", "--targets", "high", "--zero-shot"]
+    given += ["--attributes", str(definitions)]
+    definitions.write_text('[{"name": "helpfulness", "definition": "Helps."}]')
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0
+    definitions.write_text('[{"name": "helpfulness", "definition": "Helps a lot."}]')
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 1
+    assert "other definitions" in capsys.readouterr().err
+
+
+def test_nothing_is_ignored_silently(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 2, ("wit",))
+    definitions = tmp_path / "attributes.json"
+    definitions.write_text('[{"name": "wit", "definition": "Funny."}]')
+    given = ["--targets", "high", "--attributes", str(definitions), "--order-check", "1"]
+    assert evaluate(azimuth, path, tmp_path / "r", "--method", "regression", *given) == 0
+    told = capsys.readouterr().err
+    assert "note: --order-check has no effect on regression" in told
+    assert "no labels for 'wit'" in told
+    assert told.count("scored without examples") == 1
+
+
+def test_a_command_that_the_folder_refuses_leaves_the_bank_alone(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 4)
+    given = ["--targets", "high", "--bank", "kept", "--bank-file", str(path)]
+    assert evaluate(azimuth, path, tmp_path / "r", "--method", "comparative", *given) == 0
+    other = write_scenarios(tmp_path / "other.jsonl", 5)
+    more = ["--targets", "high", "--bank", "kept", "--bank-file", str(other)]
+    assert evaluate(azimuth, path, tmp_path / "r", "--method", "regression", *more) == 1
+    with azimuth.client() as client:
+        assert client.get("/v1/banks/kept").json()["scenarios"] == 4
+
+
+def test_a_run_without_a_bank_is_called_zero_shot(azimuth, tmp_path):
+    with azimuth.client() as client:
+        asked = {"attributes": [{"name": "wit", "definition": "Funny."}]}
+        assert client.put("/v1/attribute-sets/bare", json=asked).is_success
+    path = write_scenarios(tmp_path / "data.jsonl", 1, ("wit",))
+    given = ["--method", "comparative", "--targets", "high", "--attribute-set", "bare"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0
+    assert read_results(tmp_path / "r").run.title == "comparative, zero-shot"
+
+
+def test_many_targets_of_many_attributes_fit_the_service_s_bodies(azimuth, tmp_path):
+    names = [f"an-attribute-with-a-long-name-that-takes-many-bytes-{n}" for n in range(12)]
+    asked = {"attributes": [{"name": name, "definition": "Longish."} for name in names]}
+    with azimuth.client() as client:
+        assert client.put("/v1/attribute-sets/long", json=asked).is_success
+    path = write_scenarios(tmp_path / "data.jsonl", 2, names, levels=3)
+    targets = tmp_path / "targets.jsonl"
+    draw = random.Random(0)
+    wishes = [{name: draw.random() for name in names} for _ in range(9_000)]
+    targets.write_text("\n".join(map(json.dumps, wishes)))
+    given = ["--method", "comparative", "--attribute-set", "long", "--targets"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given, f"sampled:{targets}") == 0
+    assert len(read_results(tmp_path / "r").scenarios[0].selected["sampled"]) == 9_000
+
+
 def test_all_targets_of_six_attributes_with_seven_levels_are_answered_in_seconds(azimuth, tmp_path):
     """117,649 targets x 300 scenarios, once the scores are cached."""
     names = ("care", "fairness", "liberty", "loyalty", "authority", "sanctity")

@@ -67,6 +67,7 @@ def test_a_choice_cannot_be_retargeted(azimuth):
         )
         assert response.status_code == 409
         assert response.json()["type"].endswith("attribute-not-scored")
+        assert response.json()["scored"] == []
 
 
 def test_settings_that_a_method_makes_no_use_of_are_told(azimuth):

@@ -77,3 +77,16 @@ async def test_absence_is_never_remembered():
     assert await recent.get([("a", None)], ["wit"]) == [None]
     cache.sets["a"] = ["wit"]
     assert (await recent.get([("a", None)], ["wit"]))[0]
+
+
+async def test_a_choice_stays_one_in_memory():
+    cell = Cell("(choice)", (CandidateScore(1.0), CandidateScore(0.0)), "choice")
+
+    class Cache:
+        async def score_sets(self, wanted):
+            return [StoredScoreSet(SCORER, None, {"(choice)@1": cell}, {}, {}, {}) for _ in wanted]
+
+    recent = RecentScoreSets(Cache())
+    for _ in range(2):
+        (found,) = await recent.get([("a", None)], ["(choice)"])
+        assert found.named("(choice)") == []

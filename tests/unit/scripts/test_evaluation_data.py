@@ -58,6 +58,33 @@ def test_files_are_read_with_their_digest_and_refused_by_line(tmp_path):
         read_scenarios([path])
 
 
+def test_more_candidates_than_a_request_takes_are_refused_before_the_run(tmp_path):
+    path = tmp_path / "a.jsonl"
+    texts = [str(number) for number in range(27)]
+    line = {"id": "x", "question": "q", "responses": texts, "labels": [{"c": 0}] * 27}
+    path.write_text(json.dumps(line))
+    with pytest.raises(UnusableData, match="'x' has 27 responses"):
+        read_scenarios([path])
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        ([{"c": 0}, {"c": 3}], "not within"),
+        ([{"c": 0}], "1 entries for 2"),
+        ([{"c": 0}, {"c": "x"}], "ALIGN"),
+        ([{"c": 0}, [0.5]], "ALIGN"),
+        ([{"c": 0}, {"c": float("nan")}], "scenario 1"),
+    ],
+)
+def test_align_s_records_are_checked_as_lines_are(tmp_path, labels, why):
+    path = tmp_path / "input_output.json"
+    record = {"prompt": "q", "responses": ["a", "b"], "labels": labels}
+    path.write_text(json.dumps([{"input": record}]))
+    with pytest.raises(UnusableData, match=why):
+        read_scenarios([path])
+
+
 ALIGN_SYSTEM = {
     "input": {
         "scenario_id": "July-AF",

@@ -109,8 +109,10 @@ class Similar:
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self.looked = 0
 
     def nearest(self, count):
+        self.looked = max(self.looked, count)
         return [Neighbour(row, 1 - row / 10) for row in range(self._count)][:count]
 
     def among(self, rows):
@@ -127,7 +129,18 @@ def test_examples_are_the_nearest_whose_labels_decide_for_the_target():
     chosen = choose_choices(Similar(4), bank, DEEP, 5)
     assert [bank[n.row].id for n in chosen.neighbours] == ["far", "further"]
     assert choose_choices(Similar(4), bank, DEEP, 1).neighbours[0].row == 2
-    assert choose_choices(Similar(4), bank[:2], DEEP, 5).neighbours == ()
+    assert choose_choices(Similar(2), bank[:2], DEEP, 5).neighbours == ()
+
+
+def test_examples_of_a_choice_are_looked_for_among_the_nearest_before_the_whole_bank():
+    decides = example("decides", {"depth": 1, "wit": 0}, {"depth": 0, "wit": 0})
+    undecided = example("undecided", {"depth": 1, "wit": 0}, {"depth": 1, "wit": 0})
+    similar = Similar(1000)
+    chosen = choose_choices(similar, [undecided] * 3 + [decides] * 997, DEEP, 5)
+    assert [n.row for n in chosen.neighbours] == [3, 4, 5, 6, 7]
+    assert similar.looked < 1000
+    chosen = choose_choices(similar, [undecided] * 997 + [decides] * 3, DEEP, 5)
+    assert [n.row for n in chosen.neighbours] == [997, 998, 999]
 
 
 def test_the_registry_and_the_traits_agree():

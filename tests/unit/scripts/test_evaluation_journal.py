@@ -1,0 +1,48 @@
+"""A results folder while it is written."""
+
+import pytest
+
+from scripts.evaluate import main
+from scripts.evaluation.journal import Journal, OtherRun
+from scripts.evaluation.results import Run
+
+RUN = Run(
+    method="oracle", settings={}, attributes={"care": ()}, target_sets=(), data=(), sample=None,
+    sample_seed=0, scenarios=("s0",), command="", versions={}, started="",
+)  # fmt: skip
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    journal = Journal.open(tmp_path / "r", RUN)
+    with pytest.raises(OtherRun, match="another run is writing"):
+        Journal.open(tmp_path / "r", RUN)
+    journal.compact()
+    journal.close()
+    Journal.open(tmp_path / "r", RUN).close()
+
+
+def test_a_refused_run_lets_the_folder_go(tmp_path):
+    Journal.open(tmp_path, RUN).close()
+    other = Run(**{**{f: getattr(RUN, f) for f in RUN.__struct_fields__}, "method": "random"})
+    with pytest.raises(OtherRun, match="other method"):
+        Journal.open(tmp_path, other)
+    Journal.open(tmp_path, RUN).close()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--scenarios", "{folder}"], "directory"),
+        (["--scenarios", "{folder}/none.jsonl"], "No such file"),
+        (["--scenarios", "{file}", "--url", "127.0.0.1:1"], "is no URL"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(tmp_path, capsys, given, why):
+    file = tmp_path / "data.jsonl"
+    file.write_text(
+        '{"id": "a", "question": "q", "responses": ["x", "y"], "labels": [{"c": 0}, {"c": 1}]}'
+    )
+    filled = [text.format(folder=tmp_path, file=file) for text in given]
+    out = ["--method", "comparative", "--targets", "high", "--out", str(tmp_path / "r")]
+    assert main([*filled, *out]) == 1
+    assert why in capsys.readouterr().err
