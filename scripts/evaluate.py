@@ -33,6 +33,7 @@ from scripts.evaluation.data import (
     levels_of,
     read_scenarios,
     sampled,
+    shuffled,
     to_align,
 )
 from scripts.evaluation.journal import Journal, OtherRun
@@ -328,10 +329,13 @@ def _align(given: Sequence[str]) -> int:
     names = [target_set.name for target_set in results.run.target_sets]
     if options.targets not in names:
         raise UnusableTargets(f"the run has {', '.join(names)}, not {options.targets!r}")
-    scenarios = {s.id: s for s in read_scenarios(options.scenarios)[0]}
-    missing = [r.id for r in results.answered if r.id not in scenarios]
-    if missing:
-        raise UnusableData(f"{missing[0]!r} of the run is not in the scenario files")
+    seed = results.run.sample_seed
+    scenarios = {s.id: shuffled(s, seed) for s in read_scenarios(options.scenarios)[0]}
+    for result in results.answered:
+        if result.id not in scenarios:
+            raise UnusableData(f"{result.id!r} of the run is not in the scenario files")
+        if result.labels != scenarios[result.id].labels:
+            raise UnusableData(f"{result.id!r} has other labels in the scenario files")
     records = to_align(results, scenarios, options.targets)
     options.out.write_text(json.dumps(records, indent=2, ensure_ascii=False) + "\n", "utf-8")
     print(f"{options.out}: {len(records)} records")

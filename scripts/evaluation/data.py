@@ -62,7 +62,24 @@ def sampled(
     every model meets the same scenarios.
     """
     ordered = sorted(scenarios, key=lambda scenario: text_digest(f"{seed}:{scenario.id}"))
-    return ordered[:count]
+    return [shuffled(scenario, seed) for scenario in ordered[:count]]
+
+
+def shuffled(scenario: LabelledScenario, seed: int) -> LabelledScenario:
+    """A scenario with its responses in a seeded order.
+
+    Of candidates that tie the first listed is selected, and a file's order may tell the labels (the
+    triage data always lists the medically more urgent choice first): a judge that gives everything
+    one score would then be measured by the file's habit.
+    """
+    places = range(len(scenario.responses))
+    order = sorted(places, key=lambda place: text_digest(f"{seed}:{scenario.id}:{place}"))
+    return LabelledScenario(
+        id=scenario.id,
+        question=scenario.question,
+        responses=tuple(scenario.responses[place] for place in order),
+        labels=tuple(scenario.labels[place] for place in order),
+    )
 
 
 def labelled_attributes(scenario: LabelledScenario) -> list[str]:

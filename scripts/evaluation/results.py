@@ -120,7 +120,8 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
 
     id: str
     labels: tuple[dict[str, float], ...]
-    """One mapping a candidate: attribute -> label in [0, 1]."""
+    """One mapping a candidate: attribute -> label in [0, 1]. Candidates stand in the order in which
+    they were sent, a seeded one (see `data.shuffled`)."""
     scores: dict[str, tuple[float, ...]] = {}
     """Attribute -> score of each candidate; empty for methods that choose."""
     spreads: dict[str, tuple[float, ...]] = {}

@@ -33,6 +33,20 @@ def test_a_sample_is_the_same_for_everybody_and_part_of_every_larger_one():
     assert len(sampled(MANY, None, seed=0)) == 40
 
 
+def test_candidates_stand_in_a_seeded_order_that_the_file_cannot_tell():
+    """Or ties, which go to the first listed, would be decided by whoever wrote the file."""
+    found = sampled(MANY, None, seed=0)
+    firsts = [s.labels[0]["care"] for s in found]
+    assert 8 < sum(firsts) < 32
+    for one in found:
+        assert sorted(zip(one.responses, (x["care"] for x in one.labels), strict=True)) == [
+            ("r0", 0),
+            ("r1", 1),
+        ]
+    assert [s.labels for s in sampled(MANY, None, seed=0)] == [s.labels for s in found]
+    assert [s.labels for s in sampled(MANY, None, seed=1)] != [s.labels for s in found]
+
+
 def test_a_scenario_is_evaluated_on_what_all_its_responses_are_labelled_on():
     partly = scenario("p", {"care": 0, "wit": 1}, {"wit": 0})
     assert labelled_attributes(partly) == ["wit"]
