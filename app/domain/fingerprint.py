@@ -58,12 +58,8 @@ def attribute_field(attribute: Attribute) -> str:
 
 
 def choice_field(choice: Choice) -> str:
-    """`(choice)@digest`: names a choice by the target that it is made for, if any.
-
-    Attributes count as a set: the order in which a target lists its wishes changes nothing.
-    """
-    attributes = sorted(choice.attributes, key=lambda attribute: attribute.name)
-    return f"{CHOICE}@{digest('choice', attributes, choice.target)[:12]}"
+    """`(choice)@digest`: names a choice by the target that it is made for, if any."""
+    return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"
 
 
 def presentation_digest(presentation: Presentation) -> str:

@@ -137,18 +137,21 @@ class Planner:
                     extensions={"known": known},
                 )
             raise await not_ready(self._fleet)
+        default = [p for p in named if p.model.name == self._default_model]
+        if not requested and self._default_model and METHODS[method].generates:
+            # Never another model than the one that was set, not even when that one is away.
+            if not default:
+                raise await not_ready(self._fleet)
+            named = default
         serving = [p for p in named if method in p.model.profiles]
         if not serving:
             known = sorted({n for p in named for n in p.model.profiles if n in METHODS})
-            who = f"model {requested!r}" if requested else "any model that is running"
-            says = f"method {method!r} is not served by {who}; known are {', '.join(known)}"
+            names = ", ".join(sorted({repr(p.model.name) for p in named}))
+            says = f"method {method!r} is not served by model {names}; known are {', '.join(known)}"
             raise UnknownMethod(
                 says, fields=[FieldError("#/method", says)], extensions={"known": known}
             )
-        default = [p for p in serving if p.model.name == self._default_model]
-        if self._default_model and not requested and not default and METHODS[method].generates:
-            raise await not_ready(self._fleet)  # never another model than the one that was set
-        preferred = default if default and not requested else serving
+        preferred = [p for p in serving if p in default] or serving
         # During an upgrade one model has several pools: a live one first, then the latest.
         pool = next((p for p in preferred if p.name in ready), preferred[0])
         return pool, pool.name in ready
@@ -235,7 +238,9 @@ def choice_of(
             raise InvalidRequest(says, fields=[FieldError(pointer, says)])
         if wish is not None:
             wanted[attribute.name] = float(wish)
-    return Choice(tuple(a for a in attributes if a.name in wanted), wanted)
+    # In one order and without what no prompt of a choice shows: neither is part of what is asked.
+    asked = sorted((a for a in attributes if a.name in wanted), key=lambda a: a.name)
+    return Choice(tuple(Attribute(a.name, a.definition) for a in asked), wanted)
 
 
 def check_target(request: SelectRequest, traits: MethodTraits, attributes: Sequence[str]) -> None:

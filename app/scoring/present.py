@@ -280,7 +280,24 @@ def score_set_out(
         else:
             pending = field in outcome.pending
             cells.append(empty_cell_out(field, asked.name, pending=pending))
-    return assembled(score_set_id, presentation, scorer, cells, [*warnings, *_low_masses(cells)])
+    told = [*warnings, *_low_masses(cells), *_without_examples(scorer, cells)]
+    return assembled(score_set_id, presentation, scorer, cells, told)
+
+
+def _without_examples(scorer: Scorer, cells: Sequence[CellOut]) -> list[str]:
+    """Said of choices alone: whether a bank labels an attribute at all is told beforehand."""
+    bare = [
+        cell
+        for cell in cells
+        if cell.kind == "choice" and cell.status == "scored"
+        if not cell.examples and not cell.examples_dropped
+    ]
+    if scorer.bank is None or not bare:
+        return []
+    return [
+        f"no scenario of bank {scorer.bank.name!r} is labelled on all attributes of the target so "
+        "that it decides: the choice was made without examples"
+    ]
 
 
 LOW_MASS = 0.5

@@ -237,7 +237,8 @@ class RankedOut(CandidateOut):
     """Null for methods that choose without scoring."""
     preference: float | None = None
     """For those: the share of the votes that the candidate got, or for a reward model the
-    probability that it is the preferred one (Bradley-Terry). They add up to 1."""
+    probability that it is the preferred one (Bradley-Terry). Over all different texts they add
+    up to 1."""
     probability: float | None = None
     """How likely it is the nearest to the target, by the scores' standard errors; null where these
     are not known. `/retarget` tells it with `explain` or `min_probability` only."""

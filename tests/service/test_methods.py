@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import SCENARIO
+from tests.support import SCENARIO, wait_until
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 
@@ -57,6 +57,32 @@ def test_few_shot_examples_of_a_choice_decide_for_its_target(azimuth):
     assert len(answer["score_set"]["cells"][0]["examples"]) == 3
     zero = select(azimuth, "examples", method="prompt_aligned", target=TARGET, bank=None)
     assert zero["score_set"]["cells"][0]["examples"] == []
+
+
+def test_a_bank_that_decides_nothing_for_a_target_is_told(azimuth):
+    lines = (
+        '{"id":"x","question":"q","responses":["a","b"],'
+        '"labels":[{"helpfulness":1},{"verbosity":0}]}'
+    )
+    with azimuth.client() as client:
+        client.put("/v1/banks/undecided", content=lines).raise_for_status()
+    answer = select(
+        azimuth, "undecided", method="prompt_aligned", target=TARGET, bank="undecided",
+        attributes=list(TARGET),
+    )  # fmt: skip
+    assert "without examples" in answer["score_set"]["warnings"][0]
+
+
+def test_a_default_model_is_never_replaced_by_another(service):
+    service.start_api(AZIMUTH_DEFAULT_MODEL="mine")
+    service.start_worker(ready=False, AZIMUTH_MODEL_NAME="other")
+    wait_until(lambda: service.redis.hlen("azimuth:pools"), what="the pool")
+    response = service.post("/v1/select", SCENARIO | {"target": TARGET})
+    assert response.status_code == 503
+    service.start_worker(ready=False, AZIMUTH_MODEL_NAME="mine")
+    wait_until(lambda: service.redis.hlen("azimuth:pools") == 2, what="both pools")
+    answer = service.post("/v1/select", SCENARIO | {"target": TARGET}).json()
+    assert answer["score_set"]["scorer"]["model"] == "mine"
 
 
 def test_a_choice_cannot_be_retargeted(azimuth):

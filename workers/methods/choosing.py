@@ -30,7 +30,7 @@ from workers.methods.prompting import (
     shortened,
 )
 
-_VERSION = "choice/1"
+_VERSION = "choice/2"
 STEPS = (
     "strongly avoids",
     "avoids",

@@ -126,6 +126,9 @@ def test_a_choice_is_about_the_attributes_of_the_target_alone():
     wish = select_request(method="prompt_aligned", target={"b": 0.25})
     asked = choice_of(wish, METHODS["prompt_aligned"], SET.attributes)
     assert asked == Choice((Attribute("b", "B."),), {"b": 0.25})
+    both = select_request(method="prompt_aligned", target={"b": 0.25, "a": 1})
+    turned = choice_of(both, METHODS["prompt_aligned"], SET.attributes[::-1])
+    assert [a.name for a in turned.attributes] == ["a", "b"]
     unread = select_request(method="unaligned", target={"b": 0.25})
     assert choice_of(unread, METHODS["unaligned"], SET.attributes) == Choice()
     assert choice_of(select_request(target={"b": 0}), METHODS["comparative"], ()) is None
