@@ -1,7 +1,8 @@
-"""The benchmark of "Steerable Pluralism" against a running Azimuth: run, report, compare, align.
+"""The benchmark of "Steerable Pluralism" against a running Azimuth, and what is made of its runs.
 
 `python -m scripts.evaluate --scenarios FILE… --bank NAME --method M --targets T… --out DIR`
 `python -m scripts.evaluate report DIR… --out DIR`
+`python -m scripts.evaluate table DIR…`
 `python -m scripts.evaluate compare A B`
 `python -m scripts.evaluate align DIR --scenarios FILE… --targets T --out FILE`
 """
@@ -48,7 +49,7 @@ _SETTINGS = ("examples", "samples", "orders", "reasoning_chars", "temperature", 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do what it says; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"report": _report, "compare": _compare, "align": _align}
+    commands = {"report": _report, "table": _table, "compare": _compare, "align": _align}
     command = commands.get(given[0]) if given else None
     try:
         if command is not None:
@@ -303,6 +304,18 @@ def _report(given: Sequence[str]) -> int:
     return 0
 
 
+def _table(given: Sequence[str]) -> int:
+    from scripts.evaluation.tables import table
+
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.evaluate table",
+        description="A short Markdown table of runs: accuracy in % with 95 % intervals.",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    print(table(parser.parse_args(given).folders))
+    return 0
+
+
 def _compare(given: Sequence[str]) -> int:
     from scripts.evaluation.compare import compare
 
@@ -345,8 +358,8 @@ def _align(given: Sequence[str]) -> int:
 def _run_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.evaluate",
-        description="Run the benchmark against a running Azimuth. Other commands: report, compare, "
-        "align (each with --help).",
+        description="Run the benchmark against a running Azimuth. Other commands: report, table, "
+        "compare, align (each with --help).",
     )
     add = parser.add_argument
     add(

@@ -105,9 +105,10 @@ class Run(Struct, frozen=True, omit_defaults=True):
             return self.label
         # What the scorer says, once known: examples that were asked for need a bank.
         shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
-        if self.method in ("comparative", "regression", "prompt_aligned"):
-            return f"{self.method}, {'few-shot' if shots else 'zero-shot'}"
-        return self.method
+        if self.method not in ("comparative", "regression", "prompt_aligned"):
+            return self.method
+        silent = "" if self.settings.get("reasoning", True) else ", without reasoning"
+        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}"
 
     @property
     def model(self) -> str:

@@ -1,0 +1,98 @@
+"""The short table of runs, and that the README's own is what the published runs give."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from scripts.evaluate import main
+from scripts.evaluation.results import RUN_FILE, SCENARIOS_FILE, Run, ScenarioResult, TargetSet
+from scripts.evaluation.tables import table
+
+ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = ROOT / "scripts" / "evaluation" / "published"
+
+
+def write_run(folder: Path, selected: str, **changes) -> Path:
+    run = Run(
+        method="comparative",
+        settings={"examples": 5},
+        attributes={"help": (0.0, 1.0)},
+        target_sets=(
+            TargetSet("high", "high", ({"help": 1.0},)),
+            TargetSet("all", "all", levels={"help": (0.0, 1.0)}),
+        ),
+        data=(),
+        sample=None,
+        sample_seed=0,
+        scenarios=("a", "b"),
+        command="",
+        versions={},
+        started="",
+        dataset="helpsteer2",
+        scorer={"model": "small"},
+    )
+    folder.mkdir()
+    run = msgspec.structs.replace(run, **changes)
+    (folder / RUN_FILE).write_bytes(msgspec.json.encode(run))
+    lines = [
+        ScenarioResult(
+            name,
+            labels=({"help": 1.0}, {"help": 0.0}),
+            selected={"high": letter, "all": {"A": "BA", "B": "AB"}[letter]},
+        )
+        for name, letter in zip("ab", selected, strict=True)
+    ]
+    encoded = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    (folder / SCENARIOS_FILE).write_bytes(encoded)
+    return folder
+
+
+def test_a_row_a_run_a_column_a_target_set_and_the_paper_beside(tmp_path, capsys):
+    right = write_run(tmp_path / "right", "AA")
+    half = write_run(tmp_path / "half", "AB", settings={"examples": 0})
+    assert main(["table", str(right), str(half)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "| helpsteer2, small | scenarios | high (1) | all (2) | the paper, 3B |",
+        "| --- | --- | --- | --- | --- |",
+        "| comparative, few-shot | 2 | 100.0 [100, 100] | 100.0 [100, 100] | all 55.2 |",
+        "| comparative, zero-shot | 2 | 50.0 [0, 100] | 50.0 [0, 100] | all 54.4 |",
+    ]
+
+
+def test_datasets_and_models_have_their_own_tables(tmp_path):
+    one = write_run(tmp_path / "one", "AA")
+    two = write_run(tmp_path / "two", "AA", dataset="triage")
+    three = write_run(tmp_path / "three", "AA", scorer={"model": "large"})
+    heads = [part.splitlines()[0] for part in table([one, two, three]).split("\n\n")]
+    assert [head.split(" | ")[0] for head in heads] == [
+        "| helpsteer2, small",
+        "| triage, small",
+        "| helpsteer2, large",
+    ]
+
+
+def test_what_was_not_asked_for_stays_empty(tmp_path):
+    one = write_run(tmp_path / "one", "AA")
+    few = (TargetSet("high", "high", ({"help": 1.0},)),)
+    two = write_run(tmp_path / "two", "AA", method="unaligned", target_sets=few)
+    assert table([one, two]).splitlines()[-1] == "| unaligned | 2 | 100.0 [100, 100] |  |  |"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no runs are published yet")
+def test_the_tables_of_the_readme_are_those_of_the_published_runs():
+    folders = sorted(PUBLISHED.glob("*/run.json"))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = table([path.parent for path in folders]).splitlines()
+    missing = [row for row in rows if row.startswith("|") and row not in readme]
+    assert not missing, "run: python -m scripts.evaluate table scripts/evaluation/published/*/"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no runs are published yet")
+def test_published_runs_hold_ids_and_numbers_and_no_texts():
+    for path in PUBLISHED.glob("*/scenarios.jsonl"):
+        for line in path.read_bytes().splitlines():
+            result = msgspec.json.decode(line, type=ScenarioResult, strict=True)
+            assert set(msgspec.json.decode(line)) <= set(ScenarioResult.__struct_fields__)
+            assert all(isinstance(v, float | int) for one in result.labels for v in one.values())
+            assert result.problem is None or len(result.problem) < 300
