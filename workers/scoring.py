@@ -163,6 +163,7 @@ class ScenarioScorer:
             attribute=subject.name,
             kind="choice" if isinstance(subject, Choice) else "score",
             scores=average(len(job.scenario.candidates), readings),
+            position_bias=position_bias(asks, readings),
             examples=tuple(
                 ExampleUse(scenarios[n.row].id, round(n.similarity, 4)) for n in fitted.used
             ),
@@ -348,6 +349,29 @@ def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateSco
             )
         )
     return tuple(scores)
+
+
+def position_bias(asks: Sequence[Ask], readings: Sequence[_Reading]) -> float | None:
+    """How much a score changes when its candidate moves from the first place to the last.
+
+    The slope of the scores on the relative place (0 first, 1 last) within candidates, by least
+    squares: what is left when each candidate's own mean is taken out. In units of the scores;
+    positive where later candidates fare better. None when every candidate had one place only.
+    """
+    places: dict[int, list[float]] = {}
+    scores: dict[int, list[float]] = {}
+    for ask, reading in zip(asks, readings, strict=True):
+        last = len(ask.positions) - 1
+        for judgement in (j for answer in reading.judgements for j in answer) if last else ():
+            place = ask.positions.index(judgement.position) / last
+            places.setdefault(judgement.position, []).append(place)
+            scores.setdefault(judgement.position, []).append(judgement.score)
+    covered = shared = 0.0
+    for position, x in places.items():
+        x_mean, y_mean = statistics.fmean(x), statistics.fmean(scores[position])
+        covered += sum((a - x_mean) ** 2 for a in x)
+        shared += sum((a - x_mean) * (b - y_mean) for a, b in zip(x, scores[position], strict=True))
+    return round(shared / covered, 6) if covered > 0 else None
 
 
 def _read(

@@ -225,6 +225,9 @@ class Cell(Struct, frozen=True):
     """Label levels that no example in the prompt shows."""
     answers_discarded: int = 0
     """Answers that were invalid twice and so are not in the mean (only with several samples)."""
+    position_bias: float | None = None
+    """Change of a score when its candidate moves from the first place to the last, with several
+    orders; positive where later candidates fare better."""
     usage: Usage = field(default_factory=Usage)
     timings: CellTimings = field(default_factory=CellTimings)
     created_ms: int = 0

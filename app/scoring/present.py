@@ -225,6 +225,7 @@ def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool
         examples_dropped=list(cell.examples_dropped),
         levels_uncovered=list(cell.levels_uncovered),
         answers_discarded=cell.answers_discarded,
+        position_bias=cell.position_bias,
         usage=usage_out(cell.usage),
         timings_ms=CellTimingsOut(
             queue=round(cell.timings.queue, 2),

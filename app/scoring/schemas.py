@@ -319,6 +319,10 @@ class CellOut(_Open):
     """Label levels that none of the examples shows."""
     answers_discarded: int = 0
     """Answers of the model that were not valid and so are not in the mean."""
+    position_bias: float | None = None
+    """With several `orders`: how much a score (of a choice: a share of votes) changes when its
+    candidate moves from the first place in the prompt to the last. The orders' mean is free of it
+    as far as they balance: with 2 orders, 2 candidates are."""
     unscored: UnscoredOut | None = None
     usage: UsageOut | None = None
     """What scoring this cell took when it was scored."""

@@ -369,6 +369,20 @@ def order_flips(scenarios: Sequence[ScenarioResult], target_set: str) -> Ratio:
     return Ratio.of(flips, counts)
 
 
+def position_biases(scenarios: Sequence[ScenarioResult]) -> dict[str, Ratio]:
+    """For each attribute the mean change of a score from the first place in a prompt to the last.
+
+    Over the scenarios that were asked for in both orders; positive where later candidates fare
+    better. For methods that choose it is `(choice)`, in shares of the votes.
+    """
+    names = dict.fromkeys(name for s in scenarios for name in s.position_bias)
+    found: dict[str, Ratio] = {}
+    for name in names:
+        biases = [s.position_bias[name] for s in scenarios if name in s.position_bias]
+        found[name] = Ratio.of(biases, [1] * len(biases))
+    return found
+
+
 class Leaning(Struct, frozen=True):
     """What the selected candidates are like on one attribute (figure 7)."""
 

@@ -27,6 +27,7 @@ from scripts.evaluation.metrics import (
     judge,
     leaning,
     order_flips,
+    position_biases,
     unscored_reasons,
 )
 from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, read_results
@@ -73,6 +74,8 @@ class Evaluated(Struct, frozen=True):
     """Of the attributes that have scores; none for methods that choose."""
     flips: dict[str, Ratio]
     """Target set -> order flips, where they were measured."""
+    biases: dict[str, Ratio]
+    """Attribute, or `(choice)` -> position bias, where it was measured."""
     cost: Cost
 
     @property
@@ -108,6 +111,7 @@ def evaluate(folder: Path) -> Evaluated:
             if any(name in scenario.scores for scenario in scenarios)
         ),
         flips={name: found for name, found in flips.items() if found.parts},
+        biases=position_biases(scenarios),
         cost=cost(scenarios),
     )
 
@@ -551,7 +555,30 @@ def _order_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part |
             if e.flips
         ),
     )
-    return Part(f"{prefix}-order", "Order of candidates", (table,))
+    return Part(f"{prefix}-order", "Order of candidates", (table, *_bias_table(runs)))
+
+
+def _bias_table(runs: Sequence[Evaluated]) -> tuple[Table, ...]:
+    names = list(dict.fromkeys(name for e in runs for name in e.biases))
+    if not names:
+        return ()
+    rows = tuple(
+        (
+            Cell(e.title),
+            *(
+                Cell(_ratio_text(e.biases[n], scale=1, digits=3) if n in e.biases else DASH)
+                for n in names
+            ),
+        )
+        for e in runs
+        if e.biases
+    )
+    caption = (
+        "Position bias: how much a score changes when its candidate moves from the first place in "
+        "the prompt to the last, ± standard error over scenarios. Scores go from 0 to 1, (choice) "
+        "is a share of votes; positive where later candidates fare better."
+    )
+    return (Table(caption, ("run", *names), rows),)
 
 
 def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:

@@ -135,6 +135,9 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     """The same from prompts that show the candidates in reverse order; empty where not measured."""
     forward: dict[str, str] = {}
     """Beside `reversed`: the same from prompts in the usual order, to compare with."""
+    position_bias: dict[str, float] = {}
+    """Beside `reversed`: attribute (or `(choice)`, mean over targets) -> how much a score changes
+    when its candidate moves from the first place in the prompt to the last."""
     seconds: float = 0.0
     """From request to answer; other scenarios were in flight meanwhile."""
     usage: Usage = Usage()

@@ -372,8 +372,15 @@ class Evaluation:
                     for turn in (0, 1)
                 ]
                 forward, reverse = (choices_of(self._for_each(wishes, pick)) for pick in picks)
+                cells = [
+                    cell
+                    for answer, _ in answers
+                    if not isinstance(answer, ServiceProblem)
+                    for cell in answer["score_set"]["cells"]
+                ]
             else:
                 answer, _ = await service.score({**self._body(scenario), **both})
+                cells = answer["cells"]
                 split = {c["attribute"]: _halves(c, samples) for c in answer["cells"]}
                 forward, reverse = (
                     selected_by(
@@ -388,6 +395,7 @@ class Evaluation:
                 self.journal.done[scenario.id],
                 forward=wishes.spread(forward),
                 reversed=wishes.spread(reverse),
+                position_bias=_mean_biases(cells),
             )
         )
         self.progress(self.journal.done[scenario.id])
@@ -457,6 +465,14 @@ def _halves(cell: Mapping[str, Any], samples: int) -> NDArray[np.float64] | None
     orders = values.reshape(len(values), -1, samples).mean(axis=2)
     halves: NDArray[np.float64] = orders[:, [0, -1]].T
     return halves
+
+
+def _mean_biases(cells: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell.get("position_bias") is not None:
+            found.setdefault(cell["attribute"], []).append(cell["position_bias"])
+    return {name: round(sum(biases) / len(biases), 6) for name, biases in found.items()}
 
 
 def _chosen(answer: Mapping[str, Any] | ServiceProblem) -> int | None:

@@ -83,6 +83,7 @@ def test_every_method_answers_every_target_of_every_scenario(azimuth, tmp_path, 
     assert len(checked) == (2 if "--order-check" in more else 0)
     for scenario in checked:
         assert scenario.forward.keys() == scenario.reversed.keys() == scenario.selected.keys()
+        assert set(scenario.position_bias) == (set(scenario.scores) or {"(choice)"})
 
 
 def test_the_selections_are_those_of_the_scores(azimuth, tmp_path):

@@ -19,6 +19,7 @@ from scripts.evaluation.metrics import (
     leaning,
     order_flips,
     paired_difference,
+    position_biases,
     spearman,
     unscored_reasons,
 )
@@ -368,3 +369,15 @@ def test_one_scenario_tells_a_difference_but_no_interval():
 def test_other_targets_are_refused():
     with pytest.raises(ValueError, match="same targets"):
         paired_difference(table([[1, 0]]), table([[1]]))
+
+
+def test_position_biases_are_means_over_the_scenarios_that_were_asked_both_ways():
+    measured = [
+        scenario(KIND, "A", id=str(i), position_bias={"kind": bias})
+        for i, bias in enumerate([0.1, 0.3])
+    ]
+    found = position_biases([*measured, scenario(KIND, "A", id="other")])
+    assert found["kind"].value == pytest.approx(0.2)
+    assert found["kind"].scenarios == 2
+    assert found["kind"].error == pytest.approx(0.1)
+    assert position_biases([scenario(KIND, "A")]) == {}

@@ -284,3 +284,17 @@ async def test_zero_shot_asks_without_examples():
 async def test_an_attribute_that_the_bank_does_not_label_is_asked_without_examples():
     cells = await scored(ScriptedEngine([good(1, 2)]), attributes=(WIT,))
     assert cells["wit"].examples == ()
+
+
+async def test_the_position_bias_is_the_change_from_the_first_place_to_the_last():
+    """Both candidates gain 0.2 where they stand last, whatever they are worth themselves."""
+    forward, backward = good(40, 90), good(70, 60)  # backward shows the second candidate first
+    cells = await scored(ScriptedEngine([forward], [backward]), orders=2, examples=0)
+    cell = cells["depth"]
+    assert cell.position_bias == pytest.approx(0.2)
+    assert [s.score for s in cell.scores] == pytest.approx([0.5, 0.8])
+
+
+async def test_one_order_tells_no_position_bias():
+    cells = await scored(ScriptedEngine([good(20, 90)]), examples=0)
+    assert cells["depth"].position_bias is None
