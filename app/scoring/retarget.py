@@ -15,10 +15,12 @@ from app.domain.align import (
     WeightlessTarget,
     distances,
     nearest,
+    rank,
     target_matrix,
 )
 from app.domain.plan import split_score_set_id
 from app.domain.types import Cell, Presentation
+from app.domain.uncertainty import Limits, abstain
 from app.errors import (
     AttributeNotScored,
     AzimuthError,
@@ -30,7 +32,7 @@ from app.errors import (
 )
 from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import check_metric, weightless
-from app.scoring.present import Alignment, score_matrix, select_one, wishes
+from app.scoring.present import Alignment, score_matrix, select_one, selection_out, wishes
 from app.scoring.schemas import BoundsIn, RetargetRequest, SelectionOut
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
@@ -172,35 +174,46 @@ def _retarget_one(
         return _answerless(set_id, dict.fromkeys(range(count), covariance), count)
     size = len(next(iter(found.values())).scores)
     presentation = stored.presentation or _canonical(size)
-    if compact:
-        selected = _compact(found, matrix, presentation, alignment, covariance)
-        for target in problems:
-            selected[target] = None
-        return RetargetedSet(set_id, problems, selected, [])
-    selections = [
-        None
-        if target in problems
-        else _select(found, matrix, target, presentation, alignment, covariance)
-        for target in range(count)
-    ]
+    if alignment.explain or alignment.chances:
+        # One by one: each has its own draws or its own linear algebra.
+        selections = [
+            None
+            if target in problems
+            else _select(found, matrix, target, presentation, alignment, covariance)
+            for target in range(count)
+        ]
+    else:
+        distance = _distances(found, matrix, presentation, alignment, covariance)
+        if compact:
+            selected = _compact(distance, alignment.limits)
+            for target in problems:
+                selected[target] = None
+            return RetargetedSet(set_id, problems, selected, [])
+        selections = [
+            None if target in problems else _ranked(distance[target], presentation, alignment)
+            for target in range(count)
+        ]
     chosen = [s.selected.index if s is not None and s.selected else None for s in selections]
     return RetargetedSet(set_id, problems, chosen, selections)
 
 
-def _compact(
+def _distances(
     found: Mapping[str, Cell],
     matrix: TargetMatrix,
     presentation: Presentation,
     alignment: Alignment,
     covariance: Floats | None,
-) -> list[int | None]:
-    """Indices for all targets. What is computed for those that lack an attribute is not used."""
+) -> Floats:
+    """(T, C). What is computed for targets that lack an attribute is not used."""
     scores = np.zeros((len(presentation.ids), len(matrix.attributes)))
     have = [a for a, name in enumerate(matrix.attributes) if name in found]
     scores[:, have] = score_matrix([found[matrix.attributes[a]] for a in have], presentation)
-    distance = distances(scores, matrix, alignment.metric, covariance)
+    return distances(scores, matrix, alignment.metric, covariance)
+
+
+def _compact(distance: Floats, limits: Limits) -> list[int | None]:
+    """Indices of the nearest candidates, None where a limit is missed: (T, C) -> T."""
     selected: list[int | None] = nearest(distance).tolist()
-    limits = alignment.limits
     missed = np.zeros(len(distance), dtype=np.bool_)
     if limits.max_distance is not None:
         missed |= distance.min(axis=1) > limits.max_distance
@@ -210,6 +223,13 @@ def _compact(
     for target in np.flatnonzero(missed).tolist():
         selected[target] = None
     return selected
+
+
+def _ranked(distance: Floats, presentation: Presentation, alignment: Alignment) -> SelectionOut:
+    """The full selection from the (C,) distances of one target."""
+    selection = rank(distance)
+    missed = abstain(selection, None, alignment.limits)
+    return selection_out(selection, presentation.ids, missed=missed)
 
 
 def _select(
