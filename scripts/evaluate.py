@@ -283,7 +283,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _dataset(path: Path) -> str:
-    return path.parent.name if path.stem in ("eval", "train", "test") else path.stem
+    named = path.stem not in ("eval", "train", "test")
+    return path.stem if named else path.resolve().parent.name
 
 
 def _summary(folder: Path) -> str:
