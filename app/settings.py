@@ -115,6 +115,13 @@ class EngineSettings(_Group):
     """Longest that one answer of an endpoint may take."""
     fake_latency_s: float = Field(0.0, ge=0)
     """Seconds that the fake engine takes for one answer."""
+    fake_labels: str | None = None
+    """Scenario file whose labels the fake engine sees, with noise, instead of making scores up: a
+    simulated judge."""
+    fake_noise: str = "0"
+    """Standard deviation of that noise: one for all attributes, or `helpfulness:0.5,care:0.1`."""
+    fake_seed: int = 0
+    """Another seed is another simulated judge of the same quality."""
     fake_faults: str = ""
     """Faults that the fake engine injects, for tests: `invalid:0.1,overloaded:0.05`."""
 

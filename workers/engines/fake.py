@@ -10,7 +10,11 @@ import asyncio
 import hashlib
 import itertools
 import json
+import math
 import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from app.settings import EngineSettings
@@ -27,8 +31,11 @@ from workers.engines.base import (
     Sampling,
     Schema,
 )
+from workers.engines.simulated import SimulatedJudge
 
 _CHARS_PER_TOKEN = 4
+_ASKED = re.compile(r"of response ([A-Z]), 0 to \d+:$")
+"""The end of a prompt for label reading: which candidate it is about."""
 _CONDITIONAL = ("dead-word", "hang-check")
 """Faults that come when something is asked, not by chance."""
 FAULTS = (
@@ -49,6 +56,11 @@ class FakeEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._faults = parse_faults(settings.fake_faults)
+        self._judge: SimulatedJudge | None = None
+        if settings.fake_labels:
+            self._judge = SimulatedJudge.read(
+                Path(settings.fake_labels), settings.fake_noise, settings.fake_seed
+            )
         self._calls = itertools.count()
         self._checked = False
 
@@ -59,7 +71,16 @@ class FakeEngine:
             model=self._settings.model_name or "fake",
             revision="1",
             context_length=self._settings.context_length or 8192,
+            settings=self._simulation(),
         )
+
+    def _simulation(self) -> str:
+        """What a simulated judge sees: different ones must not share their scores."""
+        settings = self._settings
+        if settings.fake_labels is None:
+            return ""
+        content = hashlib.sha256(Path(settings.fake_labels).read_bytes()).hexdigest()[:12]
+        return f"labels={content} noise={settings.fake_noise} seed={settings.fake_seed}"
 
     async def close(self) -> None:
         """Nothing to let go."""
@@ -72,8 +93,10 @@ class FakeEngine:
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Hashes in the shape of `schema`, after the latency and the faults that were set."""
         fault = await self._meet(prompt)
+        known = self._judge.scores(prompt) if self._judge else {}
         answers = tuple(
-            _answer(prompt, schema, sampling, sample, fault) for sample in range(sampling.samples)
+            _answer(prompt, schema, sampling, sample, fault, known)
+            for sample in range(sampling.samples)
         )
         return Generation(answers=answers, prompt_tokens=prompt.length)
 
@@ -87,6 +110,14 @@ class FakeEngine:
         content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
         draw = random.Random(hashlib.sha256(content.encode()).digest())
         weights = [draw.random() for _ in labels]
+        known = self._judge.scores(prompt) if self._judge else {}
+        asked = _ASKED.search(prompt.messages[-1].content)
+        score = known.get(asked[1] if asked else None)
+        if score is not None:
+            weights = [
+                math.exp(-(((score - i / (len(labels) - 1)) / 0.2) ** 2))
+                for i in range(len(labels))
+            ]
         mass = 0.9 if fault is None else 0.0
         found = tuple(mass * weight / sum(weights) for weight in weights)
         return LabelProbabilities(found, prompt_tokens=prompt.length)
@@ -135,11 +166,20 @@ def parse_faults(text: str) -> tuple[tuple[str, float], ...]:
 
 
 def _answer(
-    prompt: Prompt, schema: Schema, sampling: Sampling, sample: int, fault: str | None
+    prompt: Prompt,
+    schema: Schema,
+    sampling: Sampling,
+    sample: int,
+    fault: str | None,
+    known: Mapping[str | None, float],
 ) -> Answer:
     seed = (sample, sampling.seed) if sampling.temperature > 0 else ()
     content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
-    text = json.dumps(_fill(schema, f"{content}\x1f{seed}", "$"), separators=(",", ":"))
+    filled = _fill(schema, f"{content}\x1f{seed}", "$")
+    for letter, score in known.items():
+        member = filled if letter is None else filled[letter]
+        member["score"] = round(100 * score)
+    text = json.dumps(filled, separators=(",", ":"))
     if fault == "invalid":
         text = '{"A": "no score"}'
     length = -(-len(text) // _CHARS_PER_TOKEN)

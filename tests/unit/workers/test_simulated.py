@@ -1,0 +1,105 @@
+"""The simulated judge: it reads prompts back, and sees labels through noise."""
+
+import json
+import statistics
+
+import pytest
+
+from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.settings import EngineSettings
+from workers.engines.base import Sampling
+from workers.engines.fake import FakeEngine
+from workers.engines.simulated import SimulatedJudge, parse_noise
+from workers.methods.comparative import ComparativeRegression
+from workers.methods.labels import LABELS, LabelReading, expected_label
+from workers.methods.regression import Regression
+
+DEPTH = Attribute("depth", "How deep the thought goes.")
+TEXTS = ("Because.", "Air scatters\n~~~\nshort waves more.")
+SCENARIO = Scenario("Why is the sky blue?", TEXTS)
+SETTINGS = ScorerSettings()
+
+
+@pytest.fixture
+def labels(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    labels = [{"depth": 0.25}, {"depth": 0.75}]
+    scenario = {"id": "s", "question": SCENARIO.question, "responses": TEXTS, "labels": labels}
+    path.write_text(json.dumps(scenario) + "\n")
+    return path
+
+
+def engine(labels, **settings):
+    return FakeEngine(EngineSettings(engine="fake", fake_labels=str(labels), **settings))
+
+
+def prompts(method, made):
+    return [
+        (ask, made.encode(method.messages(DEPTH, (), SCENARIO, ask, SETTINGS)))
+        for ask in method.asks(SCENARIO, ScorerSettings(orders=2))
+    ]
+
+
+@pytest.mark.parametrize("method", [ComparativeRegression(), Regression()])
+async def test_without_noise_it_scores_the_labels_in_any_order(labels, method):
+    made = engine(labels)
+    for ask, prompt in prompts(method, made):
+        schema = method.schema(ask, SETTINGS)
+        (answer,) = (await made.generate(prompt, schema, Sampling(500))).answers
+        for judgement in method.read(answer.text, ask, SETTINGS):
+            assert judgement.score == (0.25, 0.75)[judgement.position]
+
+
+@pytest.mark.parametrize("compares", [True, False])
+async def test_label_probabilities_peak_at_the_label(labels, compares):
+    made = engine(labels)
+    for ask, prompt in prompts(LabelReading("comparative", compares=compares), made):
+        read = await made.read_labels(prompt, LABELS)
+        assert sum(read.probabilities) == pytest.approx(0.9)
+        expected = (0.25, 0.75)[ask.judged]
+        assert expected_label(read.probabilities).score == pytest.approx(expected, abs=0.03)
+
+
+def test_noise_is_one_draw_a_candidate_and_attribute_with_the_deviation_asked_for():
+    texts = [f"text {i}" for i in range(800)]
+    known = {text: {"depth": 0.5, "wit": 0.5} for text in texts}
+    judge = SimulatedJudge(known, {"depth": 0.1, "": 0.05}, seed=1)
+    seen = [judge._seen(text, "depth", 0.5) for text in texts]
+    assert statistics.stdev(seen) == pytest.approx(0.1, rel=0.1)
+    assert statistics.fmean(seen) == pytest.approx(0.5, abs=0.02)
+    assert statistics.stdev(judge._seen(t, "wit", 0.5) for t in texts) < 0.06
+    assert seen == [judge._seen(text, "depth", 0.5) for text in texts]
+    other = SimulatedJudge(known, {"depth": 0.1}, seed=2)
+    assert seen != [other._seen(text, "depth", 0.5) for text in texts]
+
+
+async def test_different_judges_are_different_models(labels):
+    revisions = set()
+    for settings in ({}, {"fake_noise": "0.5"}, {"fake_noise": "0.5", "fake_seed": 1}):
+        revisions.add((await engine(labels, **settings).start()).settings)
+    assert len(revisions) == 3
+
+
+async def test_what_has_no_label_is_made_up_as_ever(labels):
+    made, method = engine(labels), ComparativeRegression()
+    unknown = Scenario("Why?", ("x", "y"))
+    (ask,) = method.asks(unknown, SETTINGS)
+    prompt = made.encode(method.messages(DEPTH, (), unknown, ask, SETTINGS))
+    (answer,) = (await made.generate(prompt, method.schema(ask, SETTINGS), Sampling(500))).answers
+    assert len(method.read(answer.text, ask, SETTINGS)) == 2
+
+
+def test_noise_is_one_number_or_one_an_attribute():
+    assert parse_noise("0.3") == {"": 0.3}
+    assert parse_noise("help:0.5, care:0.1,0.2") == {"help": 0.5, "care": 0.1, "": 0.2}
+    for wrong in ("loud", "help:-1", "help:inf"):
+        with pytest.raises(ValueError):  # noqa: PT011 - float's own message will do
+            parse_noise(wrong)
+
+
+def test_a_file_that_is_not_there_or_not_valid_is_named(tmp_path):
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{}")
+    for path in (tmp_path / "none.jsonl", broken):
+        with pytest.raises(ValueError, match=path.name):
+            engine(path)
