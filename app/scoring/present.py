@@ -121,7 +121,16 @@ def select_one(
     explanation = explain(scores, target, metric, covariance) if alignment.explain else None
     nearest = None if chances is None else float(chances[selection.selected.index])
     missed = abstain(selection, nearest, alignment.limits)
-    return selection_out(selection, presentation.ids, chances, missed, explanation)
+    answer = selection_out(selection, presentation.ids, chances, missed, explanation)
+    if answer.explanation is not None:
+        for contribution in answer.explanation.contributions:
+            position = presentation.positions[contribution.index]
+            contribution.reasonings = {
+                cell.attribute: reasoning
+                for cell in cells
+                if (reasoning := cell.scores[position].reasoning)
+            }
+    return answer
 
 
 def select_chosen(cell: Cell, presentation: Presentation) -> SelectionOut:

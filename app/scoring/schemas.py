@@ -403,6 +403,9 @@ class ContributionOut(CandidateOut):
     shares: dict[str, float]
     """Attribute -> share of the distance (of its square for euclidean and mahalanobis), adding up
     to 1; all 0 on the target itself."""
+    reasonings: dict[str, str] = {}
+    """Attribute -> what the model wrote about the candidate, where it wrote. Not in `/retarget`,
+    which reads numbers alone."""
 
 
 class FlipOut(_Open):

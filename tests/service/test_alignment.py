@@ -52,6 +52,10 @@ def test_retarget_answers_as_select_does(azimuth, target, more):
     answer = select(azimuth, f"alike {target}", target, **more)
     kept = {name: value for name, value in more.items() if name != "samples"}
     (again,) = retarget(azimuth, answer, target, **kept)["selections"]
+    for contribution in (answer["explanation"] or {"contributions": []})["contributions"]:
+        assert set(contribution.pop("reasonings")) == set(target)
+    for contribution in (again["explanation"] or {"contributions": []})["contributions"]:
+        assert contribution.pop("reasonings") == {}  # the memory behind it has numbers alone
     assert {name: again[name] for name in ALIKE} == {name: answer[name] for name in ALIKE}
     if not kept.get("explain") and "samples" not in more:
         compact = retarget(azimuth, answer, [target, target], **kept, compact=True)
