@@ -150,6 +150,11 @@ def _svg(figure: Figure, name: str) -> str:
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
+def on_white(svg: str) -> str:
+    """A picture for pages of any colour: an image knows nothing of the text around it."""
+    return svg.replace("<svg ", '<svg style="background: #ffffff; color: #1a1a1a" ', 1)
+
+
 def inline(svg: str, prefix: str, label: str) -> Markup:
     """A plot as part of an HTML document: no prolog, no namespaces, ids that begin with `prefix`.
 

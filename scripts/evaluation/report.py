@@ -52,7 +52,9 @@ def write_report(folders: Sequence[Path], out: Path) -> None:
     for section in sections:
         for part in section.parts:
             if part.picture:
-                (out / "plots" / f"{part.id}.svg").write_text(part.picture.svg, encoding="utf-8")
+                (out / "plots" / f"{part.id}.svg").write_text(
+                    plots.on_white(part.picture.svg), "utf-8"
+                )
     (out / "report.html").write_text(_html(sections), encoding="utf-8")
     (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
 
