@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.domain.bank import Bank
-from app.domain.types import Attribute, Choice
+from app.domain.types import Attribute, Choice, Scenario
 from app.errors import UnknownBank
 from app.store.banks import BankStore
 from workers.embedding import Embedder, Vectors
@@ -18,6 +18,8 @@ from workers.examples import (
     ChosenExamples,
     LevelMap,
     Neighbour,
+    Neighbours,
+    Without,
     choose_choices,
     choose_examples,
     level_map,
@@ -35,10 +37,26 @@ class IndexedBank:
         self.bank = bank
         self._index = index
         self._levels: dict[tuple[str, tuple[float, ...]], LevelMap] = {}
+        self._asking: dict[str, list[int]] = {}
+        for row, scenario in enumerate(bank.scenarios):
+            self._asking.setdefault(scenario.question, []).append(row)
 
-    def examples(self, query: Vectors, subject: Attribute | Choice, count: int) -> ChosenExamples:
-        """Examples for one attribute, or for a choice, whose question has the vector `query`."""
-        neighbours = QueryNeighbours(self._index, query)
+    def examples(
+        self, query: Vectors, scenario: Scenario, subject: Attribute | Choice, count: int
+    ) -> ChosenExamples:
+        """Examples for one attribute of a scenario, or for a choice among its candidates.
+
+        `query` is the vector of its question. A scenario of the bank that shows one of the very
+        candidates for the same question is left out: its label would be the answer.
+        """
+        neighbours: Neighbours = QueryNeighbours(self._index, query)
+        known = [
+            row
+            for row in self._asking.get(scenario.question, ())
+            if set(self.bank.scenarios[row].responses) & set(scenario.candidates)
+        ]
+        if known:
+            neighbours = Without(neighbours, known)
         if isinstance(subject, Choice):
             return choose_choices(neighbours, self.bank.scenarios, subject, count)
         return choose_examples(neighbours, self.levels(subject), count)

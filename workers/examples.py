@@ -5,7 +5,7 @@ Pure: what is near comes through the `Neighbours` protocol.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,23 @@ class Neighbours(Protocol):
 
     def among(self, rows: Rows) -> list[Neighbour]:
         """The given rows, most similar first."""
+
+
+class Without:
+    """Neighbours with some rows left out: scenarios that would give their own labels away."""
+
+    def __init__(self, neighbours: Neighbours, rows: Collection[int]) -> None:
+        self._neighbours = neighbours
+        self._rows = frozenset(rows)
+
+    def nearest(self, count: int) -> list[Neighbour]:
+        """The `count` most similar of the others."""
+        found = self._neighbours.nearest(count + len(self._rows))
+        return [n for n in found if n.row not in self._rows][:count]
+
+    def among(self, rows: Rows) -> list[Neighbour]:
+        """Those of the given rows that are not left out, most similar first."""
+        return [n for n in self._neighbours.among(rows) if n.row not in self._rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +200,11 @@ def _nearest_for_each_level(
         for level in levels.levels_of[neighbour.row]:
             best.setdefault(level, neighbour)
     for level in levels.levels:
-        if level not in best:  # rare among the nearest: ask for its own scenarios
-            best[level] = neighbours.among(levels.rows_of[level])[0]
+        if level in best:
+            continue
+        # Rare among the nearest: ask for its own scenarios. They may all be left out.
+        if showing := neighbours.among(levels.rows_of[level]):
+            best[level] = showing[0]
     covered: set[float] = set()
     chosen: list[Neighbour] = []
     # The most similar first: what it shows beside its own level need not be looked for.

@@ -134,7 +134,9 @@ class ScenarioScorer:
         scenarios: Sequence[LabelledScenario] = ()
         if bank is not None and query is not None:
             scenarios = bank.bank.scenarios
-            chosen = await self._aside(bank.examples, query, subject, settings.examples)
+            chosen = await self._aside(
+                bank.examples, query, job.scenario, subject, settings.examples
+            )
         retrieval_ms = base.retrieval + (time.perf_counter() - started) * 1000
         asks = method.asks(job.scenario, settings)
         fitted = await self._aside(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
 from workers.embedding import HashingEmbedder
-from workers.examples import Neighbour, choose_examples, level_map
+from workers.examples import Neighbour, Without, choose_examples, level_map
 from workers.retrieval import EXACT_UP_TO, ExampleIndex, QueryNeighbours
 
 
@@ -140,3 +140,13 @@ def test_hashed_embeddings_are_unit_vectors_and_see_shared_words():
     assert np.linalg.norm(a) == pytest.approx(1)
     assert a @ b > a @ c
     assert HashingEmbedder().encode([""]).shape == (1, 384)
+
+
+def test_what_is_left_out_is_replaced_by_the_next_and_a_level_only_it_shows_is_told():
+    bank = [scenario("0", 0.5), scenario("1", 1), scenario("2", 0.5), scenario("3", 0)]
+    levels = level_map(bank, "a", ())
+    chosen = choose_examples(Without(Ranked(4), [0, 1]), levels, 4)
+    assert [n.row for n in chosen.neighbours] == [2, 3]
+    assert chosen.uncovered == (1.0,)
+    assert choose_examples(Without(Ranked(4), range(4)), levels, 4).neighbours == ()
+    assert [n.row for n in Without(Ranked(4), [1]).nearest(2)] == [0, 2]

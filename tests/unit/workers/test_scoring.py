@@ -89,12 +89,17 @@ class Library:
         return HashingEmbedder().encode([question])[0]
 
 
-async def scored(engine, *, attributes=(DEPTH,), context=100_000, bank=True, **settings):
+ASKED = Scenario("why is the sky so blue", ("one", "two"))
+
+
+async def scored(
+    engine, *, attributes=(DEPTH,), context=100_000, bank=True, scenario=ASKED, **settings
+):
     model = ModelIdentity("m", "r", "scripted", context, "hashing:1", {"comparative": "x"})
     job = Job(
         id="j",
         score_set="s",
-        scenario=Scenario("why is the sky so blue", ("one", "two")),
+        scenario=scenario,
         attributes={a.name: a for a in attributes},
         scorer=Scorer(ScorerSettings(**settings), model, BankRef("b", "d") if bank else None),
         request_id="r",
@@ -298,3 +303,20 @@ async def test_the_position_bias_is_the_change_from_the_first_place_to_the_last(
 async def test_one_order_tells_no_position_bias():
     cells = await scored(ScriptedEngine([good(20, 90)]), examples=0)
     assert cells["depth"].position_bias is None
+
+
+@pytest.mark.parametrize(
+    ("question", "candidates", "examples"),
+    [
+        ("why is the sky blue", ("a", "new"), ["mid", "far"]),
+        ("why is the sky blue", ("other", "new"), ["near", "mid", "far"]),
+        ("why is the sky so blue", ("a", "b"), ["near", "mid", "far"]),
+    ],
+)
+async def test_a_candidate_never_meets_its_own_label_among_the_examples(
+    question, candidates, examples
+):
+    """A bank that is scored itself, as calibration does, would otherwise only be copied."""
+    scenario = Scenario(question, candidates)
+    cells = await scored(ScriptedEngine([good(20, 90)]), scenario=scenario, examples=5)
+    assert [e.id for e in cells["depth"].examples] == examples
