@@ -387,7 +387,8 @@ def test_a_judge_that_sees_the_labels_is_always_right(service, tmp_path):
 
 
 def test_a_simulated_judge_is_as_good_as_its_noise_lets_it(service, tmp_path, shared_data):
-    """Labels plus noise on the benchmark's scenarios; made once outside of Azimuth it was 65.5."""
+    """Labels plus noise, cut at the ends of the scale: in NumPy alone 67.9 % (five seeds, 65.8 to
+    69.5) for these scenarios and targets."""
     folder = shared_data / "helpsteer2"
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LABELS=str(folder / "eval.jsonl"), AZIMUTH_FAKE_NOISE=NOISE)
@@ -396,4 +397,4 @@ def test_a_simulated_judge_is_as_good_as_its_noise_lets_it(service, tmp_path, sh
     assert evaluate(service, folder / "eval.jsonl", tmp_path / "r", *given) == 0
     results = read_results(tmp_path / "r")
     found = accuracy(judge(results.answered, results.run.target_sets[0]))
-    assert found.mean == pytest.approx(0.655, abs=0.03)
+    assert found.mean == pytest.approx(0.68, abs=0.03)
