@@ -25,7 +25,7 @@ from workers.methods.prompting import (
     score_schema,
 )
 
-_VERSION = "regression/1"
+_VERSION = "regression/2"
 
 
 class Regression:
