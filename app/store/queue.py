@@ -45,8 +45,9 @@ for i = 10, #ARGV, 2 do
     table.insert(waiting, field)
     local job = redis.call('HGET', KEYS[2], field)
     local key = job and (ARGV[9] .. job)
-    if key and redis.call('EXISTS', key) == 1 then
-      -- Somebody's job is on it: wait for that one, and let it live as long as we would wait.
+    if key and redis.call('HGET', key, 'stream') == KEYS[3] then
+      -- A job of our own pool is on it: wait for that one, and let it live as long as we would
+      -- wait. Another pool's is no help: an upgrade may have left it without a worker.
       local deadline = tonumber(redis.call('HGET', key, 'deadline'))
       if deadline < tonumber(ARGV[3]) then
         redis.call('HSET', key, 'deadline', ARGV[3])
@@ -76,7 +77,7 @@ if #missing > 0 then
     redis.call('HSET', KEYS[2], field, ARGV[1])
   end
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
-  redis.call('HSET', KEYS[4], 'body', ARGV[2], 'deadline', ARGV[3],
+  redis.call('HSET', KEYS[4], 'body', ARGV[2], 'deadline', ARGV[3], 'stream', KEYS[3],
              'fields', table.concat(missing, '\\n'), 'attempts', 0)
   redis.call('PEXPIRE', KEYS[4], ARGV[4])
   redis.call('XADD', KEYS[3], '*', 'job', ARGV[1])

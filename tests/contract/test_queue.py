@@ -80,9 +80,9 @@ def cell(attribute: Attribute = HELP, score: float = 0.5) -> Cell:
     return Cell(attribute.name, (CandidateScore(score), CandidateScore(score)))
 
 
-async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR):
+async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR, pool: str = POOL):
     return await queue.submit(
-        one, POOL, deadline_ms=deadline_ms, view="v", presentation=PRESENTATION
+        one, pool, deadline_ms=deadline_ms, view="v", presentation=PRESENTATION
     )
 
 
@@ -100,6 +100,21 @@ async def test_a_job_comes_out_as_it_went_in(queue):
     assert claimed.job == one
     assert claimed.attempt == 1
     assert claimed.deadline_ms == FAR
+
+
+async def test_work_of_another_pool_is_not_waited_for(queue):
+    """An upgrade gives a model a new pool; what the old one left in flight nobody will do."""
+    left = job(HELP)
+    await submit(queue, left, pool="before the upgrade")
+    again = await submit(queue, job(HELP))
+    assert again.queued
+    claimed = await claim(queue)
+    assert list(claimed.job.attributes.values()) == [HELP]
+    await queue.store_cell(left, attribute_field(HELP), cell())  # should the old one come back
+    assert (await submit(queue, job(HELP))).waiting == ()
+    await queue.store_cell(claimed.job, attribute_field(HELP), cell())
+    await queue.finish(POOL, claimed)
+    assert await queue.depth(POOL) == 0
 
 
 async def test_cells_in_flight_are_joined_not_queued_again(queue):
