@@ -144,8 +144,10 @@ def matching_accuracies(run: Run, targets: TargetKind) -> tuple[PaperAccuracy, .
     """The paper's figures for a run's dataset, method, examples and kind of targets.
 
     Those with as many samples as the run, greedy or several; if there are none, the others, whose
-    `samples` a table must then tell. Models are the paper's own.
+    `samples` a table must then tell. Models are the paper's own, and always reasoned.
     """
+    if not run.settings.get("reasoning", True):
+        return ()
     fitting = tuple(
         figure
         for figure in ACCURACIES
@@ -160,7 +162,8 @@ def matching_seconds(run: Run) -> tuple[PaperSeconds, ...]:
 
     The paper timed comparative regression with examples only, prompt-aligned without.
     """
-    if (run.method, is_few_shot(run)) in (("comparative", False), ("prompt_aligned", True)):
+    untimed = (("comparative", False), ("prompt_aligned", True))
+    if (run.method, is_few_shot(run)) in untimed or not run.settings.get("reasoning", True):
         return ()
     fitting = tuple(f for f in SECONDS if (f.dataset, f.method) == (run.dataset, run.method))
     return _of_samples(run, fitting)

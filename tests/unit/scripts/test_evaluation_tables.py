@@ -60,6 +60,11 @@ def test_a_row_a_run_a_column_a_target_set_and_the_paper_beside(tmp_path, capsys
     ]
 
 
+def test_the_paper_always_reasoned(tmp_path):
+    silent = write_run(tmp_path / "one", "AA", settings={"examples": 5, "reasoning": False})
+    assert "the paper" not in table([silent])
+
+
 def test_datasets_and_models_have_their_own_tables(tmp_path):
     one = write_run(tmp_path / "one", "AA")
     two = write_run(tmp_path / "two", "AA", dataset="triage")
