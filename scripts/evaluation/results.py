@@ -154,10 +154,6 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
         """Whether nothing more is to be asked: there are selections, or there never will be."""
         return bool(self.selected) or self.problem is not None
 
-    def choices(self, target_set: str) -> NDArray[np.int8]:
-        """Index of the selected candidate for each target of a set, -1 for none: (T,)."""
-        return decode_choices(self.selected[target_set])
-
 
 class Results(Struct, frozen=True):
     """A results folder, read."""

@@ -16,21 +16,18 @@ from workers.engines.base import Message, Schema
 from workers.examples import label_matrix
 from workers.methods.base import Ask, InvalidAnswer, Judgement
 from workers.methods.prompting import (
-    FRAME_TOKENS,
     LETTERS,
+    OneAnswer,
     Templates,
-    closed_object,
-    decoded,
     example_order,
     lettered,
     level_word,
-    presentation_orders,
-    read_reasoning,
-    reasoning_schema,
+    order_asks,
     shortened,
 )
 
 _VERSION = "choice/2"
+_ANSWER = OneAnswer("choice")
 STEPS = (
     "strongly avoids",
     "avoids",
@@ -63,12 +60,11 @@ class Choosing:
     @property
     def profile(self) -> str:
         """Version, and a digest of the templates."""
-        return f"{_VERSION}:{self._templates.digest}"
+        return self._templates.profile(_VERSION)
 
     def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
         """One ask for each presentation order."""
-        count = len(scenario.candidates)
-        return [Ask(order) for order in presentation_orders(count, settings.orders, settings.seed)]
+        return order_asks(scenario, settings)
 
     def messages(
         self,
@@ -97,29 +93,23 @@ class Choosing:
 
     def schema(self, ask: Ask, settings: ScorerSettings) -> Schema:
         """An object with the letter, after a reasoning where one is asked for."""
-        reasoning = {"reasoning": reasoning_schema(settings)} if settings.reasoning else {}
         letters = list(LETTERS[: len(ask.positions)])
-        return closed_object({**reasoning, "choice": {"type": "string", "enum": letters}})
+        return _ANSWER.schema({"type": "string", "enum": letters}, settings)
 
     def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
-        """A token a character, see `ComparativeRegression.answer_tokens`."""
-        return (settings.reasoning_chars if settings.reasoning else 0) + FRAME_TOKENS + 16
+        """See `OneAnswer.tokens`."""
+        return _ANSWER.tokens(settings)
 
     def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
-        """A third of the characters, see `ComparativeRegression.least_answer_tokens`."""
-        return (settings.reasoning_chars // 3 if settings.reasoning else 0) + FRAME_TOKENS
+        """See `OneAnswer.least_tokens`."""
+        return _ANSWER.least_tokens(settings)
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """A vote: 1 for the candidate that was chosen, 0 for the others."""
-        answer = decoded(text)
-        members = {"reasoning", "choice"} if settings.reasoning else {"choice"}
-        if not isinstance(answer, dict) or set(answer) != members:
-            raise InvalidAnswer(f"not exactly {' and '.join(sorted(members))}")
+        letter, reasoning = _ANSWER.read(text, settings)
         letters = LETTERS[: len(ask.positions)]
-        letter = answer["choice"]
         if not isinstance(letter, str) or len(letter) != 1 or letter not in letters:
             raise InvalidAnswer(f"the choice is not one of {', '.join(letters)}")
-        reasoning = read_reasoning(answer["reasoning"], settings) if settings.reasoning else None
         chosen = ask.positions[letters.index(letter)]
         return [
             Judgement(position, 1.0, reasoning)

@@ -24,7 +24,7 @@ from workers.methods.prompting import (
     example_order,
     example_reasoning,
     lettered,
-    presentation_orders,
+    order_asks,
     read_reasoning,
     read_score,
     reasoning_schema,
@@ -45,12 +45,11 @@ class ComparativeRegression:
     @property
     def profile(self) -> str:
         """Version, and a digest of the templates."""
-        return f"{_VERSION}:{self._templates.digest}"
+        return self._templates.profile(_VERSION)
 
     def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
         """One ask for each presentation order."""
-        count = len(scenario.candidates)
-        return [Ask(order) for order in presentation_orders(count, settings.orders, settings.seed)]
+        return order_asks(scenario, settings)
 
     def messages(
         self,

@@ -69,7 +69,7 @@ class LabelReading:
     @property
     def profile(self) -> str:
         """Version, and a digest of the templates."""
-        return f"{_VERSION}:{self._templates.digest}"
+        return self._templates.profile(_VERSION)
 
     def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
         """For each presentation order one ask a candidate."""

@@ -8,6 +8,7 @@ import re
 import string
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -17,9 +18,9 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from app.domain.bank import LabelledScenario
 from app.domain.fingerprint import digest, text_digest
-from app.domain.types import Attribute, ScorerSettings
+from app.domain.types import Attribute, Scenario, ScorerSettings
 from workers.engines.base import Schema
-from workers.methods.base import InvalidAnswer
+from workers.methods.base import Ask, InvalidAnswer
 
 LETTERS = string.ascii_uppercase
 FENCE = "~"
@@ -54,8 +55,12 @@ class Templates:
 
     @property
     def digest(self) -> str:
-        """Short hash of the templates: an edited prompt never meets old scores."""
+        """Short hash of the templates."""
         return digest(self._sources)[:8]
+
+    def profile(self, version: str) -> str:
+        """A method's version with the digest: an edited prompt never meets old scores."""
+        return f"{version}:{self.digest}"
 
     def system(self, **values: Any) -> str:
         """The system turn."""
@@ -83,6 +88,12 @@ def example_order(example: LabelledScenario) -> list[int]:
 def lettered(texts: Sequence[str]) -> list[dict[str, str]]:
     """Texts with the letters that prompts call them by."""
     return [{"letter": letter, "text": text} for letter, text in zip(LETTERS, texts, strict=False)]
+
+
+def order_asks(scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
+    """One ask for each presentation order, showing all candidates."""
+    count = len(scenario.candidates)
+    return [Ask(order) for order in presentation_orders(count, settings.orders, settings.seed)]
 
 
 def presentation_orders(count: int, orders: int, seed: int) -> list[tuple[int, ...]]:
@@ -144,6 +155,35 @@ def example_reasoning(
 def shortened(reasoning: str, settings: ScorerSettings) -> str:
     """A sentence of an example no longer than those asked for: examples teach length as well."""
     return textwrap.shorten(reasoning, settings.reasoning_chars, placeholder=" …")
+
+
+@dataclass(frozen=True, slots=True)
+class OneAnswer:
+    """An answer with one member, after a reasoning where one is asked for."""
+
+    member: str
+
+    def schema(self, value: Schema, settings: ScorerSettings) -> Schema:
+        """The object, with `value` for the member's schema."""
+        reasoning = {"reasoning": reasoning_schema(settings)} if settings.reasoning else {}
+        return closed_object({**reasoning, self.member: value})
+
+    def tokens(self, settings: ScorerSettings) -> int:
+        """A token a character, see `ComparativeRegression.answer_tokens`."""
+        return (settings.reasoning_chars if settings.reasoning else 0) + FRAME_TOKENS + 16
+
+    def least_tokens(self, settings: ScorerSettings) -> int:
+        """A third of the characters, see `ComparativeRegression.least_answer_tokens`."""
+        return (settings.reasoning_chars // 3 if settings.reasoning else 0) + FRAME_TOKENS
+
+    def read(self, text: str, settings: ScorerSettings) -> tuple[Any, str | None]:
+        """The member, still to be checked, and the reasoning. Raises `InvalidAnswer`."""
+        answer = decoded(text)
+        members = {"reasoning", self.member} if settings.reasoning else {self.member}
+        if not isinstance(answer, dict) or set(answer) != members:
+            raise InvalidAnswer(f"not exactly {' and '.join(sorted(members))}")
+        reasoning = read_reasoning(answer["reasoning"], settings) if settings.reasoning else None
+        return answer[self.member], reasoning
 
 
 def decoded(text: str) -> Any:

@@ -11,21 +11,18 @@ import msgspec
 from app.domain.bank import LabelledScenario
 from app.domain.types import Attribute, Scenario, ScorerSettings
 from workers.engines.base import Message, Schema
-from workers.methods.base import Ask, InvalidAnswer, Judgement
+from workers.methods.base import Ask, Judgement
 from workers.methods.prompting import (
-    FRAME_TOKENS,
+    OneAnswer,
     Templates,
-    closed_object,
-    decoded,
     example_order,
     example_reasoning,
-    read_reasoning,
     read_score,
-    reasoning_schema,
     score_schema,
 )
 
 _VERSION = "regression/2"
+_ANSWER = OneAnswer("score")
 
 
 class Regression:
@@ -39,7 +36,7 @@ class Regression:
     @property
     def profile(self) -> str:
         """Version, and a digest of the templates."""
-        return f"{_VERSION}:{self._templates.digest}"
+        return self._templates.profile(_VERSION)
 
     def asks(self, scenario: Scenario, settings: ScorerSettings) -> list[Ask]:
         """One ask for each candidate."""
@@ -71,25 +68,20 @@ class Regression:
 
     def schema(self, ask: Ask, settings: ScorerSettings) -> Schema:
         """An object with the score, after a reasoning where one is asked for."""
-        reasoning = {"reasoning": reasoning_schema(settings)} if settings.reasoning else {}
-        return closed_object({**reasoning, "score": score_schema()})
+        return _ANSWER.schema(score_schema(), settings)
 
     def answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
-        """A token a character, see `ComparativeRegression.answer_tokens`."""
-        return (settings.reasoning_chars if settings.reasoning else 0) + FRAME_TOKENS + 16
+        """See `OneAnswer.tokens`."""
+        return _ANSWER.tokens(settings)
 
     def least_answer_tokens(self, ask: Ask, settings: ScorerSettings) -> int:
-        """A third of the characters, see `ComparativeRegression.least_answer_tokens`."""
-        return (settings.reasoning_chars // 3 if settings.reasoning else 0) + FRAME_TOKENS
+        """See `OneAnswer.least_tokens`."""
+        return _ANSWER.least_tokens(settings)
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read one answer."""
-        answer = decoded(text)
-        members = {"reasoning", "score"} if settings.reasoning else {"score"}
-        if not isinstance(answer, dict) or set(answer) != members:
-            raise InvalidAnswer(f"not exactly {' and '.join(sorted(members))}")
-        reasoning = read_reasoning(answer["reasoning"], settings) if settings.reasoning else None
-        return [Judgement(ask.positions[0], read_score(answer["score"]), reasoning)]
+        score, reasoning = _ANSWER.read(text, settings)
+        return [Judgement(ask.positions[0], read_score(score), reasoning)]
 
     def _question(self, attribute: Attribute, question: str, text: str) -> str:
         return self._templates.question(question, [text], attribute=attribute, text=text)
