@@ -37,11 +37,15 @@ LABELS = "+labels"
 """Ends the name under which a model announces that a method can read labels instead of text."""
 
 
-def profile_name(method: str, *, reasoning: bool) -> str:
-    """Under which name a model announces the prompts of a method.
+def reads_labels(method: str, *, reasoning: bool) -> bool:
+    """Whether scores come from the probabilities of labels instead of from text.
 
-    Methods that score have two ways: to have the model write, or (without reasoning) to read the
-    probabilities of labels.
+    So it is without reasoning, for methods that score with a language model.
     """
-    reads = not reasoning and METHODS[method].kind == "score" and METHODS[method].generates
-    return method + LABELS if reads else method
+    traits = METHODS[method]
+    return not reasoning and traits.kind == "score" and traits.generates
+
+
+def profile_name(method: str, *, reasoning: bool) -> str:
+    """Under which name a model announces the prompts of a method."""
+    return method + LABELS if reads_labels(method, reasoning=reasoning) else method

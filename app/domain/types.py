@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from app.domain.methods import LABELS, profile_name
+from app.domain.methods import profile_name
 
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error"
@@ -148,12 +148,6 @@ class Scorer(Struct, frozen=True):
         """Version of the prompts that this scorer's method uses."""
         name = profile_name(self.settings.method, reasoning=self.settings.reasoning)
         return self.model.profiles[name]
-
-    @property
-    def reads_labels(self) -> bool:
-        """Whether scores come from the probabilities of labels instead of from text."""
-        settings = self.settings
-        return profile_name(settings.method, reasoning=settings.reasoning).endswith(LABELS)
 
 
 class Usage(Struct, frozen=True):

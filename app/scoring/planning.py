@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.align import Distance
-from app.domain.methods import LABELS, METHODS, MethodTraits, profile_name
+from app.domain.methods import METHODS, MethodTraits, profile_name, reads_labels
 from app.domain.plan import ScorePlan, plan_scores
 from app.domain.types import (
     Attribute,
@@ -303,7 +303,7 @@ def scorer_settings(
     """
     if not traits.generates:
         return ScorerSettings(method=request.method, examples=0, reasoning=False, reasoning_chars=0)
-    if profile_name(request.method, reasoning=request.reasoning).endswith(LABELS):
+    if reads_labels(request.method, reasoning=request.reasoning):
         # Nothing is written: one reading tells all that there is to tell.
         orders = request.orders if traits.compares else 1
         return ScorerSettings(
@@ -343,7 +343,7 @@ def without_effect(request: ScoreRequest, traits: MethodTraits) -> tuple[str, ..
         idle += ["orders"]
     if not traits.generates:
         idle += _GENERATING
-    elif profile_name(request.method, reasoning=request.reasoning).endswith(LABELS):
+    elif reads_labels(request.method, reasoning=request.reasoning):
         idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
         idle += ["distance"]
