@@ -41,6 +41,15 @@ class AzimuthError(Exception):
         """Further members of the problem document, e.g. token counts."""
 
 
+def within(error: AzimuthError, member: str) -> AzimuthError:
+    """An error about a part of a request, pointing to its fields from the whole request."""
+    error.fields = tuple(
+        FieldError(f"#/{member}{field.pointer.removeprefix('#')}", field.detail)
+        for field in error.fields
+    )
+    return error
+
+
 class InvalidRequest(AzimuthError):
     """The request is well-formed JSON, but says something that cannot be done."""
 
@@ -67,6 +76,14 @@ class UnknownAttributeSet(AzimuthError):
 
 class UnknownBank(AzimuthError):
     """A request names a bank that nobody stored."""
+
+
+class UnknownCalibration(AzimuthError):
+    """A request names a calibration that nobody fitted."""
+
+
+class CalibrationRunning(AzimuthError):
+    """A calibration of this name is being fitted just now."""
 
 
 class UnknownMethod(AzimuthError):

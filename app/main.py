@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from app import __version__, problems
 from app.attributes.endpoints import router as attribute_sets
 from app.banks.endpoints import router as banks
+from app.calibrations.endpoints import router as calibrations
 from app.health.endpoints import router as health
 from app.logs import configure
 from app.middleware import RequestMiddleware
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield {"resources": resources}
         finally:
+            await resources.fitter.close()
             await resources.hub.close()
             await resources.redis.aclose()
 
@@ -77,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(scoring, include_in_schema=False)
     app.include_router(attribute_sets, prefix="/v1")
     app.include_router(banks, prefix="/v1")
+    app.include_router(calibrations, prefix="/v1")
     app.include_router(health)
     problems.install(app)
     app.add_middleware(

@@ -123,6 +123,21 @@ PROBLEMS: tuple[ProblemType, ...] = (
         pointer="#/bank",
     ),
     _problem(
+        "unknown-calibration",
+        404,
+        "No such calibration",
+        "no calibration is called 'small-judge'",
+        errors.UnknownCalibration,
+        pointer="#/calibration",
+    ),
+    _problem(
+        "calibration-running",
+        409,
+        "A calibration of this name is being fitted",
+        "'small-judge' is being fitted: 120 of 500 scenarios are scored",
+        errors.CalibrationRunning,
+    ),
+    _problem(
         "unknown-model",
         404,
         "No worker has announced this model",

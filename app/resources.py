@@ -8,6 +8,8 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from app.calibrations.service import CalibrationFitter
+from app.scoring.calibrator import Calibrator
 from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import Planner
 from app.scoring.retarget import Retargeter
@@ -15,6 +17,7 @@ from app.scoring.service import ScoringService
 from app.settings import Settings
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
+from app.store.calibrations import CalibrationStore
 from app.store.cells import ScoreCache
 from app.store.fleet import Fleet
 from app.store.notices import NoticeHub
@@ -39,6 +42,9 @@ class Resources:
     scoring: ScoringService
     retargeter: Retargeter
     covariances: LabelCovariances
+    calibrations: CalibrationStore
+    calibrator: Calibrator
+    fitter: CalibrationFitter
 
     @classmethod
     def open(cls, settings: Settings) -> Resources:
@@ -46,7 +52,9 @@ class Resources:
         redis = connect(settings.store)
         cache = ScoreCache(redis)
         recent = RecentScoreSets(cache)
-        hub = NoticeHub(redis, on_cell=recent.forget)
+        calibrations = CalibrationStore(redis)
+        calibrator = Calibrator(calibrations)
+        hub = NoticeHub(redis, on_cell=recent.forget, on_calibration=calibrator.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
         covariances = LabelCovariances(banks)
@@ -56,6 +64,8 @@ class Resources:
             queue_limit=settings.store.queue_limit,
             cache_ttl_s=settings.store.cache_ttl_s,
         )
+        planner = Planner(attribute_sets, banks, fleet, settings.api.default_model)
+        scoring = ScoringService(cache, queue, hub, fleet)
         return cls(
             settings=settings,
             redis=redis,
@@ -65,10 +75,15 @@ class Resources:
             fleet=fleet,
             cache=cache,
             queue=queue,
-            planner=Planner(attribute_sets, banks, fleet, settings.api.default_model),
-            scoring=ScoringService(cache, queue, hub, fleet),
-            retargeter=Retargeter(recent, covariances),
+            planner=planner,
+            scoring=scoring,
+            retargeter=Retargeter(recent, covariances, calibrator),
             covariances=covariances,
+            calibrations=calibrations,
+            calibrator=calibrator,
+            fitter=CalibrationFitter(
+                calibrations, planner, scoring, banks, deadline_s=settings.api.max_deadline_s
+            ),
         )
 
 

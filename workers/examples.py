@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.align import TIE_TOLERANCE, Floats, distances, target_matrix
-from app.domain.bank import LabelledScenario
+from app.domain.bank import MAX_DISTINCT_LEVELS, LabelledScenario
 from app.domain.types import Choice
 
 Rows = NDArray[np.int64]
 
-MAX_DISTINCT_LEVELS = 11
-"""More distinct labels than this are a continuum, which is cut into five levels."""
 _CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""What a continuum of labels is cut into."""
 _FIRST_LOOK = 64
 
 

@@ -12,6 +12,8 @@ from msgspec import Struct
 from app.domain.fingerprint import canonical_json, digest, text_digest
 
 _MAX_RATING = 1e6
+MAX_DISTINCT_LEVELS = 11
+"""More distinct labels than this are a continuum, not levels."""
 MAX_LISTED_LEVELS = 25
 """More distinct labels than this are a continuum: only their range is told."""
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from msgspec import Struct
 
-from app.domain.align import Distance, Floats, Selection, TargetMatrix, distances, nearest
+from app.domain.align import TIE_TOLERANCE, Distance, Floats, Selection, TargetMatrix, distances
 from app.domain.types import CandidateScore
 
 DRAWS = 4096
@@ -52,31 +54,107 @@ def standard_error(score: CandidateScore) -> float | None:
     return statistics.stdev(score.values) / math.sqrt(count)
 
 
+class ScoreErrors(Protocol):
+    """How far scores may lie from what they stand for."""
+
+    def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
+        """`count` draws of all errors: (count, C, A)."""
+
+    def settle(self, drawn: Floats) -> Floats:
+        """Drawn scores as they could be: (..., A) -> (..., A)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnErrors:
+    """Independent normal errors, as standard errors of means have them."""
+
+    deviations: Floats
+    """(C, A)"""
+
+    def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
+        """`count` draws of all errors: (count, C, A)."""
+        return source.standard_normal((count, *self.deviations.shape)) * self.deviations
+
+    def settle(self, drawn: Floats) -> Floats:
+        """Scores lie in [0, 1]."""
+        return np.asarray(np.clip(drawn, 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedErrors:
+    """Normal errors that go together over attributes and candidates, the same in any scenario."""
+
+    same: Floats
+    """(A, A), covariance of the errors on two attributes for one candidate."""
+    other: Floats
+    """(A, A), for two candidates of one scenario."""
+    levels: tuple[tuple[float, ...], ...] = ()
+    """For each attribute the values that labels take, ascending; empty where any is possible."""
+
+    @property
+    def deviations(self) -> Floats:
+        """(A,), standard errors of the scores."""
+        return np.sqrt(np.diag(self.same))
+
+    def within(self, columns: Sequence[int]) -> SharedErrors:
+        """Those of some attributes alone."""
+        chosen = np.ix_(list(columns), list(columns))
+        levels = tuple(self.levels[c] for c in columns) if self.levels else ()
+        return SharedErrors(self.same[chosen], self.other[chosen], levels)
+
+    def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
+        """`count` draws of all errors: (count, C, A)."""
+        size = len(self.same)
+        shared = source.standard_normal((count, 1, size)) @ _root(self.other).T
+        own = source.standard_normal((count, candidates, size)) @ _root(self.same - self.other).T
+        return np.asarray(shared + own)
+
+    def settle(self, drawn: Floats) -> Floats:
+        """Labels lie on their levels, or at least in [0, 1]."""
+        settled = np.clip(drawn, 0.0, 1.0)
+        for column, levels in enumerate(self.levels):
+            if levels:
+                borders = (np.array(levels[1:]) + np.array(levels[:-1])) / 2
+                settled[..., column] = np.take(
+                    levels, np.searchsorted(borders, settled[..., column])
+                )
+        return np.asarray(settled)
+
+
+def _root(covariance: Floats) -> Floats:
+    """A square root of what may not quite be a covariance: negative parts count as none."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
 def probabilities(
     scores: Floats,
-    errors: Floats,
+    errors: ScoreErrors,
     target: TargetMatrix,
     metric: Distance = "euclidean",
     covariance: Floats | None = None,
 ) -> Floats:
     """How likely each candidate is to be the nearest to a target: (C,), adding up to 1.
 
-    `scores` and their standard `errors` are (C, A), `target` has one row. Scores are drawn from
-    independent normal distributions, cut at 0 and 1; the draws are always the same, so the same
-    scores get the same answer.
+    `scores` are (C, A), `target` has one row. Errors are drawn, and the draws are always the same,
+    so the same scores get the same answer. Draws in which all candidates are equally near decide
+    nothing and do not count; where only some are, these share the draw.
     """
-    draw = np.random.default_rng(0)
+    source = np.random.default_rng(0)
     count, size = scores.shape
     wins = np.zeros(count)
     for _ in range(DRAWS // (2 * _BATCH)):
-        noise = draw.standard_normal((_BATCH, count, size))
+        noise = errors.draw(source, _BATCH, count)
         # Each draw and its mirror image: half the variance for the same work.
         for sign in (1.0, -1.0):
-            drawn = np.clip(scores + sign * noise * errors, 0.0, 1.0)
+            drawn = errors.settle(scores + sign * noise)
             distance = distances(drawn.reshape(-1, size), target, metric, covariance)
-            chosen = nearest(distance.reshape(_BATCH, count))
-            wins += np.bincount(chosen, minlength=count)
-    return np.asarray(wins / wins.sum(), dtype=np.float64)
+            distance = distance.reshape(_BATCH, count)
+            near = distance <= distance.min(axis=1, keepdims=True) + TIE_TOLERANCE
+            near = near[~near.all(axis=1)] if count > 1 else near
+            wins += (near / near.sum(axis=1, keepdims=True)).sum(axis=0)
+    total = wins.sum()
+    return np.asarray(wins / total if total > 0 else np.full(count, 1 / count))
 
 
 def abstain(selection: Selection, probability: float | None, limits: Limits) -> Abstention | None:

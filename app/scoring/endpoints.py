@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.domain.align import target_matrix
+from app.domain.features import surface_of
 from app.domain.plan import split_score_set_id
 from app.domain.types import CHOICE, Cell
 from app.errors import (
@@ -25,10 +26,12 @@ from app.problems import answers, problem_document, problem_for, problem_respons
 from app.resources import Resources, Use
 from app.routing import UnicodeRoute
 from app.scoring import examples
+from app.scoring.calibrator import Calibrated, Scored, Uncalibrated
 from app.scoring.planning import PlannedRequest
 from app.scoring.present import (
     Alignment,
     assembled,
+    calibration_out,
     cell_out,
     empty_cell_out,
     score_set_out,
@@ -42,6 +45,7 @@ from app.scoring.present import (
 from app.scoring.retarget import RetargetedSet
 from app.scoring.schemas import (
     CompactRetargetOut,
+    Name,
     PairSelectionOut,
     PendingOut,
     RetargetOut,
@@ -72,6 +76,7 @@ _SCORING_PROBLEMS = (
     "unknown-attribute-set",
     "unknown-bank",
     "unknown-model",
+    "unknown-calibration",
     "context-overflow",
     "body-too-large",
     "queue-full",
@@ -118,7 +123,8 @@ async def score(
     planned, outcome = await _scored(request, use, body, prefer)
     if outcome.pending:
         return _pending(planned)
-    score_set = _score_set(planned, outcome)
+    applied = await _calibrate(use, planned, outcome, body.calibration)
+    score_set = _score_set(planned, outcome, applied)
     answer = ScoreSetOut(
         **dict(score_set), usage=usage_out(outcome.usage), timings_ms=timings_out(outcome)
     )
@@ -151,8 +157,10 @@ async def select(
     presentation = planned.plan.presentation
     target = body.target or {}
     usable, ignored = _usable(planned, outcome, target, body)
-    if usable and usable[0].kind == "choice":
-        selection = select_chosen(usable[0], presentation)
+    applied = await _calibrate(use, planned, outcome, body.calibration)
+    chosen = next((cell for cell in usable.values() if cell.kind == "choice"), None)
+    if chosen is not None:
+        selection = select_chosen(chosen, presentation)
     else:
         alignment = Alignment.of(body)
         wanted = {name: wish for name, wish in wishes(target).items() if name not in ignored}
@@ -163,13 +171,14 @@ async def select(
             if body.covariance_bank:
                 bank = await use.covariances.digest_of(body.covariance_bank)
             covariance = await use.covariances.get(bank, matrix.attributes)
-        by_name = {cell.attribute: cell for cell in usable}
-        cells = [by_name[name] for name in matrix.attributes]
-        selection = select_one(cells, presentation, matrix, alignment, covariance)
+        by_name = {cell.attribute: (field, cell) for field, cell in usable.items()}
+        cells = dict(by_name[name] for name in matrix.attributes)
+        calibrated = applied if isinstance(applied, Calibrated) else None
+        selection = select_one(cells, presentation, matrix, alignment, covariance, calibrated)
     answer = SelectOut(
         **dict(selection),
         ignored=ignored,
-        score_set=_score_set(planned, outcome),
+        score_set=_score_set(planned, outcome, applied),
         usage=usage_out(outcome.usage),
         timings_ms=timings_out(outcome),
     )
@@ -186,6 +195,7 @@ async def select(
         "malformed-body",
         "invalid-request",
         "unknown-score-set",
+        "unknown-calibration",
         "attribute-not-scored",
         "body-too-large",
         "store-unavailable",
@@ -211,6 +221,7 @@ async def retarget(
     if body.compact:
         content: dict[str, Any] = {
             "selected": [one.selected for one in answered],
+            "calibrations": [_reference(one) for one in answered],
             "problems": [p for one in answered for p in _problems(one, request_id)],
         }
     else:
@@ -233,9 +244,13 @@ async def retarget(
         {k: v for k, v in examples.SCORE_SET.items() if k not in ("usage", "timings_ms")},
         "The score set as it is now; `status` says whether cells are still being scored",
     )
-    | problem_responses("unknown-score-set", "store-unavailable"),
+    | problem_responses(
+        "invalid-request", "unknown-score-set", "unknown-calibration", "store-unavailable"
+    ),
 )
-async def get_score_set(use: Use, score_set_id: str) -> Response:
+async def get_score_set(
+    use: Use, score_set_id: str, calibration: Annotated[Name, Query()] = "auto"
+) -> Response:
     """Every cell that the score set has or waits for: the place to poll after a 202."""
     (stored,) = await use.cache.score_sets([split_score_set_id(score_set_id)])
     if stored is None or stored.presentation is None:
@@ -244,11 +259,30 @@ async def get_score_set(use: Use, score_set_id: str) -> Response:
             extensions={"score_set_id": score_set_id},
         )
     presentation = stored.presentation
-    cells = [cell_out(f, cell, presentation, cached=True) for f, cell in stored.cells.items()]
+    scores = {field: cell for field, cell in stored.cells.items() if cell.kind == "score"}
+    applied = await use.calibrator.apply_to_one(
+        calibration,
+        Scored(
+            score_set=split_score_set_id(score_set_id)[0],
+            fingerprint=stored.fingerprint,
+            scorer=stored.scorer,
+            cells=scores,
+            asked=scores.keys(),
+            surface=stored.surface,
+        ),
+    )
+    calibrated = applied if isinstance(applied, Calibrated) else None
+    cells = [
+        cell_out(field, cell, presentation, cached=True, calibrated=calibrated)
+        for field, cell in stored.cells.items()
+    ]
     cells += [unscored_out(f, unscored) for f, unscored in stored.unscored.items()]
     cells += [empty_cell_out(f, name, pending=True) for f, name in stored.pending.items()]
     cells += [empty_cell_out(f, name, pending=False) for f, name in stored.lost.items()]
-    answer = _json(assembled(score_set_id, presentation, stored.scorer, cells))
+    warnings = [applied.warning] if isinstance(applied, Uncalibrated) else []
+    answer = _json(
+        assembled(score_set_id, presentation, stored.scorer, cells, warnings, calibrated)
+    )
     if stored.pending:
         answer.headers["Retry-After"] = "1"
     return answer
@@ -258,6 +292,7 @@ async def _scored(
     request: Request, use: Resources, body: ScoreRequest, prefer: str | None
 ) -> tuple[PlannedRequest, ScoreOutcome]:
     planned = await use.planner.plan(body)
+    await use.calibrator.check(body.calibration)  # before any work is done
     patience = patience_for(
         prefer,
         body.deadline_s,
@@ -310,8 +345,8 @@ def _usable(
     outcome: ScoreOutcome,
     target: Mapping[str, object],
     body: SelectRequest,
-) -> tuple[list[Cell], list[str]]:
-    """The cells that decide, and those names of the target that have to be ignored."""
+) -> tuple[dict[str, Cell], list[str]]:
+    """The cells that decide, by field, and those names of the target that have to be ignored."""
     unscored = {u.attribute: u for u in outcome.unscored.values()}
     lost = {asked.name for f, asked in planned.plan.cells.items() if f not in outcome.cells}
     needed = [CHOICE] if CHOICE in {a.name for a in planned.plan.cells.values()} else list(target)
@@ -327,13 +362,45 @@ def _usable(
             reasons,
             extensions={"score_set_id": planned.plan.score_set_id} | unscored_extension(outcome),
         )
-    return list(outcome.cells.values()), lacking
+    return dict(outcome.cells), lacking
 
 
-def _score_set(planned: PlannedRequest, outcome: ScoreOutcome) -> ScoreSetCore:
+async def _calibrate(
+    use: Resources, planned: PlannedRequest, outcome: ScoreOutcome, wanted: str
+) -> Calibrated | Uncalibrated | None:
+    """What the calibration that a request wants makes of its scores."""
     plan = planned.plan
+    scores = {field: cell for field, cell in outcome.cells.items() if cell.kind == "score"}
+    if not scores:
+        return None
+    return await use.calibrator.apply_to_one(
+        wanted,
+        Scored(
+            score_set=plan.score_set,
+            fingerprint=plan.fingerprint,
+            scorer=plan.scorer,
+            cells=scores,
+            asked=scores.keys(),
+            surface=surface_of(plan.scenario),
+        ),
+    )
+
+
+def _score_set(
+    planned: PlannedRequest, outcome: ScoreOutcome, applied: Calibrated | Uncalibrated | None
+) -> ScoreSetCore:
+    plan = planned.plan
+    warnings = planned.warnings
+    if isinstance(applied, Uncalibrated):
+        warnings = (*warnings, applied.warning)
     return score_set_out(
-        plan.score_set_id, plan.presentation, plan.scorer, plan.cells, outcome, planned.warnings
+        plan.score_set_id,
+        plan.presentation,
+        plan.scorer,
+        plan.cells,
+        outcome,
+        warnings,
+        applied if isinstance(applied, Calibrated) else None,
     )
 
 
@@ -351,11 +418,20 @@ def _pending(planned: PlannedRequest) -> Response:
 
 
 def _pair(one: RetargetedSet, target: int, request_id: str) -> dict[str, Any]:
-    pair = PairSelectionOut(score_set_id=one.score_set_id, target_index=target).model_dump()
+    pair = PairSelectionOut(
+        score_set_id=one.score_set_id,
+        target_index=target,
+        calibration=calibration_out(one.calibrated),
+    ).model_dump()
     selection = one.selections[target]
     if selection is None:
         return pair | {"problem": _document(one.problems[target], request_id)}
     return pair | selection.model_dump()
+
+
+def _reference(one: RetargetedSet) -> dict[str, Any] | None:
+    reference = calibration_out(one.calibrated)
+    return reference.model_dump() if reference else None
 
 
 def _problems(one: RetargetedSet, request_id: str) -> list[dict[str, Any]]:

@@ -102,6 +102,7 @@ RETARGETS: dict[str, Any] = {
         "summary": "Compact: two score sets, three targets",
         "value": {
             "selected": [[0, 1, 1], [0, 0, None]],
+            "calibrations": [None, None],
             "problems": [
                 {
                     "type": "/problems/attribute-not-scored",

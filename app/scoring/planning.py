@@ -28,7 +28,14 @@ from app.errors import (
     UnknownModel,
     escaped,
 )
-from app.scoring.schemas import AttributeIn, BoundsIn, CandidateIn, ScoreRequest, SelectRequest
+from app.scoring.schemas import (
+    AttributeIn,
+    BoundsIn,
+    CandidateIn,
+    ScoreRequest,
+    ScorerIn,
+    SelectRequest,
+)
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool
@@ -42,6 +49,20 @@ class PlannedRequest:
     """A plan, and who can carry it out."""
 
     plan: ScorePlan
+    pool: Pool
+    live: bool
+    """Whether a worker of the pool is ready right now."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScorer:
+    """A scorer with everything that its request names."""
+
+    scorer: Scorer
+    attributes: tuple[Attribute, ...]
+    choice: Choice | None
+    """For methods that choose instead of scoring."""
     pool: Pool
     live: bool
     """Whether a worker of the pool is ready right now."""
@@ -64,7 +85,19 @@ class Planner:
         self._default_model = default_model
 
     async def plan(self, request: ScoreRequest) -> PlannedRequest:
-        """Plan a request's scoring.
+        """Plan a request's scoring. Raises as `scorer` does."""
+        planned = await self.scorer(request)
+        plan = plan_scores(
+            request.question,
+            candidates_of(request),
+            planned.attributes,
+            planned.scorer,
+            planned.choice,
+        )
+        return PlannedRequest(plan, planned.pool, planned.live, planned.warnings)
+
+    async def scorer(self, request: ScorerIn) -> PlannedScorer:
+        """Who would score what a request asks for, and how.
 
         Raises the `Unknown…` error of the first name that nothing is stored under,
         `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
@@ -85,8 +118,7 @@ class Planner:
             bank=BankRef(bank.name, bank.digest) if bank else None,
         )
         warnings = (*without_effect(request, traits), *_check_labels(request, asked, bank))
-        plan = plan_scores(request.question, candidates_of(request), attributes, scorer, choice)
-        return PlannedRequest(plan, pool, live, warnings)
+        return PlannedScorer(scorer, tuple(attributes), choice, pool, live, warnings)
 
     async def _attribute_set(self, name: str) -> AttributeSet:
         attribute_set = await self._attribute_sets.get(name)
@@ -99,7 +131,7 @@ class Planner:
             )
         return attribute_set
 
-    async def _bank(self, request: ScoreRequest, attribute_set: AttributeSet) -> BankInfo | None:
+    async def _bank(self, request: ScorerIn, attribute_set: AttributeSet) -> BankInfo | None:
         chosen = "bank" in request.model_fields_set
         name = request.bank if chosen else attribute_set.bank
         if name is None or request.examples == 0:
@@ -192,7 +224,7 @@ def resolve_attributes(
     return resolved
 
 
-def _check_labels_readable(request: ScoreRequest, pool: Pool) -> None:
+def _check_labels_readable(request: ScorerIn, pool: Pool) -> None:
     name = profile_name(request.method, reasoning=request.reasoning)
     if name not in pool.model.profiles:
         says = (
@@ -202,7 +234,7 @@ def _check_labels_readable(request: ScoreRequest, pool: Pool) -> None:
         raise InvalidRequest(says, fields=[FieldError("#/reasoning", says)])
 
 
-def traits_of(request: ScoreRequest) -> MethodTraits:
+def traits_of(request: ScorerIn) -> MethodTraits:
     """What the request's method is like.
 
     Raises `UnknownMethod`, also for a method that chooses where scores are asked for.
@@ -222,7 +254,7 @@ def traits_of(request: ScoreRequest) -> MethodTraits:
 
 
 def choice_of(
-    request: ScoreRequest, traits: MethodTraits, attributes: Sequence[Attribute]
+    request: ScorerIn, traits: MethodTraits, attributes: Sequence[Attribute]
 ) -> Choice | None:
     """The choice that a request asks for; None for methods that score."""
     if traits.kind == "score":
@@ -292,9 +324,7 @@ def weightless() -> InvalidRequest:
     return InvalidRequest(says, fields=[FieldError("#/weights", says)])
 
 
-def scorer_settings(
-    request: ScoreRequest, traits: MethodTraits, *, has_bank: bool
-) -> ScorerSettings:
+def scorer_settings(request: ScorerIn, traits: MethodTraits, *, has_bank: bool) -> ScorerSettings:
     """The scorer settings of a request, with what does not matter set to one value.
 
     So that two requests which mean the same share their scores: the seed counts only where
@@ -334,7 +364,7 @@ def scorer_settings(
 _GENERATING = ("samples", "reasoning", "reasoning_chars", "temperature", "seed")
 
 
-def without_effect(request: ScoreRequest, traits: MethodTraits) -> tuple[str, ...]:
+def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
     """Settings that were given, but that the method has no use for: nothing is ignored silently."""
     idle: list[str] = []
     if not traits.uses_examples:
@@ -355,7 +385,7 @@ def without_effect(request: ScoreRequest, traits: MethodTraits) -> tuple[str, ..
     return (f"method {request.method!r} makes no use of {', '.join(given)}",)
 
 
-def _is_given(request: ScoreRequest, name: str) -> bool:
+def _is_given(request: ScorerIn, name: str) -> bool:
     """Whether a setting was sent with another value than its default."""
     if name not in request.model_fields_set:
         return False
@@ -373,7 +403,7 @@ def candidates_of(request: ScoreRequest) -> list[Candidate]:
 
 
 def _check_labels(
-    request: ScoreRequest, attributes: Sequence[Attribute], bank: BankInfo | None
+    request: ScorerIn, attributes: Sequence[Attribute], bank: BankInfo | None
 ) -> tuple[str, ...]:
     if bank is None:
         return ()

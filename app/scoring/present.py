@@ -28,11 +28,22 @@ from app.domain.types import (
     Unscored,
     Usage,
 )
-from app.domain.uncertainty import Abstention, Limits, abstain, probabilities, standard_error
+from app.domain.uncertainty import (
+    Abstention,
+    Limits,
+    OwnErrors,
+    ScoreErrors,
+    abstain,
+    probabilities,
+    standard_error,
+)
+from app.scoring.calibrator import Calibrated
 from app.scoring.schemas import (
     AbstentionOut,
     BankRefOut,
     BoundsIn,
+    CalibratedScoreOut,
+    CalibrationRefOut,
     CandidateOut,
     CandidateScoreOut,
     CellOut,
@@ -95,26 +106,49 @@ def score_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats:
     return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
 
 
-def error_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats | None:
-    """Standard errors as (C, A); None when that of any score is not known."""
+def own_errors(cells: Sequence[Cell], presentation: Presentation) -> OwnErrors | None:
+    """The scores' standard errors; None when that of any score is not known."""
     columns = [[standard_error(s) for s in cell.scores] for cell in cells]
     if any(error is None for column in columns for error in column):
         return None
-    return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
+    return OwnErrors(np.array(columns, dtype=np.float64).T[list(presentation.positions)])
+
+
+def aligned_scores(
+    cells: Mapping[str, Cell], presentation: Presentation, calibrated: Calibrated | None
+) -> Floats:
+    """What targets are compared with, (C, A): calibrated scores where there are, else the cells'.
+
+    `cells` are by field, and stand for the `A` columns in their order.
+    """
+    if calibrated is None:
+        return score_matrix(list(cells.values()), presentation)
+    chosen = np.ix_(list(presentation.positions), calibrated.columns(list(cells)))
+    return calibrated.estimate.scores[chosen]
+
+
+def score_errors(
+    cells: Mapping[str, Cell], presentation: Presentation, calibrated: Calibrated | None
+) -> ScoreErrors | None:
+    """The errors of `aligned_scores`; None where nothing tells them."""
+    if calibrated is None:
+        return own_errors(list(cells.values()), presentation)
+    return calibrated.estimate.errors.within(calibrated.columns(list(cells)))
 
 
 def select_one(
-    cells: Sequence[Cell],
+    cells: Mapping[str, Cell],
     presentation: Presentation,
     target: TargetMatrix,
     alignment: Alignment,
     covariance: Floats | None = None,
+    calibrated: Calibrated | None = None,
 ) -> SelectionOut:
-    """The selection for a target with one row; `cells` stand for its columns, in their order."""
-    scores = score_matrix(cells, presentation)
+    """The selection for a target with one row; `cells`, by field, stand for its columns."""
+    scores = aligned_scores(cells, presentation, calibrated)
     metric = alignment.metric
     selection = rank(distances(scores, target, metric, covariance)[0])
-    errors = error_matrix(cells, presentation) if alignment.chances else None
+    errors = score_errors(cells, presentation, calibrated) if alignment.chances else None
     chances = None
     if errors is not None:
         chances = probabilities(scores, errors, target, metric, covariance)
@@ -127,7 +161,7 @@ def select_one(
             position = presentation.positions[contribution.index]
             contribution.reasonings = {
                 cell.attribute: reasoning
-                for cell in cells
+                for cell in cells.values()
                 if (reasoning := cell.scores[position].reasoning)
             }
     return answer
@@ -207,13 +241,31 @@ def candidates_out(presentation: Presentation) -> list[CandidateOut]:
     return [CandidateOut(index=i, id=name) for i, name in enumerate(presentation.ids)]
 
 
-def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool) -> CellOut:
+def calibration_out(calibrated: Calibrated | None) -> CalibrationRefOut | None:
+    """Which calibration was applied."""
+    if calibrated is None:
+        return None
+    return CalibrationRefOut(
+        name=calibrated.name, digest=calibrated.digest, basis=calibrated.estimate.basis
+    )
+
+
+def cell_out(
+    field: str,
+    cell: Cell,
+    presentation: Presentation,
+    *,
+    cached: bool,
+    calibrated: Calibrated | None = None,
+) -> CellOut:
     """A scored cell in the caller's order of candidates."""
     several = any(len(s.values) > 1 for s in cell.scores)
+    better = _calibrated_scores(field, calibrated)
     scores = [
         CandidateScoreOut(
             index=index,
             score=cell.scores[position].score,
+            calibrated=better[position] if better else None,
             spread=cell.scores[position].spread,
             standard_error=standard_error(cell.scores[position]) if cell.kind == "score" else None,
             reasoning=cell.scores[position].reasoning,
@@ -242,6 +294,20 @@ def cell_out(field: str, cell: Cell, presentation: Presentation, *, cached: bool
             engine=round(cell.timings.engine, 2),
         ),
     )
+
+
+def _calibrated_scores(
+    field: str, calibrated: Calibrated | None
+) -> list[CalibratedScoreOut] | None:
+    """Those of one cell, in the canonical order of candidates."""
+    if calibrated is None or field not in calibrated.fields:
+        return None
+    column = calibrated.fields.index(field)
+    error = float(calibrated.estimate.errors.deviations[column])
+    return [
+        CalibratedScoreOut(score=score, standard_error=error)
+        for score in calibrated.estimate.scores[:, column].tolist()
+    ]
 
 
 def unscored_out(field: str, unscored: Unscored) -> CellOut:
@@ -278,20 +344,22 @@ def score_set_out(
     wanted: Mapping[str, Attribute | Choice],
     outcome: ScoreOutcome,
     warnings: Sequence[str],
+    calibrated: Calibrated | None = None,
 ) -> ScoreSetCore:
     """The score set of an outcome, cells in the order of the request."""
     cells: list[CellOut] = []
     for field, asked in wanted.items():
         if field in outcome.cells:
             cached = field in outcome.cached
-            cells.append(cell_out(field, outcome.cells[field], presentation, cached=cached))
+            cell = outcome.cells[field]
+            cells.append(cell_out(field, cell, presentation, cached=cached, calibrated=calibrated))
         elif field in outcome.unscored:
             cells.append(unscored_out(field, outcome.unscored[field]))
         else:
             pending = field in outcome.pending
             cells.append(empty_cell_out(field, asked.name, pending=pending))
     told = [*warnings, *_low_masses(cells), *_without_examples(scorer, cells)]
-    return assembled(score_set_id, presentation, scorer, cells, told)
+    return assembled(score_set_id, presentation, scorer, cells, told, calibrated)
 
 
 def _without_examples(scorer: Scorer, cells: Sequence[CellOut]) -> list[str]:
@@ -334,6 +402,7 @@ def assembled(
     scorer: Scorer,
     cells: list[CellOut],
     warnings: Sequence[str] = (),
+    calibrated: Calibrated | None = None,
 ) -> ScoreSetCore:
     """A score set from its cells, with the status that follows from theirs."""
     states = {cell.status for cell in cells}
@@ -347,6 +416,7 @@ def assembled(
         candidates=candidates_out(presentation),
         cells=cells,
         scorer=scorer_out(scorer),
+        calibration=calibration_out(calibrated),
         warnings=list(warnings),
     )
 

@@ -30,9 +30,10 @@ from app.errors import (
     UnknownScoreSet,
     escaped,
 )
+from app.scoring.calibrator import Calibrated, Calibrator, Outcome, Scored
 from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import check_metric, weightless
-from app.scoring.present import Alignment, score_matrix, select_one, selection_out, wishes
+from app.scoring.present import Alignment, aligned_scores, select_one, selection_out, wishes
 from app.scoring.schemas import BoundsIn, RetargetRequest, SelectionOut
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
@@ -59,14 +60,39 @@ class RetargetedSet:
     problem or because a limit is missed."""
     selections: list[SelectionOut | None]
     """Full selections, one a target; empty when only indices were asked for."""
+    calibrated: Calibrated | None = None
+    """What the scores were calibrated by."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The cells that targets name, in one score set."""
+
+    cells: dict[str, tuple[str, Cell]]
+    """Name as the targets have it -> cell field and cell."""
+    lacking: dict[str, AzimuthError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One score set with all that is needed to answer every target for it."""
+
+    set_id: str
+    stored: StoredScoreSet | None
+    found: _Found
+    calibrated: Outcome
+    covariance: Floats | AzimuthError | None
 
 
 class Retargeter:
     """Answers targets from the cache alone."""
 
-    def __init__(self, score_sets: RecentScoreSets, covariances: LabelCovariances) -> None:
+    def __init__(
+        self, score_sets: RecentScoreSets, covariances: LabelCovariances, calibrator: Calibrator
+    ) -> None:
         self._score_sets = score_sets
         self._covariances = covariances
+        self._calibrator = calibrator
 
     async def retarget(
         self,
@@ -89,17 +115,18 @@ class Retargeter:
             raise weightless() from error
         wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
         stored = await self._score_sets.get(wanted, matrix.attributes)
+        found = [_found(set_id, s, matrix) for set_id, s in zip(score_set_ids, stored, strict=True)]
+        calibrated = await self._calibrator.apply(
+            request.calibration,
+            [_scored(w, s, f) for (w, _), s, f in zip(wanted, stored, found, strict=True)],
+        )
         covariances = await self._covariances_for(stored, matrix, request)
         # In a thread: large requests take seconds, and other requests shall not wait for them.
-        work = partial(
-            _retarget_all,
-            score_set_ids,
-            stored,
-            matrix,
-            alignment,
-            covariances,
-            compact=request.compact,
-        )
+        tasks = [
+            _Task(*one)
+            for one in zip(score_set_ids, stored, found, calibrated, covariances, strict=True)
+        ]
+        work = partial(_retarget_all, tasks, matrix, alignment, compact=request.compact)
         small = len(score_set_ids) * len(targets) < (5 if alignment.chances else 1000)
         return work() if small else await asyncio.to_thread(work)
 
@@ -127,30 +154,44 @@ class Retargeter:
         return found
 
 
+def _found(set_id: str, stored: StoredScoreSet | None, matrix: TargetMatrix) -> _Found:
+    if stored is None:
+        return _Found({}, {})
+    cells: dict[str, tuple[str, Cell]] = {}
+    lacking: dict[str, AzimuthError] = {}
+    for name in matrix.attributes:
+        cell = _cell_for(set_id, stored, name)
+        if isinstance(cell, AzimuthError):
+            lacking[name] = cell
+        else:
+            cells[name] = cell
+    return _Found(cells, lacking)
+
+
+def _scored(score_set: str, stored: StoredScoreSet | None, found: _Found) -> Scored | None:
+    """What a calibration may read of a score set: every cell, whether a target names it or not."""
+    if stored is None:
+        return None
+    return Scored(
+        score_set=score_set,
+        fingerprint=stored.fingerprint,
+        scorer=stored.scorer,
+        cells={field: cell for field, cell in stored.cells.items() if cell.kind == "score"},
+        asked={field for field, _ in found.cells.values()},
+        surface=stored.surface,
+    )
+
+
 def _retarget_all(
-    score_set_ids: Sequence[str],
-    stored: Sequence[StoredScoreSet | None],
-    matrix: TargetMatrix,
-    alignment: Alignment,
-    covariances: Sequence[Floats | AzimuthError | None],
-    *,
-    compact: bool,
+    tasks: Sequence[_Task], matrix: TargetMatrix, alignment: Alignment, *, compact: bool
 ) -> list[RetargetedSet]:
-    return [
-        _retarget_one(set_id, score_set, matrix, alignment, covariance, compact=compact)
-        for set_id, score_set, covariance in zip(score_set_ids, stored, covariances, strict=True)
-    ]
+    return [_retarget_one(task, matrix, alignment, compact=compact) for task in tasks]
 
 
 def _retarget_one(
-    set_id: str,
-    stored: StoredScoreSet | None,
-    matrix: TargetMatrix,
-    alignment: Alignment,
-    covariance: Floats | AzimuthError | None,
-    *,
-    compact: bool,
+    task: _Task, matrix: TargetMatrix, alignment: Alignment, *, compact: bool
 ) -> RetargetedSet:
+    set_id, stored, found, covariance = task.set_id, task.stored, task.found, task.covariance
     count = len(matrix.values)
     if stored is None or not (stored.cells or stored.pending or stored.unscored):
         missing = UnknownScoreSet(
@@ -159,46 +200,42 @@ def _retarget_one(
             extensions={"score_set_id": set_id},
         )
         return _answerless(set_id, dict.fromkeys(range(count), missing), count)
-    lacking: dict[str, AzimuthError] = {}
-    found: dict[str, Cell] = {}
-    for name in matrix.attributes:
-        cell = _cell_for(set_id, stored, name)
-        if isinstance(cell, Cell):
-            found[name] = cell
-        else:
-            lacking[name] = cell
-    problems = _problems(matrix, lacking) if lacking else {}
+    problems = _problems(matrix, found.lacking) if found.lacking else {}
     if len(problems) == count:
         return _answerless(set_id, problems, count)
+    if isinstance(task.calibrated, AzimuthError):
+        return _answerless(set_id, dict.fromkeys(range(count), task.calibrated), count)
     if isinstance(covariance, AzimuthError):
         return _answerless(set_id, dict.fromkeys(range(count), covariance), count)
-    size = len(next(iter(found.values())).scores)
+    calibrated = task.calibrated if isinstance(task.calibrated, Calibrated) else None
+    size = len(next(iter(found.cells.values()))[1].scores)
     presentation = stored.presentation or _canonical(size)
     if alignment.explain or alignment.chances:
         # One by one: each has its own draws or its own linear algebra.
         selections = [
             None
             if target in problems
-            else _select(found, matrix, target, presentation, alignment, covariance)
+            else _select(found, calibrated, matrix, target, presentation, alignment, covariance)
             for target in range(count)
         ]
     else:
-        distance = _distances(found, matrix, presentation, alignment, covariance)
+        distance = _distances(found, calibrated, matrix, presentation, alignment, covariance)
         if compact:
             selected = _compact(distance, alignment.limits)
             for target in problems:
                 selected[target] = None
-            return RetargetedSet(set_id, problems, selected, [])
+            return RetargetedSet(set_id, problems, selected, [], calibrated)
         selections = [
             None if target in problems else _ranked(distance[target], presentation, alignment)
             for target in range(count)
         ]
     chosen = [s.selected.index if s is not None and s.selected else None for s in selections]
-    return RetargetedSet(set_id, problems, chosen, selections)
+    return RetargetedSet(set_id, problems, chosen, selections, calibrated)
 
 
 def _distances(
-    found: Mapping[str, Cell],
+    found: _Found,
+    calibrated: Calibrated | None,
     matrix: TargetMatrix,
     presentation: Presentation,
     alignment: Alignment,
@@ -206,8 +243,9 @@ def _distances(
 ) -> Floats:
     """(T, C). What is computed for targets that lack an attribute is not used."""
     scores = np.zeros((len(presentation.ids), len(matrix.attributes)))
-    have = [a for a, name in enumerate(matrix.attributes) if name in found]
-    scores[:, have] = score_matrix([found[matrix.attributes[a]] for a in have], presentation)
+    have = [a for a, name in enumerate(matrix.attributes) if name in found.cells]
+    cells = dict(found.cells[matrix.attributes[a]] for a in have)
+    scores[:, have] = aligned_scores(cells, presentation, calibrated)
     return distances(scores, matrix, alignment.metric, covariance)
 
 
@@ -233,7 +271,8 @@ def _ranked(distance: Floats, presentation: Presentation, alignment: Alignment) 
 
 
 def _select(
-    found: Mapping[str, Cell],
+    found: _Found,
+    calibrated: Calibrated | None,
     matrix: TargetMatrix,
     target: int,
     presentation: Presentation,
@@ -250,21 +289,22 @@ def _select(
         matrix.named[np.ix_(rows, columns)],
         None if matrix.upper is None else matrix.upper[np.ix_(rows, columns)],
     )
-    cells = [found[name] for name in single.attributes]
+    cells = dict(found.cells[name] for name in single.attributes)
     within = None if covariance is None else covariance[np.ix_(columns, columns)]
-    return select_one(cells, presentation, single, alignment, within)
+    return select_one(cells, presentation, single, alignment, within, calibrated)
 
 
 def _answerless(set_id: str, problems: dict[int, AzimuthError], count: int) -> RetargetedSet:
     return RetargetedSet(set_id, problems, [None] * count, [None] * count)
 
 
-def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> Cell | AzimuthError:
+def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> tuple[str, Cell] | AzimuthError:
+    """The cell that a target means by a name, with its field, or why there is none."""
     cells = stored.named(name)
     if len(cells) == 1:
-        return cells[0]
+        return next(iter(cells.items()))
     if len(cells) > 1:
-        exact = sorted(field for field, cell in stored.cells.items() if cell.attribute == name)
+        exact = sorted(cells)
         return AttributeNotScored(
             f"score set {set_id!r} has scores for {len(cells)} definitions of {name!r}; "
             f"name one of {', '.join(exact)}",

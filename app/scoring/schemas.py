@@ -31,15 +31,15 @@ Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\w[\w.:-]*$")]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class _Open(BaseModel):
+class Open(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class BoundsIn(_Closed):
+class BoundsIn(Closed):
     """A wish that anything within satisfies: one or both bounds, or `between`."""
 
     at_least: UnitInterval | None = None
@@ -79,14 +79,14 @@ WishIn = Annotated[
 Target = Annotated[dict[str, WishIn], Field(min_length=1, max_length=100)]
 
 
-class CandidateIn(_Closed):
+class CandidateIn(Closed):
     """A candidate response with the caller's own id."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     text: Text
 
 
-class AttributeIn(_Closed):
+class AttributeIn(Closed):
     """An attribute defined in the request itself."""
 
     name: Name
@@ -116,13 +116,9 @@ AttributeRef = Annotated[
 ]
 
 
-class ScoreRequest(_Closed):
-    """A scenario, and how it shall be scored."""
+class ScorerIn(Closed):
+    """How scenarios shall be scored."""
 
-    question: Text
-    """What the candidates respond to."""
-    responses: list[ResponseIn] = Field(min_length=1, max_length=26)
-    """1 to 26 candidates: texts, or objects with `id` and `text`."""
     attribute_set: Name = "helpsteer2"
     attributes: list[AttributeRef] | None = Field(None, min_length=1, max_length=50)
     """Names in the attribute set, or inline attributes; all of the set by default."""
@@ -151,17 +147,29 @@ class ScoreRequest(_Closed):
     seed: int = Field(0, ge=0, lt=2**31)
     """Another seed is another draw. The same one draws the same as far as the engine's arithmetic
     is the same: vLLM's numbers depend a little on what else is in the batch."""
-    deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds after which the scores are of no use: work not begun by then is dropped."""
 
     @model_validator(mode="after")
-    def _samples_must_differ(self) -> ScoreRequest:
+    def _samples_must_differ(self) -> ScorerIn:
         if self.samples > 1 and self.temperature == 0:
             raise ValueError("several samples at temperature 0 are all the same: give one above 0")
         return self
 
 
-class _AlignmentIn(_Closed):
+class ScoreRequest(ScorerIn):
+    """A scenario, and how it shall be scored."""
+
+    question: Text
+    """What the candidates respond to."""
+    responses: list[ResponseIn] = Field(min_length=1, max_length=26)
+    """1 to 26 candidates: texts, or objects with `id` and `text`."""
+    calibration: Name = "auto"
+    """Name of a calibration; `auto` for the latest that was fitted for this very scorer and knows
+    all the attributes, if there is one; `none` for scores as the model gave them."""
+    deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds after which the scores are of no use: work not begun by then is dropped."""
+
+
+class _AlignmentIn(Closed):
     """How scores are compared with a target, and what a selection must meet."""
 
     weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
@@ -212,6 +220,9 @@ class RetargetRequest(_AlignmentIn):
         Discriminator(_one_or_many),
     ]
     """One target or many; a selection is made for every pair of score set and target."""
+    calibration: Name = "auto"
+    """Name of a calibration; `auto` for the latest that was fitted for a score set's scorer and
+    knows the attributes, if there is one; `none` for scores as the model gave them."""
     compact: bool = False
     """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
     a problem or a limit is missed."""
@@ -223,7 +234,7 @@ class RetargetRequest(_AlignmentIn):
         return self
 
 
-class CandidateOut(_Open):
+class CandidateOut(Open):
     """A candidate's place in the request and its id."""
 
     index: int
@@ -244,12 +255,23 @@ class RankedOut(CandidateOut):
     are not known. `/retarget` tells it with `explain` or `min_probability` only."""
 
 
-class CandidateScoreOut(_Open):
+class CalibratedScoreOut(Open):
+    """The expected label, by a calibration."""
+
+    score: float
+    """In [0, 1]."""
+    standard_error: float
+    """How far labels lie from such scores, by cross-validation on the labelled bank."""
+
+
+class CandidateScoreOut(Open):
     """One candidate's score on one attribute."""
 
     index: int
     score: float
-    """In [0, 1]: the mean over samples and orders."""
+    """In [0, 1]: the mean over samples and orders, as the model gave it."""
+    calibrated: CalibratedScoreOut | None = None
+    """Given everything that the scorer saw, the label to expect; null without a calibration."""
     spread: float
     """Standard deviation over samples and orders."""
     standard_error: float | None = None
@@ -266,14 +288,14 @@ class CandidateScoreOut(_Open):
     is low, the score says little."""
 
 
-class ExampleOut(_Open):
+class ExampleOut(Open):
     """An example that was in the prompt."""
 
     id: str
     similarity: float
 
 
-class UnscoredOut(_Open):
+class UnscoredOut(Open):
     """Why a cell has no scores."""
 
     reason: UnscoredReason
@@ -283,7 +305,7 @@ class UnscoredOut(_Open):
     context_length: int | None = None
 
 
-class UsageOut(_Open):
+class UsageOut(Open):
     """Tokens."""
 
     prompt_tokens: int = 0
@@ -291,7 +313,7 @@ class UsageOut(_Open):
     output_tokens: int = 0
 
 
-class CellTimingsOut(_Open):
+class CellTimingsOut(Open):
     """Milliseconds that one cell took."""
 
     queue: float = 0
@@ -299,7 +321,7 @@ class CellTimingsOut(_Open):
     engine: float = 0
 
 
-class CellOut(_Open):
+class CellOut(Open):
     """One attribute of the scenario, or a choice among its candidates."""
 
     attribute: str
@@ -330,14 +352,14 @@ class CellOut(_Open):
     """How long that took, other work being under way beside it."""
 
 
-class BankRefOut(_Open):
+class BankRefOut(Open):
     """A bank at one version."""
 
     name: str
     digest: str
 
 
-class ScorerOut(_Open):
+class ScorerOut(Open):
     """Everything that changes a score beside the scenario and the attribute."""
 
     fingerprint: str
@@ -357,7 +379,18 @@ class ScorerOut(_Open):
     seed: int
 
 
-class ScoreSetCore(_Open):
+class CalibrationRefOut(Open):
+    """The calibration that was applied."""
+
+    name: str
+    digest: str
+    """Its version."""
+    basis: Literal["together", "alone"]
+    """`together`: from the scores on all attributes that it knows. `alone`: not all of them are
+    scored here, so each is calibrated from its own scores."""
+
+
+class ScoreSetCore(Open):
     """The scores of one scenario under one scorer."""
 
     id: str
@@ -367,10 +400,12 @@ class ScoreSetCore(_Open):
     candidates: list[CandidateOut]
     cells: list[CellOut]
     scorer: ScorerOut
+    calibration: CalibrationRefOut | None = None
+    """What `calibrated` scores come from, and selections go by; null when scores are raw."""
     warnings: list[str] = []
 
 
-class TimingsOut(_Open):
+class TimingsOut(Open):
     """Milliseconds; of the cells scored for this request the longest, in `total` the whole wait."""
 
     queue: float = 0
@@ -387,7 +422,7 @@ class ScoreSetOut(ScoreSetCore):
     timings_ms: TimingsOut
 
 
-class PendingOut(_Open):
+class PendingOut(Open):
     """The scores are on their way."""
 
     score_set_id: str
@@ -408,7 +443,7 @@ class ContributionOut(CandidateOut):
     which reads numbers alone."""
 
 
-class FlipOut(_Open):
+class FlipOut(Open):
     """The smallest change of one desired value that makes another candidate the nearest."""
 
     attribute: str
@@ -419,7 +454,7 @@ class FlipOut(_Open):
     to: CandidateOut
 
 
-class ExplanationOut(_Open):
+class ExplanationOut(Open):
     """Why the nearest candidate is the nearest."""
 
     contributions: list[ContributionOut]
@@ -431,7 +466,7 @@ class ExplanationOut(_Open):
     """Candidates that no target over these attributes selects: they score as one listed before."""
 
 
-class AbstentionOut(_Open):
+class AbstentionOut(Open):
     """Why nothing is selected."""
 
     reason: Literal["min-probability", "min-margin", "max-distance"]
@@ -440,7 +475,7 @@ class AbstentionOut(_Open):
     """What there was instead; null for a probability that is not known."""
 
 
-class SelectionOut(_Open):
+class SelectionOut(Open):
     """The choice for one target."""
 
     selected: RankedOut | None
@@ -465,11 +500,13 @@ class SelectOut(SelectionOut):
     timings_ms: TimingsOut
 
 
-class PairSelectionOut(_Open):
+class PairSelectionOut(Open):
     """The choice for one pair of score set and target, or why there is none."""
 
     score_set_id: str
     target_index: int
+    calibration: CalibrationRefOut | None = None
+    """What the scores were calibrated by; null when they are raw."""
     selected: RankedOut | None = None
     margin: float | None = None
     ties: list[CandidateOut] = []
@@ -480,17 +517,19 @@ class PairSelectionOut(_Open):
     """Problem document for this pair."""
 
 
-class RetargetOut(_Open):
+class RetargetOut(Open):
     """Selections for every pair, score sets first."""
 
     selections: list[PairSelectionOut]
     timings_ms: TimingsOut
 
 
-class CompactRetargetOut(_Open):
+class CompactRetargetOut(Open):
     """Selections as indices: a list a score set, a number a target, null where there is none."""
 
     selected: list[list[int | None]]
+    calibrations: list[CalibrationRefOut | None]
+    """For each score set what its scores were calibrated by; null when they are raw."""
     problems: list[dict[str, object]]
     """Problem documents, each with `score_set_id` and the `target_indices` it concerns."""
     timings_ms: TimingsOut

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from app.domain.features import SurfaceFeatures
+from app.domain.fingerprint import scorer_fingerprint
 from app.domain.types import Cell, Presentation, Scorer, Unscored
 from app.store.redis import inflight_key, score_set_key, translated, view_key
 
@@ -15,6 +17,7 @@ _cell = msgspec.json.Decoder(Cell)
 _unscored = msgspec.json.Decoder(Unscored)
 _presentation = msgspec.json.Decoder(Presentation)
 _scorer = msgspec.json.Decoder(Scorer)
+_surface = msgspec.json.Decoder(SurfaceFeatures)
 
 
 class StoredScoreSet(Struct, frozen=True):
@@ -31,16 +34,20 @@ class StoredScoreSet(Struct, frozen=True):
     """Cell field -> attribute name, for cells in flight."""
     lost: dict[str, str]
     """Cell field -> attribute name, for cells asked for once, now neither here nor in flight."""
+    fingerprint: str = ""
+    """Of the scorer."""
+    surface: SurfaceFeatures | None = None
+    """Of the candidates; None in a score set from before there were any."""
 
-    def named(self, attribute: str) -> list[Cell]:
-        """Scored cells of an attribute: by its name, or by `name@digest` exactly.
+    def named(self, attribute: str) -> dict[str, Cell]:
+        """Scored cells of an attribute by field: by its name, or by `name@digest` exactly.
 
         Choices are not among them: there is nothing in them that a target could be compared with.
         """
         scored = {f: cell for f, cell in self.cells.items() if cell.kind == "score"}
         if attribute in scored:
-            return [scored[attribute]]
-        return [cell for cell in scored.values() if cell.attribute == attribute]
+            return {attribute: scored[attribute]}
+        return {f: cell for f, cell in scored.items() if cell.attribute == attribute}
 
 
 class ScoreCache:
@@ -105,11 +112,15 @@ def _assemble(
         for field, value in parts["fail"].items()
         if field not in cells and field not in pending
     }
+    scorer = _scorer.decode(stored[b"scorer"])
+    surface = stored.get(b"surface")
     return StoredScoreSet(
-        scorer=_scorer.decode(stored[b"scorer"]),
+        scorer=scorer,
         presentation=_presentation.decode(presentation) if presentation else None,
         cells=cells,
         unscored=unscored,
         pending=pending,
         lost={f: n for f, n in asked.items() if f not in pending and f not in unscored},
+        fingerprint=scorer_fingerprint(scorer),
+        surface=_surface.decode(surface) if surface else None,
     )

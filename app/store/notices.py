@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.store.queue import BankNotice, CellNotice, decode_notice
+from app.store.queue import BankNotice, CalibrationNotice, CellNotice, decode_notice
 from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
@@ -61,10 +61,17 @@ class Listener:
 class NoticeHub:
     """One subscription a process, handed out to its waiters."""
 
-    def __init__(self, redis: Redis, on_cell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        on_cell: Callable[[str], None] | None = None,
+        on_calibration: Callable[[], None] | None = None,
+    ) -> None:
         self._redis = redis
         self._on_cell = on_cell
         """Told the score set of every cell that is settled, waited for here or not."""
+        self._on_calibration = on_calibration
+        """Told that calibrations have changed, or may have."""
         self._listeners: dict[str, set[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -127,6 +134,8 @@ class NoticeHub:
 
     def _resync(self) -> None:
         """Whatever was published while nobody listened is lost: those who wait must look."""
+        if self._on_calibration is not None:
+            self._on_calibration()
         for listener in [x for group in self._listeners.values() for x in group]:
             listener.tell_resync()
 
@@ -141,5 +150,8 @@ class NoticeHub:
                 self._on_cell(notice.score_set)
             for listener in self._listeners.get(notice.score_set, ()):
                 listener.tell(notice.field)
+        elif isinstance(notice, CalibrationNotice):
+            if self._on_calibration is not None:
+                self._on_calibration()
         elif not self.banks.full():
             self.banks.put_nowait(notice)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from app.domain.features import surface_of
 from app.domain.types import Cell, Job, Presentation, Unscored
 from app.errors import QueueFull
 from app.store.redis import (
@@ -35,11 +36,12 @@ _JOB_GRACE_MS = 6 * 3_600_000
 """How long a job's body outlives its deadline, in case a worker works on it that long."""
 
 # KEYS: score set, in-flight, stream, new job, view.  ARGV: job id, job body, deadline ms, body
-# TTL ms, queue limit, score set TTL s, scorer JSON, view JSON, job key prefix, field, name, ...
+# TTL ms, queue limit, score set TTL s, scorer JSON, view JSON, job key prefix, surface JSON, field,
+# name, ...
 # Returns {state, depth, field...}: fields that are not scored yet and so must be waited for.
 _SUBMIT = """
 local waiting, missing = {}, {}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   local field = ARGV[i]
   if redis.call('HEXISTS', KEYS[1], 'cell:' .. field) == 0 then
     table.insert(waiting, field)
@@ -65,9 +67,9 @@ local depth = redis.call('XLEN', KEYS[3])
 if #missing > 0 and depth >= tonumber(ARGV[5]) then
   return {'full', depth}
 end
-redis.call('HSET', KEYS[1], 'scorer', ARGV[7])
+redis.call('HSET', KEYS[1], 'scorer', ARGV[7], 'surface', ARGV[10])
 redis.call('SET', KEYS[5], ARGV[8], 'EX', ARGV[6])
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   redis.call('HSET', KEYS[1], 'asked:' .. ARGV[i], ARGV[i + 1])
 end
 redis.call('EXPIRE', KEYS[1], ARGV[6])
@@ -157,7 +159,13 @@ class BankNotice(Struct, frozen=True, tag="bank"):
     digest: str
 
 
-Notice = CellNotice | BankNotice
+class CalibrationNotice(Struct, frozen=True, tag="calibration"):
+    """A calibration was stored or deleted."""
+
+    name: str
+
+
+Notice = CellNotice | BankNotice | CalibrationNotice
 _notice_decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
 
 
@@ -214,6 +222,7 @@ class JobQueue:
                     msgspec.json.encode(job.scorer),
                     msgspec.json.encode(presentation),
                     job_key(""),
+                    msgspec.json.encode(surface_of(job.scenario)),
                     *fields,
                 ],
             )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from app.domain.types import CandidateScore, Cell
+from app.domain.types import Cell
 from app.store.cells import ScoreCache, StoredScoreSet
 
 _Key = tuple[str, str | None]
@@ -74,11 +74,7 @@ class RecentScoreSets:
 def _bare(cell: Cell) -> Cell:
     """Numbers alone: reasonings and examples are long."""
     scores = tuple(
-        CandidateScore(
-            s.score,
-            values=s.values if len(s.values) > 1 else (),
-            label_deviation=s.label_deviation,
-        )
+        replace(s, reasoning=None, values=s.values if len(s.values) > 1 else ())
         for s in cell.scores
     )
     return Cell(cell.attribute, scores, cell.kind)

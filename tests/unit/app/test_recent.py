@@ -34,7 +34,7 @@ async def test_a_set_is_read_once_and_kept_without_its_texts():
     for _ in range(3):
         (found,) = await recent.get([("a", None)], ["wit"])
     assert cache.reads == ["a"]
-    assert found.named("wit")[0].scores[0].reasoning is None
+    assert found.named("wit")["wit@1"].scores[0].reasoning is None
 
 
 async def test_a_set_that_lacks_an_attribute_is_read_again():
@@ -89,4 +89,4 @@ async def test_a_choice_stays_one_in_memory():
     recent = RecentScoreSets(Cache())
     for _ in range(2):
         (found,) = await recent.get([("a", None)], ["(choice)"])
-        assert found.named("(choice)") == []
+        assert found.named("(choice)") == {}

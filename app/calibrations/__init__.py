@@ -1,0 +1,1 @@
+"""Calibrations: fitted from a labelled bank and a scorer, kept by name and version."""

@@ -1,0 +1,359 @@
+"""How a calibration is fitted and what it is worth: scikit-learn on a labelled bank. Pure.
+
+Nothing that is measured here has seen its own label: the first layer's opinions that the second
+one learns from, and all errors that are reported, come from folds that were left out, and
+scenarios that share a question share a fold. (Scores from in-context examples are safe as well: a
+worker never shows a scenario its own labels.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain import features
+from app.domain.align import Floats
+from app.domain.bank import MAX_DISTINCT_LEVELS
+from app.domain.calibration import (
+    AttributeReport,
+    Basis,
+    Calibration,
+    Evidence,
+    FeatureModel,
+    Layer,
+    Stack,
+    first_layer,
+    second_layer_inputs,
+    with_differences,
+)
+from app.domain.forest import Forest
+from app.domain.uncertainty import SharedErrors
+
+LEAST_SCENARIOS = 20
+"""Labelled scenarios that an attribute must have: fewer tell nothing about folds left out."""
+_FOLDS = 10
+_STACK_FOLDS = 5
+_TREES = 100
+_LEAST_FOR_TREES = 100
+"""Labelled scenarios from which on the second layer grows trees as well."""
+_SURFACE_LEAF, _STACK_LEAF = 10, 5
+_STACK_SHARE = 0.5
+_CLEARLY = 1.645
+"""Standard errors by which a judge must lower the error: by luck one in twenty would."""
+_ALPHAS = np.logspace(-1, 4, 16)
+
+_BASES: tuple[Basis, ...] = ("together", "alone")
+
+Bools = NDArray[np.bool_]
+
+
+class TooFewLabels(ValueError):
+    """A bank has too few labelled and scored scenarios of an attribute."""
+
+    def __init__(self, attribute: str, found: int) -> None:
+        super().__init__(
+            f"{found} scenarios are labelled and scored on {attribute!r}; "
+            f"a calibration needs {LEAST_SCENARIOS}"
+        )
+        self.attribute = attribute
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledEvidence:
+    """One scenario to learn from."""
+
+    question: str
+    evidence: Evidence
+    labels: Floats
+    """(C, A), NaN where there is no label."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bank:
+    """All scenarios in rows."""
+
+    scenarios: tuple[Evidence, ...]
+    labels: Floats
+    """(R, A)"""
+    raw: Floats
+    """(R, A), the judge's scores; NaN where it gave none."""
+    scenario: NDArray[np.intp]
+    """(R,), which scenario a row is of."""
+    fold: NDArray[np.intp]
+    """(R,), which fold it is left out with."""
+
+    @property
+    def usable(self) -> Bools:
+        """(R, A), where there are a label and a score."""
+        return np.asarray(~np.isnan(self.labels) & ~np.isnan(self.raw))
+
+
+def fit(
+    scenarios: Sequence[LabelledEvidence], *, scorer: str, fields: Sequence[str]
+) -> Calibration:
+    """Fit a calibration of `A` = `len(fields)` attributes; without its digest.
+
+    The same scenarios give the same calibration. Raises `TooFewLabels`.
+    """
+    bank = _in_rows(scenarios)
+    names = [field.rpartition("@")[0] for field in fields]
+    for column, name in enumerate(names):
+        found = len(set(bank.scenario[bank.usable[:, column]]))
+        if found < LEAST_SCENARIOS:
+            raise TooFewLabels(name, found)
+    feature_models = _fit_surfaces(bank)
+    opinion = _opinions(bank, feature_models)
+    levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
+    guesses: dict[Layer, Floats] = {"features": opinion}
+    alone: list[Stack] = []
+    guesses["alone"] = np.full(opinion.shape, np.nan)
+    for column in range(len(fields)):
+        stack, out_of_fold = _fit_stack(bank, opinion, (column,), bank.usable[:, column])
+        alone.append(stack)
+        guesses["alone"][:, column] = out_of_fold[:, 0]
+    together = None
+    complete = np.asarray(bank.usable.all(axis=1))
+    if len(fields) > 1 and len(set(bank.scenario[complete])) >= LEAST_SCENARIOS:
+        everything = tuple(range(len(fields)))
+        together, guesses["together"] = _fit_stack(bank, opinion, everything, complete)
+    reports: list[AttributeReport] = []
+    layers: dict[Basis, tuple[Layer, ...]] = {}
+    errors: dict[Basis, SharedErrors] = {}
+    for basis in _BASES if together else _BASES[1:]:
+        of_basis = [_report(bank, guesses, basis, c, name) for c, name in enumerate(names)]
+        reports += of_basis
+        layers[basis] = tuple(report.layer for report in of_basis)
+        stands = [guesses[layer][:, c] for c, layer in enumerate(layers[basis])]
+        errors[basis] = _errors(bank, np.clip(np.stack(stands, axis=1), 0.0, 1.0), levels)
+    return Calibration(
+        digest="",
+        scorer=scorer,
+        features=features.VERSION,
+        fields=tuple(fields),
+        feature_models=feature_models,
+        together=together,
+        alone=tuple(alone),
+        layers=layers,
+        levels=levels,
+        errors=errors,
+        reports=tuple(reports),
+    )
+
+
+def _in_rows(scenarios: Sequence[LabelledEvidence]) -> _Bank:
+    sizes = [len(scenario.labels) for scenario in scenarios]
+    # Folds by the order in which questions first come: the same for the same bank.
+    questions = {q: i for i, q in enumerate(dict.fromkeys(s.question for s in scenarios))}
+    fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
+    return _Bank(
+        scenarios=tuple(s.evidence for s in scenarios),
+        labels=np.concatenate([s.labels for s in scenarios]),
+        raw=np.concatenate([s.evidence.judge[:, :, 0] for s in scenarios]),
+        scenario=np.repeat(np.arange(len(scenarios)), sizes),
+        fold=np.repeat(fold, sizes),
+    )
+
+
+def _fit_surfaces(bank: _Bank) -> tuple[FeatureModel, ...]:
+    """One forest for all attributes that have the very same labelled rows."""
+    inputs = np.concatenate([with_differences(s.surface) for s in bank.scenarios])
+    return tuple(
+        FeatureModel(
+            tuple(columns), _grow(inputs[rows], bank.labels[rows][:, columns], _SURFACE_LEAF)
+        )
+        for columns, rows in _groups(bank)
+    )
+
+
+def _groups(bank: _Bank) -> list[tuple[list[int], NDArray[np.intp]]]:
+    """Attributes by what rows are labelled on them: (columns, rows)."""
+    labelled = ~np.isnan(bank.labels)
+    groups: dict[bytes, list[int]] = {}
+    for column in range(labelled.shape[1]):
+        groups.setdefault(labelled[:, column].tobytes(), []).append(column)
+    return [(columns, np.flatnonzero(labelled[:, columns[0]])) for columns in groups.values()]
+
+
+def _opinions(bank: _Bank, feature_models: Sequence[FeatureModel]) -> Floats:
+    """The first layer's word for every row, by forests that have not seen its label: (R, A)."""
+    opinion = first_layer(feature_models, bank.scenarios, bank.labels.shape[1])
+    inputs = np.concatenate([with_differences(s.surface) for s in bank.scenarios])
+    for columns, rows in _groups(bank):
+        for fold in np.unique(bank.fold[rows]):
+            out = rows[bank.fold[rows] == fold]
+            kept = rows[bank.fold[rows] != fold]
+            forest = _grow(inputs[kept], bank.labels[kept][:, columns], _SURFACE_LEAF)
+            opinion[out[:, None], columns] = forest.predict(inputs[out])
+    return opinion
+
+
+def _fit_stack(
+    bank: _Bank, opinion: Floats, columns: tuple[int, ...], usable: Bools
+) -> tuple[Stack, Floats]:
+    """A second layer, and what it says of rows that it has not seen: (R, k), NaN elsewhere."""
+    inputs = second_layer_inputs(bank.scenarios, opinion, columns)
+    labels = bank.labels[:, list(columns)]
+    rows = np.flatnonzero(usable)
+    out_of_fold = np.full(labels.shape, np.nan)
+    fold_of = bank.fold % _STACK_FOLDS
+    for fold in np.unique(fold_of[rows]):
+        out = rows[fold_of[rows] == fold]
+        kept = rows[fold_of[rows] != fold]
+        part = _stack(inputs[kept], labels[kept], columns, bank.scenario[kept])
+        out_of_fold[out] = part.predict(inputs[out])
+    return _stack(inputs[rows], labels[rows], columns, bank.scenario[rows]), out_of_fold
+
+
+def _stack(
+    inputs: Floats, labels: Floats, columns: tuple[int, ...], scenario: NDArray[np.intp]
+) -> Stack:
+    from sklearn.linear_model import RidgeCV
+
+    center, scale = inputs.mean(axis=0), inputs.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    ridge = RidgeCV(alphas=_ALPHAS, alpha_per_target=len(columns) > 1)
+    ridge.fit((inputs - center) / scale, labels if len(columns) > 1 else labels[:, 0])
+    coefficients = np.asarray(ridge.coef_, dtype=np.float64).reshape(len(columns), -1).T
+    forest = None
+    if len(np.unique(scenario)) >= _LEAST_FOR_TREES:
+        forest = _grow(inputs, labels, _STACK_LEAF, share=_STACK_SHARE)
+    return Stack(
+        columns=columns,
+        center=center,
+        scale=scale,
+        coefficients=coefficients,
+        intercept=np.asarray(ridge.intercept_, dtype=np.float64).reshape(len(columns)),
+        forest=forest,
+    )
+
+
+def _grow(inputs: Floats, labels: Floats, leaf: int, *, share: float = 1.0) -> Forest:
+    """Extra trees (Geurts et al. 2006): they overfit little, and need no tuning."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    grown = ExtraTreesRegressor(
+        _TREES, min_samples_leaf=leaf, max_features=share, random_state=0, n_jobs=1
+    ).fit(inputs, labels if labels.shape[1] > 1 else labels[:, 0])
+    return as_forest([tree.tree_ for tree in grown.estimators_])
+
+
+def as_forest(trees: Sequence[Any]) -> Forest:
+    """scikit-learn's trees as arrays."""
+    counts = [tree.node_count for tree in trees]
+    roots = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32)
+
+    def child(tree: Any, side: str, root: int) -> NDArray[np.int32]:
+        # Of a leaf, whose children are -1, any place that exists: it is never gone to.
+        return np.asarray(np.maximum(getattr(tree, side), 0) + root, dtype=np.int32)
+
+    pairs = list(zip(trees, roots, strict=True))
+    feature = np.concatenate([np.maximum(tree.feature, -1) for tree in trees]).astype(np.int16)
+    return Forest(
+        feature=feature,
+        threshold=np.concatenate([tree.threshold for tree in trees]),
+        left=np.concatenate([child(tree, "children_left", root) for tree, root in pairs]),
+        right=np.concatenate([child(tree, "children_right", root) for tree, root in pairs]),
+        value=np.concatenate([tree.value[:, :, 0] for tree in trees]).astype(np.float32),
+        roots=roots,
+    )
+
+
+def _report(
+    bank: _Bank, guesses: Mapping[Layer, Floats], basis: Basis, column: int, name: str
+) -> AttributeReport:
+    """Decide whose word stands for an attribute, from guesses (R, A) that have not seen labels."""
+    judges: list[Layer] = ["alone", "together"] if basis == "together" else ["alone"]
+    known = ~np.isnan(bank.labels[:, column])
+    for listening in judges:
+        known &= ~np.isnan(guesses[listening][:, column])
+    rows = np.flatnonzero(known)
+    label = bank.labels[rows, column]
+    said = {of: np.clip(guess[rows, column], 0.0, 1.0) for of, guess in guesses.items()}
+    raw = bank.raw[rows, column]
+    # Errors of one scenario go together: they count once.
+    number = np.unique(bank.scenario[rows], return_inverse=True)[1].reshape(-1)
+    lost = {of: _means(np.square(guess - label), number) for of, guess in said.items()}
+    judge = min(judges, key=lambda candidate: float(lost[candidate].mean()))
+    gain = lost["features"] - lost[judge]
+    helps = gain.mean() > _CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain))
+    layer: Layer = judge if helps else "features"
+    error = {of: float(np.sqrt(lost[of].mean())) for of in said}
+    return AttributeReport(
+        attribute=name,
+        basis=basis,
+        scenarios=len(gain),
+        layer=layer,
+        error_constant=float(label.std()),
+        error_raw=float(np.sqrt(_means(np.square(raw - label), number).mean())),
+        error_features=error["features"],
+        error_judge=error[judge],
+        error=error[layer],
+        pairs_raw=_pair_order(label, raw, number),
+        pairs_features=_pair_order(label, said["features"], number),
+        pairs=_pair_order(label, said[layer], number),
+        says=_says(name, error["features"], error[judge] if helps else None),
+    )
+
+
+def _says(name: str, features: float, judge: float | None) -> str:
+    if judge is None:
+        return f"on {name} this judge adds nothing to surface features"
+    return (
+        f"on {name} this judge lowers the error of surface features by "
+        f"{100 * (1 - judge / features):.0f} % (from {features:.3f} to {judge:.3f})"
+    )
+
+
+def _means(values: Floats, number: NDArray[np.intp]) -> Floats:
+    """Mean of the values for each number: (R,) -> (S,)."""
+    return np.asarray(np.bincount(number, values) / np.bincount(number), dtype=np.float64)
+
+
+def _pair_order(label: Floats, guess: Floats, number: NDArray[np.intp]) -> float | None:
+    right: list[float] = []
+    for scenario in range(int(number.max()) + 1):
+        rows = np.flatnonzero(number == scenario)
+        for i, a in enumerate(rows):
+            for b in rows[i + 1 :]:
+                if label[a] != label[b]:
+                    product = np.sign(guess[a] - guess[b]) * np.sign(label[a] - label[b])
+                    right.append((1 + float(product)) / 2)
+    return float(np.mean(right)) if right else None
+
+
+def _levels(labels: Floats) -> tuple[float, ...]:
+    """The values that labels take, ascending; empty where there are too many to be levels."""
+    found = np.unique(labels[~np.isnan(labels)])
+    return tuple(found.tolist()) if len(found) <= MAX_DISTINCT_LEVELS else ()
+
+
+def _errors(bank: _Bank, used: Floats, levels: tuple[tuple[float, ...], ...]) -> SharedErrors:
+    """Covariances of the errors of `used` (R, A), from the rows that have both of a pair."""
+    error = used - bank.labels
+    size = error.shape[1]
+    same, other = np.zeros((size, size)), np.zeros((size, size))
+    starts = np.flatnonzero(np.r_[True, bank.scenario[1:] != bank.scenario[:-1]])
+    blocks = np.split(error, starts[1:])
+    for a in range(size):
+        for b in range(size):
+            same[a, b] = _mean([block[:, a] * block[:, b] for block in blocks])
+            # Of two different candidates: all products of sums, less those with themselves.
+            other[a, b] = _mean(
+                [
+                    np.outer(block[:, a], block[:, b])[~np.eye(len(block), dtype=bool)]
+                    for block in blocks
+                    if len(block) > 1
+                ]
+            )
+    return SharedErrors(same, (other + other.T) / 2, levels)
+
+
+def _mean(parts: Sequence[Floats]) -> float:
+    values = np.concatenate(parts) if parts else np.array([])
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else 0.0

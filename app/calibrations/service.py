@@ -1,0 +1,317 @@
+"""Fitting in the background: score a labelled bank through the queue, fit, store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from msgspec.structs import replace
+
+from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit
+from app.calibrations.schemas import CalibrationRequest
+from app.domain.artefact import to_bytes, with_digest
+from app.domain.bank import Bank, LabelledScenario
+from app.domain.calibration import Calibration, evidence_of
+from app.domain.features import surface_of
+from app.domain.fingerprint import attribute_field, scorer_fingerprint
+from app.domain.methods import METHODS
+from app.domain.plan import plan_scores
+from app.domain.types import BankRef, Candidate
+from app.errors import (
+    AzimuthError,
+    CalibrationRunning,
+    FieldError,
+    InvalidRequest,
+    QueueFull,
+    Unavailable,
+    UnknownBank,
+    within,
+)
+from app.scoring.planning import PlannedRequest, PlannedScorer, Planner
+from app.scoring.service import Patience, ScoreOutcome, ScoringService
+from app.store.banks import BankStore
+from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 16
+"""Scenarios in flight for one fit: enough to keep a worker busy, few enough to leave it to others
+as well."""
+_CLAIM_S = 30
+_BEAT_S = 1.0
+_PATIENCE_S = 600.0
+"""How long a fit waits for a store or a worker that is away before it gives up."""
+
+
+@dataclass(slots=True)
+class _Fit:
+    """One fit under way."""
+
+    name: str
+    request: CalibrationRequest
+    planned: PlannedScorer
+    bank: Bank
+    scenarios: Sequence[LabelledScenario]
+    owner: str
+    progress: FitProgress
+    left_out: Counter[str]
+
+    def settled(self) -> None:
+        """One more scenario is scored, or never will be."""
+        done = self.progress.done + 1
+        total = self.progress.total
+        self.progress = replace(
+            self.progress,
+            done=done,
+            left_out=dict(self.left_out),
+            detail=f"{done} of {total} scenarios are scored",
+        )
+
+
+class CalibrationFitter:
+    """Fits calibrations, each in one process at a time. What was scored is cached like any score,
+    so a fit that was interrupted goes on where it stopped."""
+
+    def __init__(
+        self,
+        store: CalibrationStore,
+        planner: Planner,
+        scoring: ScoringService,
+        banks: BankStore,
+        *,
+        deadline_s: float,
+    ) -> None:
+        self._store = store
+        self._planner = planner
+        self._scoring = scoring
+        self._banks = banks
+        self._deadline_s = deadline_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, name: str, request: CalibrationRequest) -> None:
+        """Check everything that can be checked, and begin.
+
+        Raises `CalibrationRunning`, `InvalidRequest`, `UnknownBank` and what planning raises.
+        """
+        try:
+            planned = await self._planner.scorer(request.scorer)
+        except AzimuthError as error:
+            raise within(error, "scorer") from None
+        if METHODS[request.scorer.method].kind != "score":
+            says = f"method {request.scorer.method!r} gives no scores that could be calibrated"
+            raise InvalidRequest(says, fields=[FieldError("#/scorer/method", says)])
+        info = await self._banks.info(request.bank)
+        bank = await self._banks.load(info.digest) if info else None
+        if bank is None:
+            known = await self._banks.names()
+            raise UnknownBank(
+                f"no bank is called {request.bank!r}",
+                fields=[FieldError("#/bank", f"known are {', '.join(known)}")],
+                extensions={"known": known},
+            )
+        scenarios = _to_score(bank, [a.name for a in planned.attributes], request)
+        owner = uuid.uuid4().hex
+        if not await self._store.claim(name, owner, ttl_s=_CLAIM_S):
+            running = (await self._store.progress()).get(name)
+            raise CalibrationRunning(
+                f"{name!r} is being fitted: {running.detail if running else 'just begun'}"
+            )
+        started = FitProgress(
+            state="scoring",
+            detail=f"0 of {len(scenarios)} scenarios are scored",
+            total=len(scenarios),
+            started_ms=int(time.time() * 1000),
+        )
+        await self._store.set_progress(name, started)
+        work = _Fit(name, request, planned, bank, scenarios, owner, started, Counter())
+        task = asyncio.create_task(self._see_through(work), name=f"calibration {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop what is under way. Its progress is kept: `interrupted`."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _see_through(self, work: _Fit) -> None:
+        beating = asyncio.create_task(self._beat(work))
+        fitting = asyncio.create_task(self._fit(work))
+        try:
+            await asyncio.wait((beating, fitting), return_when=asyncio.FIRST_COMPLETED)
+            if fitting.done():
+                fitting.result()
+        except (AzimuthError, TooFewLabels) as error:
+            detail = error.detail if isinstance(error, AzimuthError) else str(error)
+            await self._end(work, detail)
+        except Exception:
+            _log.exception("unforeseen error in a calibration", extra={"calibration": work.name})
+            await self._end(work, "an unforeseen error; the log has it")
+        finally:
+            for task in (beating, fitting):
+                task.cancel()
+            await asyncio.gather(beating, fitting, return_exceptions=True)
+            with contextlib.suppress(AzimuthError):
+                if await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
+                    await self._store.release(work.name)
+
+    async def _end(self, work: _Fit, detail: str) -> None:
+        _log.warning("calibration failed: %s", detail, extra={"calibration": work.name})
+        work.progress = replace(work.progress, state="failed", detail=detail)
+        with contextlib.suppress(AzimuthError):
+            await self._store.set_progress(work.name, work.progress)
+
+    async def _beat(self, work: _Fit) -> None:
+        """Tell the progress now and then; ends when the name was deleted or somebody else's."""
+        lost_at: float | None = None
+        told = None
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            try:
+                if not await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
+                    return
+                if work.progress != told:
+                    await self._store.set_progress(work.name, work.progress)
+                    told = work.progress
+                lost_at = None
+            except Unavailable:
+                lost_at = lost_at or time.monotonic()
+                if time.monotonic() - lost_at > _PATIENCE_S:
+                    return
+
+    async def _fit(self, work: _Fit) -> None:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(scenario: LabelledScenario) -> LabelledEvidence | None:
+            async with room:
+                evidence = await self._evidence(work, scenario)
+                work.settled()
+                return evidence
+
+        tasks = [asyncio.create_task(one(scenario)) for scenario in work.scenarios]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        evidence = [one for one in found if one is not None]
+        work.progress = replace(work.progress, state="fitting", detail="fitting")
+        scorer = work.planned.scorer
+        calibration = await _in_a_process(
+            fit_for,
+            evidence,
+            scorer_fingerprint(scorer),
+            [attribute_field(a) for a in work.planned.attributes],
+        )
+        info = CalibrationInfo(
+            name=work.name,
+            digest=calibration.digest,
+            fingerprint=calibration.scorer,
+            scorer=scorer,
+            fields=calibration.fields,
+            bank=BankRef(work.request.bank, work.bank.digest),
+            scenarios=len(evidence),
+            left_out=dict(work.left_out),
+            reports=calibration.reports,
+            created_ms=int(time.time() * 1000),
+        )
+        if await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
+            await self._store.put(info, to_bytes(calibration))
+            work.progress = replace(work.progress, state="done", detail="fitted")
+            await self._store.set_progress(work.name, work.progress)
+
+    async def _evidence(self, work: _Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
+        """What the scorer makes of one scenario, beside its labels; None when it is of no use."""
+        wanted = [
+            attribute
+            for attribute in work.planned.attributes
+            if any(attribute.name in labels for labels in scenario.labels)
+        ]
+        candidates = [Candidate(str(i), text) for i, text in enumerate(scenario.responses)]
+        plan = plan_scores(scenario.question, candidates, wanted, work.planned.scorer)
+        try:
+            outcome = await self._score(
+                PlannedRequest(plan, work.planned.pool, live=True, warnings=())
+            )
+        except Unavailable:
+            raise
+        except AzimuthError as error:  # this scenario is not to be had: the others may be
+            work.left_out[type(error).__name__] += 1
+            return None
+        for unscored in outcome.unscored.values():
+            work.left_out[unscored.reason] += 1
+        if not outcome.cells:
+            return None
+        fields = [attribute_field(attribute) for attribute in work.planned.attributes]
+        evidence = evidence_of(
+            outcome.cells,
+            surface_of(plan.scenario).values,
+            fields,
+            work.planned.scorer.settings,
+        )
+        labels = np.full((len(plan.scenario.candidates), len(fields)), np.nan)
+        for index, position in enumerate(plan.presentation.positions):
+            for column, attribute in enumerate(work.planned.attributes):
+                label = scenario.labels[index].get(attribute.name)
+                if label is not None:
+                    labels[position, column] = label
+        return LabelledEvidence(scenario.question, evidence, labels)
+
+    async def _score(self, planned: PlannedRequest) -> ScoreOutcome:
+        """Score one scenario, waiting for whatever is away or full."""
+        patience = Patience(wait_s=self._deadline_s, deadline_s=self._deadline_s)
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return await self._scoring.score(planned, patience, f"calibration-{uuid.uuid4()}")
+            except (QueueFull, Unavailable) as error:
+                if isinstance(error, Unavailable) and time.monotonic() > end:
+                    raise
+                await asyncio.sleep(random.uniform(0.5, 1.0) * error.retry_after_s)
+
+
+def fit_for(
+    evidence: Sequence[LabelledEvidence], scorer: str, fields: Sequence[str]
+) -> Calibration:
+    """Fit, and name the result by its content. Raises `TooFewLabels`."""
+    return with_digest(fit(evidence, scorer=scorer, fields=fields))
+
+
+async def _in_a_process(work: Callable[..., Calibration], *arguments: object) -> Calibration:
+    """Run in a process of its own: requests must not wait for minutes of arithmetic."""
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _to_score(
+    bank: Bank, attributes: Sequence[str], request: CalibrationRequest
+) -> list[LabelledScenario]:
+    """The scenarios to score, in the bank's order. Raises `InvalidRequest`."""
+    labelled = [
+        scenario
+        for scenario in bank.scenarios
+        if any(name in labels for labels in scenario.labels for name in attributes)
+    ]
+    covered = {name for s in labelled for labels in s.labels for name in labels}
+    missing = [name for name in attributes if name not in covered]
+    if missing:
+        says = f"bank {request.bank!r} has no labels for {', '.join(map(repr, missing))}"
+        raise InvalidRequest(
+            f"{says}; name the others in scorer.attributes", fields=[FieldError("#/bank", says)]
+        )
+    if request.scenarios is not None and request.scenarios < len(labelled):
+        drawn = random.Random(request.sample_seed).sample(range(len(labelled)), request.scenarios)
+        labelled = [labelled[index] for index in sorted(drawn)]
+    return labelled

@@ -1,0 +1,228 @@
+"""Calibrations put to use: which one a request means, and what it makes of cached scores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain import features
+from app.domain.artefact import InvalidArtefact, from_bytes
+from app.domain.calibration import Calibration, Estimate, Evidence, estimate, evidence_of
+from app.domain.features import SurfaceFeatures
+from app.domain.types import Cell, Scorer
+from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownCalibration
+from app.store.calibrations import CalibrationInfo, CalibrationStore
+
+_KEPT_ARTEFACTS = 32
+_KEPT_ESTIMATES = 20_000
+AUTO, NONE = "auto", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a score set holds that a calibration reads."""
+
+    score_set: str
+    fingerprint: str
+    scorer: Scorer
+    cells: Mapping[str, Cell]
+    """Cell field -> scored cell. Choices are not among them."""
+    asked: Collection[str]
+    """Fields that a calibration must know to be of use."""
+    surface: SurfaceFeatures | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Calibrated scores of one score set, in its canonical order of candidates."""
+
+    name: str
+    digest: str
+    estimate: Estimate
+    fields: tuple[str, ...]
+    """Cell fields of the estimate's columns."""
+
+    def columns(self, fields: Sequence[str]) -> list[int]:
+        """Where in the estimate some fields are."""
+        return [self.fields.index(field) for field in fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncalibrated:
+    """Why scores stay as they are, though there is a calibration for their scorer."""
+
+    warning: str
+
+
+Outcome = Calibrated | Uncalibrated | AzimuthError | None
+"""None where no calibration is wanted, or none is there."""
+
+
+class Calibrator:
+    """Reads calibrations through a memory of this process, which notices keep fresh."""
+
+    def __init__(self, store: CalibrationStore) -> None:
+        self._store = store
+        self._ready: dict[str, CalibrationInfo] | None = None
+        self._age = 0
+        self._loaded: OrderedDict[str, Calibration] = OrderedDict()
+        self._estimates: OrderedDict[tuple[str, str, frozenset[str]], Estimate] = OrderedDict()
+
+    def forget(self) -> None:
+        """Calibrations have changed, or may have."""
+        self._ready = None
+        self._age += 1
+
+    async def apply(self, wanted: str, score_sets: Sequence[Scored | None]) -> list[Outcome]:
+        """What `wanted` (a name, `auto` or `none`) makes of each score set, one outcome each."""
+        if wanted == NONE:
+            return [None] * len(score_sets)
+        ready = await self._infos()
+        if wanted != AUTO and wanted not in ready:
+            return [_unknown(wanted, ready)] * len(score_sets)
+        if not ready:
+            return [None] * len(score_sets)
+        outcomes: list[Outcome] = []
+        todo: dict[str, list[tuple[int, Scored]]] = {}
+        for index, scored in enumerate(score_sets):
+            chosen = _choose(wanted, ready, scored) if scored and scored.asked else None
+            if isinstance(chosen, CalibrationInfo) and scored is not None:
+                todo.setdefault(chosen.name, []).append((index, scored))
+                outcomes.append(None)
+            else:
+                outcomes.append(chosen if not isinstance(chosen, CalibrationInfo) else None)
+        for name, members in todo.items():
+            info = ready[name]
+            made = await self._estimate(info, [scored for _, scored in members])
+            for (index, _), found in zip(members, made, strict=True):
+                if isinstance(found, Estimate):
+                    known = tuple(info.fields[column] for column in found.columns)
+                    outcomes[index] = Calibrated(name, info.digest, found, known)
+                else:
+                    outcomes[index] = found
+        return outcomes
+
+    async def apply_to_one(self, wanted: str, scored: Scored) -> Calibrated | Uncalibrated | None:
+        """What `wanted` makes of one score set. Raises what keeps a named one from it."""
+        (outcome,) = await self.apply(wanted, [scored])
+        if isinstance(outcome, AzimuthError):
+            raise outcome
+        return outcome
+
+    async def check(self, name: str) -> None:
+        """Raise `UnknownCalibration` for a name that nothing was fitted under."""
+        if name not in (AUTO, NONE):
+            ready = await self._infos()
+            if name not in ready:
+                raise _unknown(name, ready)
+
+    async def _infos(self) -> dict[str, CalibrationInfo]:
+        if self._ready is None:
+            age = self._age
+            ready = await self._store.ready()
+            if age != self._age:
+                return ready  # changed while it was read: good for now, not to be kept
+            self._ready = ready
+        return self._ready
+
+    async def _calibration(self, info: CalibrationInfo) -> Calibration:
+        """Raises `UnknownCalibration` for one that is gone or cannot be read."""
+        if info.digest not in self._loaded:
+            content = await self._store.artefact(info.digest)
+            try:
+                if content is None:
+                    raise InvalidArtefact("its content is gone")
+                self._loaded[info.digest] = await asyncio.to_thread(from_bytes, content)
+            except InvalidArtefact as error:
+                says = f"calibration {info.name!r} cannot be used: {error}; fit it again"
+                raise UnknownCalibration(
+                    says, fields=[FieldError("#/calibration", says)]
+                ) from error
+        self._loaded.move_to_end(info.digest)
+        while len(self._loaded) > _KEPT_ARTEFACTS:
+            self._loaded.popitem(last=False)
+        return self._loaded[info.digest]
+
+    async def _estimate(
+        self, info: CalibrationInfo, score_sets: Sequence[Scored]
+    ) -> list[Estimate | AzimuthError]:
+        try:
+            calibration = await self._calibration(info)
+        except UnknownCalibration as error:
+            return [error] * len(score_sets)
+        found: list[Estimate | AzimuthError | None] = []
+        missing: dict[int, Evidence] = {}
+        for index, scored in enumerate(score_sets):
+            known = self._estimates.get(_key(info, scored))
+            problem = None if known else _unfit(calibration, scored)
+            found.append(known or problem)
+            if known is None and problem is None and scored.surface is not None:
+                missing[index] = evidence_of(
+                    scored.cells, scored.surface.values, info.fields, scored.scorer.settings
+                )
+        if missing:
+            work = (calibration, list(missing.values()))
+            made = estimate(*work) if len(missing) < 5 else await asyncio.to_thread(estimate, *work)
+            for index, one in zip(missing, made, strict=True):
+                found[index] = self._estimates[_key(info, score_sets[index])] = one
+            while len(self._estimates) > _KEPT_ESTIMATES:
+                self._estimates.popitem(last=False)
+        return [one for one in found if one is not None]
+
+
+def _key(info: CalibrationInfo, scored: Scored) -> tuple[str, str, frozenset[str]]:
+    return info.digest, scored.score_set, frozenset(scored.cells)
+
+
+def _choose(
+    wanted: str, ready: Mapping[str, CalibrationInfo], scored: Scored
+) -> CalibrationInfo | Uncalibrated | InvalidRequest | None:
+    if wanted != AUTO:
+        info = ready[wanted]
+        if info.fingerprint != scored.fingerprint:
+            return _refusal(f"calibration {wanted!r} was fitted for another scorer")
+        lacking = _names(set(scored.asked) - set(info.fields))
+        if lacking:
+            return _refusal(f"calibration {wanted!r} does not know {', '.join(lacking)}")
+        return info
+    fitting = [info for info in ready.values() if info.fingerprint == scored.fingerprint]
+    covering = [info for info in fitting if set(scored.asked) <= set(info.fields)]
+    if covering:
+        return max(covering, key=lambda info: info.created_ms)
+    if fitting:
+        latest = max(fitting, key=lambda info: info.created_ms)
+        lacking = _names(set(scored.asked) - set(latest.fields))
+        return Uncalibrated(
+            f"calibration {latest.name!r} is for this scorer but does not know "
+            f"{', '.join(lacking)}: scores are as the model gave them"
+        )
+    return None
+
+
+def _names(fields: Collection[str]) -> list[str]:
+    return sorted(field.rpartition("@")[0] for field in fields)
+
+
+def _unfit(calibration: Calibration, scored: Scored) -> InvalidRequest | None:
+    versions = {features.VERSION, calibration.features}
+    if scored.surface is None or versions != {scored.surface.version}:
+        return _refusal(
+            "the score set has no surface features of this version, which calibrating needs: ask "
+            "for its scores again (they are cached), or give calibration none"
+        )
+    return None
+
+
+def _refusal(says: str) -> InvalidRequest:
+    return InvalidRequest(says, fields=[FieldError("#/calibration", says)])
+
+
+def _unknown(name: str, ready: Mapping[str, CalibrationInfo]) -> UnknownCalibration:
+    known = ", ".join(ready) if ready else "none is fitted"
+    return UnknownCalibration(
+        f"no calibration is called {name!r}",
+        fields=[FieldError("#/calibration", f"known are {known}")],
+        extensions={"known": list(ready)},
+    )

@@ -1,0 +1,214 @@
+"""Calibration, applied: what stands for an attribute, and what does not matter."""
+
+import numpy as np
+import pytest
+
+from app.calibrations.fitting import LabelledEvidence, TooFewLabels, as_forest, fit
+from app.domain.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
+from app.domain.calibration import Evidence, estimate, evidence_of, judge_numbers, with_differences
+from app.domain.forest import Forest
+from app.domain.types import CandidateScore, Cell, ScorerSettings
+
+FIELDS = ("wit@1", "care@2")
+RNG = np.random.default_rng(0)
+
+
+def scenarios(count, *, noise, candidates=2, labelled=(0, 1), seed=0):
+    """Labels that surface features do not tell; a judge that sees them through noise, and through
+    a scale of its own."""
+    draw = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        labels = draw.integers(0, 5, (candidates, 2)) / 4
+        judge = 0.4 + 0.2 * (labels + draw.normal(0, noise, labels.shape))
+        surface = draw.normal(size=(candidates, 3))
+        judge, labels = judge[..., None], labels.copy()
+        for column in {0, 1} - set(labelled):
+            labels[:, column], judge[:, column] = np.nan, np.nan
+        made.append(LabelledEvidence(f"question {index}", Evidence(surface, judge), labels))
+    return made
+
+
+@pytest.fixture(scope="module")
+def good():
+    return with_digest(fit(scenarios(150, noise=0.2), scorer="s", fields=FIELDS))
+
+
+@pytest.fixture(scope="module")
+def blind():
+    return fit(scenarios(150, noise=50), scorer="s", fields=FIELDS)
+
+
+def error(calibration, test):
+    found = estimate(calibration, [t.evidence for t in test])
+    return float(
+        np.sqrt(np.mean([np.square(e.scores - t.labels) for e, t in zip(found, test, strict=True)]))
+    )
+
+
+def test_a_good_judge_s_scale_is_undone(good):
+    test = scenarios(50, noise=0.2, seed=1)
+    raw = np.sqrt(np.mean([np.square(t.evidence.judge[..., 0] - t.labels) for t in test]))
+    assert error(good, test) < 0.2 < 0.25 < raw
+    assert {report.layer for report in good.reports} <= {"alone", "together"}
+    assert "lowers the error" in good.reports[0].says
+
+
+def test_the_reported_error_is_that_on_scenarios_not_seen(good):
+    test = scenarios(200, noise=0.2, seed=2)
+    assert error(good, test) == pytest.approx(np.mean([r.error for r in good.reports]), abs=0.02)
+    deviations = estimate(good, [test[0].evidence])[0].errors.deviations
+    assert deviations == pytest.approx([r.error for r in good.reports[:2]], abs=0.01)
+
+
+def test_a_judge_that_knows_nothing_is_not_listened_to(blind):
+    assert {report.layer for report in blind.reports} == {"features"}
+    assert blind.reports[0].says == "on wit this judge adds nothing to surface features"
+    evidence = scenarios(1, noise=0.2)[0].evidence
+    otherwise = Evidence(evidence.surface, 1 - evidence.judge)
+    one, two = estimate(blind, [evidence, otherwise])
+    assert one.scores.tolist() == two.scores.tolist()
+
+
+def test_scores_stay_within_the_scale(good):
+    extreme = Evidence(np.zeros((2, 3)), np.array([[[9.0], [9.0]], [[-9.0], [-9.0]]]))
+    (found,) = estimate(good, [extreme])
+    assert found.scores.min() == 0
+    assert found.scores.max() == 1
+
+
+def test_where_an_attribute_is_missing_each_is_calibrated_alone(good):
+    evidence = scenarios(1, noise=0.2)[0].evidence
+    part = evidence.judge.copy()
+    part[:, 1] = np.nan
+    whole, alone = estimate(good, [evidence, Evidence(evidence.surface, part)])
+    assert (whole.basis, whole.columns) == ("together", (0, 1))
+    assert (alone.basis, alone.columns) == ("alone", (0,))
+    assert alone.scores.shape == (2, 1)
+    assert alone.errors.same.shape == (1, 1)
+
+
+def test_any_number_of_candidates_and_any_company_gives_the_same(good):
+    """Scenarios do not influence each other, and a calibration fitted on pairs takes fives."""
+    pair = scenarios(1, noise=0.2)[0].evidence
+    five = scenarios(1, noise=0.2, candidates=5)[0].evidence
+    single = scenarios(1, noise=0.2, candidates=1)[0].evidence
+    many = estimate(good, [pair, five, single])
+    for evidence, found in zip((pair, five, single), many, strict=True):
+        assert found.scores == pytest.approx(estimate(good, [evidence])[0].scores)
+        assert len(found.scores) == len(evidence.surface)
+
+
+def test_a_bank_with_partial_labels_gives_a_calibration_for_each_attribute_alone():
+    mixed = scenarios(40, noise=0.1, labelled=(0,)) + scenarios(40, noise=0.1, labelled=(1,))
+    mixed = [LabelledEvidence(f"{i}", m.evidence, m.labels) for i, m in enumerate(mixed)]
+    calibration = fit(mixed, scorer="s", fields=FIELDS)
+    assert calibration.together is None
+    assert [r.scenarios for r in calibration.reports] == [40, 40]
+    whole = scenarios(1, noise=0.1)[0].evidence
+    assert estimate(calibration, [whole])[0].basis == "alone"
+
+
+def test_too_few_labels_are_no_ground_to_stand_on():
+    with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
+        fit(scenarios(19, noise=0.1), scorer="s", fields=FIELDS)
+
+
+def test_scenarios_that_ask_the_same_share_a_fold():
+    """Twins on both sides of a fold would tell each other's labels, and a report would be a lie."""
+    draw = np.random.default_rng(0)
+    twins = []
+    for index in range(60):
+        labels = draw.integers(0, 5, (2, 2)) / 4
+        surface = draw.normal(size=(2, 3))
+        judge = draw.random((2, 2, 1))
+        twins += [LabelledEvidence(f"{index}", Evidence(surface, judge), labels)] * 2
+    calibration = fit(twins, scorer="s", fields=FIELDS)
+    for report in calibration.reports:
+        assert report.error_features > 0.9 * report.error_constant
+
+
+def test_the_same_bank_gives_the_same_calibration(good):
+    again = with_digest(fit(scenarios(150, noise=0.2), scorer="s", fields=FIELDS))
+    assert again.digest == good.digest
+    other = with_digest(fit(scenarios(150, noise=0.3), scorer="s", fields=FIELDS))
+    assert other.digest != good.digest
+
+
+def test_an_artefact_comes_back_as_it_was(good):
+    back = from_bytes(to_bytes(good))
+    evidence = [s.evidence for s in scenarios(5, noise=0.2)]
+    for one, two in zip(estimate(good, evidence), estimate(back, evidence), strict=True):
+        assert one.scores.tolist() == two.scores.tolist()
+        assert one.errors.same.tolist() == two.errors.same.tolist()
+    assert (back.digest, back.reports, back.layers) == (good.digest, good.reports, good.layers)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01."], ids=repr)
+def test_bytes_that_are_no_artefact_are_refused(content):
+    with pytest.raises(InvalidArtefact):
+        from_bytes(content)
+
+
+def test_an_artefact_that_was_tampered_with_is_refused_or_another_version(good):
+    content = bytearray(to_bytes(good))
+    content[len(content) // 2] ^= 0xFF
+    with pytest.raises(InvalidArtefact):
+        from_bytes(bytes(content))
+
+
+def test_a_forest_that_goes_in_circles_is_refused():
+    loop = {
+        "feature": np.array([0, -1], np.int16),
+        "threshold": np.zeros(2),
+        "left": np.array([0, 0], np.int32),
+        "right": np.array([1, 0], np.int32),
+        "value": np.zeros((2, 1), np.float32),
+        "roots": np.array([0], np.int32),
+    }
+    with pytest.raises(ValueError, match="no forest"):
+        Forest(**loop)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_forest_predicts_what_scikit_learn_predicts(outputs):
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    x, y = RNG.normal(size=(200, 4)), RNG.normal(size=(200, outputs))
+    grown = ExtraTreesRegressor(20, min_samples_leaf=3, random_state=0)
+    grown.fit(x, y if outputs > 1 else y[:, 0])
+    forest = as_forest([tree.tree_ for tree in grown.estimators_])
+    test = np.vstack([RNG.normal(size=(100, 4)), x])
+    expected = grown.predict(test).reshape(len(test), outputs)
+    assert forest.predict(test) == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_candidate_is_compared_with_the_others():
+    assert with_differences(np.array([[1.0], [4.0], [7.0]])).tolist() == [
+        [1, -4.5],
+        [4, 0],
+        [7, 4.5],
+    ]
+    assert with_differences(np.array([[1.0]])).tolist() == [[1, 0]]
+
+
+def test_what_a_judge_says_is_read_from_its_cells():
+    plain = Cell("wit", (CandidateScore(0.25), CandidateScore(0.5)))
+    assert judge_numbers(plain, ScorerSettings()).tolist() == [[0.25], [0.5]]
+    drawn = Cell("wit", (CandidateScore(0.25, spread=0.1),))
+    assert judge_numbers(drawn, ScorerSettings(samples=3)).tolist() == [[0.25, 0.1]]
+    read = Cell(
+        "wit",
+        (CandidateScore(0.5, raw=(0.1, 0.1, 0.1, 0.1, 0.1), label_deviation=0.3, label_mass=0.5),),
+    )
+    (row,) = judge_numbers(read, ScorerSettings(reasoning=False)).tolist()
+    assert row == pytest.approx([0.5, 0.2, 0.2, 0.2, 0.2, 0.3, np.log(0.5)])
+
+
+def test_evidence_has_a_gap_where_an_attribute_is_not_scored():
+    cells = {"care@2": Cell("care", (CandidateScore(0.25), CandidateScore(0.5)))}
+    evidence = evidence_of(cells, [[1.0], [2.0]], FIELDS, ScorerSettings())
+    assert np.isnan(evidence.judge[:, 0]).all()
+    assert evidence.judge[:, 1, 0].tolist() == [0.25, 0.5]
+    with pytest.raises(ValueError, match="none of the attributes"):
+        evidence_of({}, [[1.0]], FIELDS, ScorerSettings())
