@@ -106,21 +106,19 @@ def fit(
         found = len(set(bank.scenario[bank.usable[:, column]]))
         if found < LEAST_SCENARIOS:
             raise TooFewLabels(name, found)
-    feature_models = _fit_surfaces(bank)
+    feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
-    guesses: dict[Layer, Floats] = {"features": opinion}
-    alone: list[Stack] = []
-    guesses["alone"] = np.full(opinion.shape, np.nan)
-    for column in range(len(fields)):
-        stack, out_of_fold = _fit_stack(bank, opinion, (column,), bank.usable[:, column])
-        alone.append(stack)
-        guesses["alone"][:, column] = out_of_fold[:, 0]
+    guesses: dict[Layer, Floats] = {}
+    everything = tuple(range(len(fields)))
+    features_alone, guesses["features"] = _fit_each(
+        bank, opinion, ~np.isnan(bank.labels), hears=False
+    )
+    alone, guesses["alone"] = _fit_each(bank, opinion, bank.usable, hears=True)
     together = None
     complete = np.asarray(bank.usable.all(axis=1))
     if len(fields) > 1 and len(set(bank.scenario[complete])) >= LEAST_SCENARIOS:
-        everything = tuple(range(len(fields)))
-        together, guesses["together"] = _fit_stack(bank, opinion, everything, complete)
+        together, guesses["together"] = _fit_stack(bank, opinion, everything, everything, complete)
     reports: list[AttributeReport] = []
     layers: dict[Basis, tuple[Layer, ...]] = {}
     errors: dict[Basis, SharedErrors] = {}
@@ -136,12 +134,40 @@ def fit(
         features=features.VERSION,
         fields=tuple(fields),
         feature_models=feature_models,
+        features_alone=features_alone,
         together=together,
-        alone=tuple(alone),
+        alone=alone,
         layers=layers,
         levels=levels,
         errors=errors,
         reports=tuple(reports),
+    )
+
+
+def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]) -> Calibration:
+    """What surface features alone are worth: a calibration that heeds no judge.
+
+    It is for no scorer: a yardstick for the others. Of the evidence it reads the features only.
+    """
+    bank = _in_rows(scenarios)
+    feature_models = _fit_feature_models(bank)
+    opinion = _opinions(bank, feature_models)
+    features_alone, said = _fit_each(bank, opinion, ~np.isnan(bank.labels), hears=False)
+    levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
+    layer: Layer = "features"
+    return Calibration(
+        digest="",
+        scorer="",
+        features=features.VERSION,
+        fields=tuple(fields),
+        feature_models=feature_models,
+        features_alone=features_alone,
+        together=None,
+        alone=(),
+        layers={"alone": (layer,) * len(fields)},
+        levels=levels,
+        errors={"alone": _errors(bank, np.clip(said, 0.0, 1.0), levels)},
+        reports=(),
     )
 
 
@@ -159,7 +185,7 @@ def _in_rows(scenarios: Sequence[LabelledEvidence]) -> _Bank:
     )
 
 
-def _fit_surfaces(bank: _Bank) -> tuple[FeatureModel, ...]:
+def _fit_feature_models(bank: _Bank) -> tuple[FeatureModel, ...]:
     """One forest for all attributes that have the very same labelled rows."""
     inputs = np.concatenate([with_differences(s.surface) for s in bank.scenarios])
     return tuple(
@@ -192,25 +218,53 @@ def _opinions(bank: _Bank, feature_models: Sequence[FeatureModel]) -> Floats:
     return opinion
 
 
+def _fit_each(
+    bank: _Bank, opinion: Floats, usable: Bools, *, hears: bool
+) -> tuple[tuple[Stack, ...], Floats]:
+    """A second layer for each attribute, which hears the judge on that one or not at all, and what
+    they say of rows that they have not seen: (R, A)."""
+    stacks: list[Stack] = []
+    out_of_fold = np.full(opinion.shape, np.nan)
+    for column in range(opinion.shape[1]):
+        heard = (column,) if hears else ()
+        stack, said = _fit_stack(bank, opinion, heard, (column,), usable[:, column])
+        stacks.append(stack)
+        out_of_fold[:, column] = said[:, 0]
+    return tuple(stacks), out_of_fold
+
+
 def _fit_stack(
-    bank: _Bank, opinion: Floats, columns: tuple[int, ...], usable: Bools
+    bank: _Bank,
+    opinion: Floats,
+    heard: tuple[int, ...],
+    columns: tuple[int, ...],
+    usable: Bools,
 ) -> tuple[Stack, Floats]:
     """A second layer, and what it says of rows that it has not seen: (R, k), NaN elsewhere."""
-    inputs = second_layer_inputs(bank.scenarios, opinion, columns)
+    inputs = second_layer_inputs(bank.scenarios, opinion, heard)
     labels = bank.labels[:, list(columns)]
     rows = np.flatnonzero(usable)
     out_of_fold = np.full(labels.shape, np.nan)
     fold_of = bank.fold % _STACK_FOLDS
+
+    def stack(kept: NDArray[np.intp]) -> Stack:
+        enough = len(np.unique(bank.scenario[kept])) >= _LEAST_FOR_TREES
+        grows = bool(heard) and enough
+        return _stack(inputs[kept], labels[kept], heard, columns, grows=grows)
+
     for fold in np.unique(fold_of[rows]):
         out = rows[fold_of[rows] == fold]
-        kept = rows[fold_of[rows] != fold]
-        part = _stack(inputs[kept], labels[kept], columns, bank.scenario[kept])
-        out_of_fold[out] = part.predict(inputs[out])
-    return _stack(inputs[rows], labels[rows], columns, bank.scenario[rows]), out_of_fold
+        out_of_fold[out] = stack(rows[fold_of[rows] != fold]).predict(inputs[out])
+    return stack(rows), out_of_fold
 
 
 def _stack(
-    inputs: Floats, labels: Floats, columns: tuple[int, ...], scenario: NDArray[np.intp]
+    inputs: Floats,
+    labels: Floats,
+    heard: tuple[int, ...],
+    columns: tuple[int, ...],
+    *,
+    grows: bool,
 ) -> Stack:
     from sklearn.linear_model import RidgeCV
 
@@ -219,16 +273,14 @@ def _stack(
     ridge = RidgeCV(alphas=_ALPHAS, alpha_per_target=len(columns) > 1)
     ridge.fit((inputs - center) / scale, labels if len(columns) > 1 else labels[:, 0])
     coefficients = np.asarray(ridge.coef_, dtype=np.float64).reshape(len(columns), -1).T
-    forest = None
-    if len(np.unique(scenario)) >= _LEAST_FOR_TREES:
-        forest = _grow(inputs, labels, _STACK_LEAF, share=_STACK_SHARE)
     return Stack(
+        heard=heard,
         columns=columns,
         center=center,
         scale=scale,
         coefficients=coefficients,
         intercept=np.asarray(ridge.intercept_, dtype=np.float64).reshape(len(columns)),
-        forest=forest,
+        forest=_grow(inputs, labels, _STACK_LEAF, share=_STACK_SHARE) if grows else None,
     )
 
 

@@ -55,6 +55,7 @@ def to_bytes(calibration: Calibration) -> bytes:
     for number, surface in enumerate(calibration.feature_models):
         _put(arrays, f"surface{number}", surface.forest, _FOREST)
     stacks = {f"alone{number}": stack for number, stack in enumerate(calibration.alone)}
+    stacks |= {f"features{n}": stack for n, stack in enumerate(calibration.features_alone)}
     if calibration.together is not None:
         stacks["together"] = calibration.together
     for name, stack in stacks.items():
@@ -112,8 +113,9 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
             FeatureModel(columns, Forest(*_get(arrays, f"surface{number}", _FOREST)))
             for number, columns in enumerate(head.surface_columns)
         ),
-        together=_stack(arrays, "together", everything) if head.has_together else None,
-        alone=tuple(_stack(arrays, f"alone{column}", (column,)) for column in everything),
+        features_alone=tuple(_stack(arrays, f"features{c}", (), (c,)) for c in everything),
+        together=_stack(arrays, "together", everything, everything) if head.has_together else None,
+        alone=tuple(_stack(arrays, f"alone{c}", (c,), (c,)) for c in everything),
         layers=head.layers,
         levels=head.levels,
         errors={
@@ -126,11 +128,13 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
     )
 
 
-def _stack(arrays: Mapping[str, Any], name: str, columns: tuple[int, ...]) -> Stack:
+def _stack(
+    arrays: Mapping[str, Any], name: str, heard: tuple[int, ...], columns: tuple[int, ...]
+) -> Stack:
     grown = f"{name}.forest.roots" in arrays
     forest = Forest(*_get(arrays, f"{name}.forest", _FOREST)) if grown else None
     center, scale, coefficients, intercept = _get(arrays, name, _STACK)
-    return Stack(columns, center, scale, coefficients, intercept, forest)
+    return Stack(heard, columns, center, scale, coefficients, intercept, forest)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:

@@ -5,11 +5,12 @@ attributes, `J` numbers that a judge gives for one candidate and attribute, `F` 
 `K` inputs of a model. Scores, labels and errors are in [0, 1].
 
 Two layers, as in stacked generalisation (Wolpert 1992). First a forest tells labels from surface
-features alone. Then a linear model and a second forest, averaged, weigh that opinion and the
-judge's against each other: once from the judge's scores on that attribute alone, once from those
-on all attributes together. Every input comes twice: as it is, and as its difference from the mean
-of the other candidates, because a choice is about differences. Cross-validation says for each
-attribute whose word stands; where the judge adds nothing, that is the first layer's.
+features. Then models that heed the judge (a linear one and a second forest, averaged) weigh that
+opinion and the judge's against each other: once from its scores on that attribute alone, once from
+those on all attributes together; a third model goes by the opinion only. Every input comes twice:
+as it is, and as its difference from the mean of the other candidates, because a choice is about
+differences. Cross-validation says for each attribute whose word stands; where the judge adds
+nothing, that is the opinion's.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ class FeatureModel:
 class Stack:
     """Second layer: surface opinion and judge together, for `k` of the attributes."""
 
+    heard: tuple[int, ...]
+    """Attributes on which the judge's numbers are read; none for the surface features' own word."""
     columns: tuple[int, ...]
+    """Attributes that it predicts."""
     center: Floats
     """(K,), subtracted from the inputs."""
     scale: Floats
@@ -108,6 +112,8 @@ class Calibration:
     fields: tuple[str, ...]
     """Cell fields (`name@digest`) of the `A` attributes: their whole definitions."""
     feature_models: tuple[FeatureModel, ...]
+    features_alone: tuple[Stack, ...]
+    """One for each attribute, in order: the word of the surface features."""
     together: Stack | None
     """None where no scenario of the bank has labels of all attributes."""
     alone: tuple[Stack, ...]
@@ -156,8 +162,8 @@ class Estimate:
 def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Estimate]:
     """Calibrated scores of any number of scenarios at once."""
     bounds = np.cumsum([0, *(len(scenario.surface) for scenario in scenarios)])
-    scores = first_layer(calibration.feature_models, scenarios, len(calibration.fields))
-    opinion = scores.copy()
+    opinion = first_layer(calibration.feature_models, scenarios, len(calibration.fields))
+    scores = opinion.copy()
     bases = [_basis(calibration, scenario) for scenario in scenarios]
     for basis, layers in calibration.layers.items():
         members = [i for i, found in enumerate(bases) if found == basis]
@@ -166,7 +172,7 @@ def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Es
         rows = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in members])
         chosen = [scenarios[i] for i in members]
         for stack, columns in _stacks(calibration, layers):
-            inputs = second_layer_inputs(chosen, opinion[rows], stack.columns)
+            inputs = second_layer_inputs(chosen, opinion[rows], stack.heard)
             known = ~np.isnan(inputs).any(axis=1)
             predicted = stack.predict(inputs[known])
             for column in columns:
@@ -192,11 +198,11 @@ def _stacks(calibration: Calibration, layers: Sequence[Layer]) -> list[tuple[Sta
     joint = [column for column, layer in enumerate(layers) if layer == "together"]
     if joint and calibration.together is not None:
         needed.append((calibration.together, joint))
-    needed += [
-        (calibration.alone[column], [column])
-        for column, layer in enumerate(layers)
-        if layer == "alone"
-    ]
+    for column, layer in enumerate(layers):
+        if layer == "alone":
+            needed.append((calibration.alone[column], [column]))
+        elif layer == "features":
+            needed.append((calibration.features_alone[column], [column]))
     return needed
 
 
@@ -212,9 +218,9 @@ def first_layer(
 
 
 def second_layer_inputs(
-    scenarios: Sequence[Evidence], surface: Floats, columns: Sequence[int]
+    scenarios: Sequence[Evidence], surface: Floats, heard: Sequence[int]
 ) -> Floats:
-    """Inputs of a stack that predicts `columns`: (R, K), NaN where the judge said nothing.
+    """Inputs of a stack that hears the judge on some attributes: (R, K), NaN where it is silent.
 
     `surface` is (R, A), the first layer's word on every attribute.
     """
@@ -222,7 +228,7 @@ def second_layer_inputs(
     start = 0
     for scenario in scenarios:
         count = len(scenario.surface)
-        judge = scenario.judge[:, list(columns)].reshape(count, -1)
+        judge = scenario.judge[:, list(heard)].reshape(count, -1)
         opinion = surface[start : start + count]
         parts.append(np.hstack([with_differences(judge), with_differences(opinion)]))
         start += count

@@ -36,7 +36,8 @@ def good():
 
 @pytest.fixture(scope="module")
 def blind():
-    return fit(scenarios(150, noise=50), scorer="s", fields=FIELDS)
+    # One such judge in twenty would be believed by luck; this is one of the others.
+    return fit(scenarios(150, noise=50, seed=1), scorer="s", fields=FIELDS)
 
 
 def error(calibration, test):
