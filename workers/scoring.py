@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from app.domain.bank import LabelledScenario
 from app.domain.methods import profile_name
 from app.domain.types import (
     Attribute,
-    CandidateScore,
     Cell,
     CellTimings,
     Choice,
@@ -25,6 +23,7 @@ from app.domain.types import (
     Unscored,
     Usage,
 )
+from workers.averaging import Reading, average, position_bias
 from workers.banks import BankLibrary, IndexedBank
 from workers.embedding import Vectors
 from workers.engines.base import (
@@ -57,18 +56,6 @@ class _Fitted:
     used: tuple[Neighbour, ...]
     dropped: tuple[str, ...]
     answer_tokens: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What came of one ask."""
-
-    judgements: tuple[tuple[Judgement, ...], ...]
-    """One for each valid answer."""
-    discarded: int
-    problem: Unscored | None
-    """Why there is no valid answer at all."""
-    usage: Usage
 
 
 class ScenarioScorer:
@@ -236,7 +223,7 @@ class ScenarioScorer:
         prompt: Prompt,
         max_tokens: int,
         settings: ScorerSettings,
-    ) -> _Reading:
+    ) -> Reading:
         """Put one prompt to the engine; what is invalid is asked for once more."""
         sampling = Sampling(
             max_tokens=max_tokens,
@@ -263,7 +250,7 @@ class ScenarioScorer:
                 more, invalid = _read(method, ask, settings, second.answers)
                 valid += more
         except EngineRejected as error:
-            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+            return Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
         problem: Unscored | None = None
         if not valid:
             answer, why = invalid[0]
@@ -275,22 +262,22 @@ class ScenarioScorer:
                 if cut
                 else f"the answer was invalid twice: {why}",
             )
-        return _Reading(tuple(valid), len(invalid), problem, usage)
+        return Reading(tuple(valid), len(invalid), problem, usage)
 
-    async def _read_label(self, attribute: str, ask: Ask, prompt: Prompt) -> _Reading:
+    async def _read_label(self, attribute: str, ask: Ask, prompt: Prompt) -> Reading:
         """Read the labels' probabilities for the one candidate that an ask is about."""
         assert ask.judged is not None, "only such asks come here"
         try:
             found = await self._engine.read_labels(prompt, LABELS)
         except EngineRejected as error:
-            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+            return Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
         usage = Usage(found.prompt_tokens, found.cached_prompt_tokens, output_tokens=1)
         label = expected_label(found.probabilities)
         if label is None:
             why = "the model gives none of the labels any probability"
-            return _Reading((), 0, Unscored(attribute, "invalid-output", why), usage)
+            return Reading((), 0, Unscored(attribute, "invalid-output", why), usage)
         judgement = Judgement(ask.judged, label.score, None, raw=found.probabilities)
-        return _Reading(((judgement,),), 0, None, usage)
+        return Reading(((judgement,),), 0, None, usage)
 
 
 def _overflow(attribute: str, prompt: int, answer: int, room: int) -> Unscored:
@@ -302,78 +289,6 @@ def _overflow(attribute: str, prompt: int, answer: int, room: int) -> Unscored:
         output_tokens=answer,
         context_length=room,
     )
-
-
-def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateScore, ...]:
-    """Mean and population standard deviation of every candidate's scores.
-
-    Each ask counts the same, however many of its samples were valid: a presentation order must not
-    weigh more because its answers came out well.
-    """
-    scores: list[CandidateScore] = []
-    for position in range(candidates):
-        groups = [
-            [j.score for answer in r.judgements for j in answer if j.position == position]
-            for r in readings
-        ]
-        groups = [group for group in groups if group]
-        values = tuple(value for group in groups for value in group)
-        mean = statistics.fmean(statistics.fmean(group) for group in groups)
-        first = next(
-            (
-                j.reasoning
-                for r in readings
-                for answer in r.judgements
-                for j in answer
-                if j.position == position and j.reasoning is not None
-            ),
-            None,
-        )
-        spread = statistics.pstdev(values) if len(values) > 1 else 0.0
-        raws = [
-            j.raw
-            for r in readings
-            for answer in r.judgements
-            for j in answer
-            if j.position == position and j.raw
-        ]
-        raw = tuple(statistics.fmean(column) for column in zip(*raws, strict=True))
-        label = expected_label(raw) if raw else None
-        scores.append(
-            CandidateScore(
-                score=round(mean, 6),
-                spread=round(spread, 6),
-                reasoning=first,
-                values=values,
-                raw=raw,
-                label_mass=label.mass if label else None,
-                label_deviation=label.deviation if label else None,
-            )
-        )
-    return tuple(scores)
-
-
-def position_bias(asks: Sequence[Ask], readings: Sequence[_Reading]) -> float | None:
-    """How much a score changes when its candidate moves from the first place to the last.
-
-    The slope of the scores on the relative place (0 first, 1 last) within candidates, by least
-    squares: what is left when each candidate's own mean is taken out. In units of the scores;
-    positive where later candidates fare better. None when every candidate had one place only.
-    """
-    places: dict[int, list[float]] = {}
-    scores: dict[int, list[float]] = {}
-    for ask, reading in zip(asks, readings, strict=True):
-        last = len(ask.positions) - 1
-        for judgement in (j for answer in reading.judgements for j in answer) if last else ():
-            place = ask.positions.index(judgement.position) / last
-            places.setdefault(judgement.position, []).append(place)
-            scores.setdefault(judgement.position, []).append(judgement.score)
-    covered = shared = 0.0
-    for position, x in places.items():
-        x_mean, y_mean = statistics.fmean(x), statistics.fmean(scores[position])
-        covered += sum((a - x_mean) ** 2 for a in x)
-        shared += sum((a - x_mean) * (b - y_mean) for a, b in zip(x, scores[position], strict=True))
-    return round(shared / covered, 6) if covered > 0 else None
 
 
 def _read(
