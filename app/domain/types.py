@@ -134,6 +134,9 @@ class ScorerSettings(Struct, frozen=True):
     """Longest sentence of reasoning, in characters."""
     temperature: float = 0.0
     seed: int = 0
+    joint: tuple[Attribute, ...] = ()
+    """Attributes asked for together in one prompt and answer, by name; empty where each has a
+    prompt of its own. Their definitions are here because each of them changes the others' scores."""
 
 
 class Scorer(Struct, frozen=True):
@@ -146,8 +149,15 @@ class Scorer(Struct, frozen=True):
     @property
     def prompt_profile(self) -> str:
         """Version of the prompts that this scorer's method uses."""
-        name = profile_name(self.settings.method, reasoning=self.settings.reasoning)
-        return self.model.profiles[name]
+        return self.model.profiles[self.profile]
+
+    @property
+    def profile(self) -> str:
+        """Under which name the model announces them."""
+        settings = self.settings
+        return profile_name(
+            settings.method, reasoning=settings.reasoning, joint=bool(settings.joint)
+        )
 
 
 class Usage(Struct, frozen=True):
@@ -164,6 +174,17 @@ class Usage(Struct, frozen=True):
             self.cached_prompt_tokens + other.cached_prompt_tokens,
             self.output_tokens + other.output_tokens,
         )
+
+    def split(self, count: int) -> list[Usage]:
+        """Shares of `count` cells that one answer served: as equal as whole tokens can be.
+
+        They add up to this usage exactly; the first ones carry what is left over.
+        """
+        columns = [
+            [total // count + (share < total % count) for share in range(count)]
+            for total in (self.prompt_tokens, self.cached_prompt_tokens, self.output_tokens)
+        ]
+        return [Usage(*share) for share in zip(*columns, strict=True)]
 
 
 class CandidateScore(Struct, frozen=True):
