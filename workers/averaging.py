@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.types import CandidateScore, Unscored, Usage
 from workers.methods.base import Ask, Judgement
@@ -21,6 +21,14 @@ class Reading:
     problem: Unscored | None
     """Why there is no valid answer at all."""
     usage: Usage
+
+    def about(self, attribute: str) -> Reading:
+        """What it says about one of several attributes."""
+        judgements = tuple(
+            tuple(judgement for judgement in answer if judgement.attribute == attribute)
+            for answer in self.judgements
+        )
+        return replace(self, judgements=judgements)
 
 
 def average(candidates: int, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:

@@ -136,7 +136,7 @@ class ScorerSettings(Struct, frozen=True):
     seed: int = 0
     joint: tuple[Attribute, ...] = ()
     """Attributes asked for together in one prompt and answer, by name; empty where each has a
-    prompt of its own. Their definitions are here because each of them changes the others' scores."""
+    prompt of its own. Definitions and all, because each of them changes the others' scores."""
 
 
 class Scorer(Struct, frozen=True):
