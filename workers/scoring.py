@@ -129,7 +129,7 @@ class ScenarioScorer:
     ) -> dict[str, Cell | Unscored]:
         """The cells of one question: all of them scored, or none."""
         settings, subject = job.scorer.settings, question.subject
-        method = self._methods[job.scorer.profile]
+        method = self._methods[settings.profile]
         started = time.perf_counter()
         chosen: ChosenExamples[Any] = ChosenExamples((), ())
         scenarios: Sequence[LabelledScenario] = ()

@@ -138,6 +138,11 @@ class ScorerSettings(Struct, frozen=True):
     """Attributes asked for together in one prompt and answer, by name; empty where each has a
     prompt of its own. Definitions and all, because each of them changes the others' scores."""
 
+    @property
+    def profile(self) -> str:
+        """Under which name a model announces the prompts that these settings use."""
+        return profile_name(self.method, reasoning=self.reasoning, joint=bool(self.joint))
+
 
 class Scorer(Struct, frozen=True):
     """Everything that changes a score beside the scenario and the attribute."""
@@ -149,15 +154,7 @@ class Scorer(Struct, frozen=True):
     @property
     def prompt_profile(self) -> str:
         """Version of the prompts that this scorer's method uses."""
-        return self.model.profiles[self.profile]
-
-    @property
-    def profile(self) -> str:
-        """Under which name the model announces them."""
-        settings = self.settings
-        return profile_name(
-            settings.method, reasoning=settings.reasoning, joint=bool(settings.joint)
-        )
+        return self.model.profiles[self.settings.profile]
 
 
 class Usage(Struct, frozen=True):

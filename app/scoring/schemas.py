@@ -146,6 +146,11 @@ class ScoreRequest(_Closed):
     write nothing: the probabilities of the labels 0 to 4 are read, and their mean is the score."""
     reasoning_chars: int = Field(240, ge=20, le=2000)
     """Longest sentence of reasoning, in characters."""
+    joint: bool = False
+    """Ask for all attributes in one prompt and one answer, instead of in a prompt each: cheaper,
+    because question and candidates are read once. Each score then depends on which attributes were
+    asked for together, and is cached as such. For `comparative` with reasoning only; one attribute
+    alone is asked for as ever."""
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     """0 (greedy) by default; 0.7 with several samples."""
     seed: int = Field(0, ge=0, lt=2**31)
@@ -353,6 +358,8 @@ class ScorerOut(_Open):
     orders: int
     reasoning: bool
     reasoning_chars: int
+    joint: list[str]
+    """Attributes that were asked for together in one prompt; empty where each had its own."""
     temperature: float
     seed: int
 
