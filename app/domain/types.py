@@ -122,7 +122,7 @@ class ScorerSettings(Struct, frozen=True):
 
     method: str = "comparative"
     examples: int = 5
-    """In-context examples for each attribute; 0 when there is no bank."""
+    """In-context examples in a prompt; 0 when there is no bank."""
     samples: int = 1
     """Answers drawn for each presentation order and averaged."""
     orders: int = 1

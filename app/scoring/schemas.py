@@ -136,7 +136,7 @@ class ScoreRequest(_Closed):
     bank: Name | None = None
     """Bank of in-context examples: the attribute set's own if not given; null for none."""
     examples: int = Field(5, ge=0, le=32)
-    """In-context examples for each attribute."""
+    """In-context examples for each attribute; for all of them with `joint`."""
     samples: int = Field(1, ge=1, le=32)
     """Answers drawn and averaged (self-consistency)."""
     orders: int = Field(1, ge=1, le=24)
