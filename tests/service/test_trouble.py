@@ -61,6 +61,7 @@ def test_a_long_job_is_not_taken_from_a_worker_that_lives(service):
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="7", **lease)
     assert service.post("/v1/score", SCENARIO).status_code == 200
     assert "took over" not in service.log("worker")
+    wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
     assert service.log("worker").count('"job done"') == 1
 
 
