@@ -234,7 +234,7 @@ def without_effect(options: argparse.Namespace) -> list[tuple[str, str]]:
     if not traits.generates:
         idle += ["samples", "temperature", "no_reasoning", "reasoning_chars"]
     if options.method in LOCAL:
-        idle.append("model")
+        idle += ["model", "joint"]  # of the others the service refuses `joint` where it cannot be
     given = [name for name in idle if getattr(options, name)]
     return found + [(name.replace("_", "-"), f"on {options.method}") for name in given]
 
@@ -277,6 +277,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         settings.pop("examples", None)
     if options.no_reasoning:
         settings["reasoning"] = False
+    if options.joint:
+        settings["joint"] = True
     if options.model:
         settings["model"] = options.model
     return settings
@@ -402,6 +404,7 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--orders", type=_positive)
     add("--no-reasoning", action="store_true")
     add("--reasoning-chars", type=_positive)
+    add("--joint", action="store_true", help="all attributes in one prompt and one answer")
     add("--temperature", type=float)
     add("--seed", type=int)
     add("--model", help="name of the model; the service's default if not given")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,15 @@ from workers.examples import (
     Without,
     choose_choices,
     choose_examples,
+    joint_level_map,
     level_map,
 )
+from workers.methods.base import Joint
 from workers.retrieval import ExampleIndex, QueryNeighbours
 
 _log = logging.getLogger(__name__)
+_LevelKey = tuple[str, tuple[float, ...]]
+"""An attribute's name and the levels that it declares: what its label levels depend on."""
 _MAX_BANKS = 32  # versions kept in memory; the least lately used goes first
 
 
@@ -36,15 +41,16 @@ class IndexedBank:
     def __init__(self, bank: Bank, index: ExampleIndex) -> None:
         self.bank = bank
         self._index = index
-        self._levels: dict[tuple[str, tuple[float, ...]], LevelMap] = {}
+        self._levels: dict[_LevelKey, LevelMap[float]] = {}
+        self._joint_levels: dict[frozenset[_LevelKey], LevelMap[tuple[str, float]]] = {}
         self._asking: dict[str, list[int]] = {}
         for row, scenario in enumerate(bank.scenarios):
             self._asking.setdefault(scenario.question, []).append(row)
 
     def examples(
-        self, query: Vectors, scenario: Scenario, subject: Attribute | Choice, count: int
-    ) -> ChosenExamples:
-        """Examples for one attribute of a scenario, or for a choice among its candidates.
+        self, query: Vectors, scenario: Scenario, subject: Attribute | Joint | Choice, count: int
+    ) -> ChosenExamples[Any]:
+        """Examples for one attribute of a scenario or several, or for a choice of its candidates.
 
         `query` is the vector of its question. A scenario of the bank that shows one of the very
         candidates for the same question is left out: its label would be the answer.
@@ -59,18 +65,30 @@ class IndexedBank:
             neighbours = Without(neighbours, known)
         if isinstance(subject, Choice):
             return choose_choices(neighbours, self.bank.scenarios, subject, count)
+        if isinstance(subject, tuple):
+            return choose_examples(neighbours, self.joint_levels(subject), count)
         return choose_examples(neighbours, self.levels(subject), count)
 
     def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
         """Label levels of an attribute that none of the examples shows."""
         return () if isinstance(subject, Choice) else self.levels(subject).left_out(kept)
 
-    def levels(self, attribute: Attribute) -> LevelMap:
+    def levels(self, attribute: Attribute) -> LevelMap[float]:
         """Where the bank shows each level of an attribute."""
         key = (attribute.name, attribute.levels)
         if key not in self._levels:
             self._levels[key] = level_map(self.bank.scenarios, attribute.name, attribute.levels)
         return self._levels[key]
+
+    def joint_levels(self, attributes: Collection[Attribute]) -> LevelMap[tuple[str, float]]:
+        """Where the bank shows each level of attributes that are asked for together."""
+        # Those that it does not label change nothing; with them there is no end to combinations.
+        labelled = [a for a in attributes if self.levels(a).levels_of]
+        key = frozenset((a.name, a.levels) for a in labelled)
+        if key not in self._joint_levels:
+            maps = {a.name: self.levels(a) for a in labelled}
+            self._joint_levels[key] = joint_level_map(self.bank.scenarios, maps)
+        return self._joint_levels[key]
 
 
 class BankLibrary:

@@ -5,9 +5,9 @@ Pure: what is near comes through the `Neighbours` protocol.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ Rows = NDArray[np.int64]
 _CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
 """What a continuum of labels is cut into."""
 _FIRST_LOOK = 64
+
+Level = TypeVar("Level", float, tuple[str, float])
+"""What examples are to show: a label level, or where several attributes are asked for together an
+attribute and one of its levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +63,38 @@ class Without:
 
 
 @dataclass(frozen=True, slots=True)
-class LevelMap:
-    """Where in a bank one attribute's label levels are."""
+class LevelMap(Generic[Level]):
+    """Where in a bank the label levels of an attribute, or of several, are."""
 
-    rows_of: dict[float, Rows]
+    rows_of: dict[Level, Rows]
     """Level -> rows of the scenarios with a response at that level."""
-    levels_of: dict[int, frozenset[float]]
+    levels_of: dict[int, frozenset[Level]]
     """Row -> the levels that its responses show. Rows without a label are not there."""
 
-    def left_out(self, kept: Sequence[Neighbour]) -> tuple[float, ...]:
+    def left_out(self, kept: Sequence[Neighbour]) -> tuple[Level, ...]:
         """The levels that none of `kept` shows."""
-        shown = frozenset[float]().union(*(self.levels_of[n.row] for n in kept))
+        shown = {level for n in kept for level in self.levels_of.get(n.row, ())}
         return tuple(level for level in self.levels if level not in shown)
 
     @property
-    def levels(self) -> tuple[float, ...]:
+    def levels(self) -> tuple[Level, ...]:
         """All levels, ascending."""
         return tuple(sorted(self.rows_of))
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenExamples:
-    """Examples for one attribute."""
+class ChosenExamples(Generic[Level]):
+    """Examples for one attribute, or for several that are asked for together."""
 
     neighbours: tuple[Neighbour, ...]
     """Most similar first."""
-    uncovered: tuple[float, ...]
+    uncovered: tuple[Level, ...]
     """Levels that did not fit into the number of examples."""
 
 
 def level_map(
     scenarios: Sequence[LabelledScenario], attribute: str, declared: Sequence[float]
-) -> LevelMap:
+) -> LevelMap[float]:
     """Find an attribute's label levels in a bank.
 
     The levels are those that the attribute declares, else the labels themselves when there are few
@@ -109,7 +113,37 @@ def level_map(
         row: frozenset(min(grid, key=lambda level: abs(level - value)) for value in values)
         for row, values in labels.items()
     }
-    rows_of: dict[float, list[int]] = {}
+    return _mapped(levels_of)
+
+
+def joint_level_map(
+    scenarios: Sequence[LabelledScenario], maps: Mapping[str, LevelMap[float]]
+) -> LevelMap[tuple[str, float]]:
+    """The levels of several attributes in one map, from each attribute's own.
+
+    Only scenarios whose labels are whole are in it, if there are any: those in which a response
+    that is labelled on one of the attributes is labelled on all. An attribute that the bank does
+    not label at all asks nothing of them.
+    """
+    names = frozenset(name for name, levels in maps.items() if levels.levels_of)
+    labelled = sorted({row for name in names for row in maps[name].levels_of})
+    whole = [
+        row
+        for row in labelled
+        if all(names <= labels.keys() for labels in scenarios[row].labels if names & labels.keys())
+    ]
+    return _mapped(
+        {
+            row: frozenset(
+                (name, level) for name in names for level in maps[name].levels_of.get(row, ())
+            )
+            for row in whole or labelled
+        }
+    )
+
+
+def _mapped(levels_of: dict[int, frozenset[Level]]) -> LevelMap[Level]:
+    rows_of: dict[Level, list[int]] = {}
     for row, levels in levels_of.items():
         for level in levels:
             rows_of.setdefault(level, []).append(row)
@@ -119,7 +153,9 @@ def level_map(
     )
 
 
-def choose_examples(neighbours: Neighbours, levels: LevelMap, count: int) -> ChosenExamples:
+def choose_examples(
+    neighbours: Neighbours, levels: LevelMap[Level], count: int
+) -> ChosenExamples[Level]:
     """The nearest scenario for each level, then the nearest left, `count` in all.
 
     Where one scenario for each level would be more than `count`, scenarios that show several
@@ -145,7 +181,7 @@ def choose_examples(neighbours: Neighbours, levels: LevelMap, count: int) -> Cho
 
 def choose_choices(
     neighbours: Neighbours, scenarios: Sequence[LabelledScenario], choice: Choice, count: int
-) -> ChosenExamples:
+) -> ChosenExamples[float]:
     """The nearest scenarios whose labels say which response comes nearest the target.
 
     That is, each response is labelled on every attribute of the target, and not all are equally
@@ -179,7 +215,7 @@ def label_matrix(scenario: LabelledScenario, attributes: Sequence[str]) -> Float
     return np.array([[labels[name] for name in attributes] for labels in scenario.labels])
 
 
-def _look_for(neighbours: Neighbours, levels: LevelMap, count: int) -> list[Neighbour]:
+def _look_for(neighbours: Neighbours, levels: LevelMap[Level], count: int) -> list[Neighbour]:
     """At least `count` labelled neighbours, if the bank has them, looking ever further."""
     target = min(count, len(levels.levels_of))
     look = count
@@ -192,9 +228,9 @@ def _look_for(neighbours: Neighbours, levels: LevelMap, count: int) -> list[Neig
 
 
 def _nearest_for_each_level(
-    neighbours: Neighbours, levels: LevelMap, found: Sequence[Neighbour]
+    neighbours: Neighbours, levels: LevelMap[Level], found: Sequence[Neighbour]
 ) -> list[Neighbour]:
-    best: dict[float, Neighbour] = {}
+    best: dict[Level, Neighbour] = {}
     for neighbour in found:
         for level in levels.levels_of[neighbour.row]:
             best.setdefault(level, neighbour)
@@ -204,7 +240,7 @@ def _nearest_for_each_level(
         # Rare among the nearest: ask for its own scenarios. They may all be left out.
         if showing := neighbours.among(levels.rows_of[level]):
             best[level] = showing[0]
-    covered: set[float] = set()
+    covered: set[Level] = set()
     chosen: list[Neighbour] = []
     # The most similar first: what it shows beside its own level need not be looked for.
     for level in sorted(best, key=lambda x: (-best[x].similarity, x)):
@@ -215,7 +251,7 @@ def _nearest_for_each_level(
 
 
 def _widest_cover(
-    found: Sequence[Neighbour], nearest: Sequence[Neighbour], levels: LevelMap, count: int
+    found: Sequence[Neighbour], nearest: Sequence[Neighbour], levels: LevelMap[Level], count: int
 ) -> list[Neighbour]:
     """Greedy set cover: each time the scenario that shows most missing levels, nearest first."""
     pool = {n.row: n for n in (*found, *nearest)}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import msgspec
+
 from app.domain.bank import LabelledScenario
-from app.domain.methods import profile_name
 from app.domain.types import (
     Attribute,
-    CandidateScore,
     Cell,
     CellTimings,
     Choice,
@@ -23,8 +22,10 @@ from app.domain.types import (
     Scenario,
     ScorerSettings,
     Unscored,
+    UnscoredReason,
     Usage,
 )
+from workers.averaging import Reading, average, position_bias
 from workers.banks import BankLibrary, IndexedBank
 from workers.embedding import Vectors
 from workers.engines.base import (
@@ -38,7 +39,7 @@ from workers.engines.base import (
 )
 from workers.examples import ChosenExamples, Neighbour
 from workers.gathering import gather_or_cancel
-from workers.methods.base import Ask, InvalidAnswer, Judgement, Method
+from workers.methods.base import Ask, InvalidAnswer, Joint, Judgement, Method
 from workers.methods.labels import LABELS, expected_label
 
 _T = TypeVar("_T")
@@ -46,6 +47,15 @@ _SLACK_TOKENS = 32
 """Orders of the same texts may differ by some tokens where texts meet their fences."""
 _RETRY_TEMPERATURE = 0.3
 """A greedy answer that was invalid would come back the same: the one retry is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one conversation with the model is about, and the cells that come of it."""
+
+    subject: Attribute | Joint | Choice
+    cells: dict[str, Attribute | Choice]
+    """Cell field -> what it is: the subject, or those attributes of it that the job asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +67,6 @@ class _Fitted:
     used: tuple[Neighbour, ...]
     dropped: tuple[str, ...]
     answer_tokens: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What came of one ask."""
-
-    judgements: tuple[tuple[Judgement, ...], ...]
-    """One for each valid answer."""
-    discarded: int
-    problem: Unscored | None
-    """Why there is no valid answer at all."""
-    usage: Usage
 
 
 class ScenarioScorer:
@@ -95,8 +93,9 @@ class ScenarioScorer:
     async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
         """Every cell of a job as it is done: (field, cell or why there is none).
 
-        All attributes, orders and samples are given to the engine at once. Raises `EngineError`
-        when the engine fails; cells that came before are good.
+        All attributes, orders and samples are given to the engine at once; attributes that are
+        asked for together come from one prompt. Raises `EngineError` when the engine fails; cells
+        that came before are good.
         """
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
         started = time.perf_counter()
@@ -104,33 +103,35 @@ class ScenarioScorer:
         query = await self._banks.embed(job.scenario.question) if bank else None
         embed_ms = (time.perf_counter() - started) * 1000
         base = CellTimings(queue=queue_ms, retrieval=embed_ms)
-        tasks = {
-            asyncio.create_task(self._cell(job, subject, bank, query, base)): field
-            for field, subject in job.cells.items()
-        }
+        tasks = [
+            asyncio.create_task(self._cells(job, question, bank, query, base))
+            for question in _questions(job)
+        ]
         try:
             pending = set(tasks)
             while pending:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    yield tasks[task], task.result()
+                    for field, result in task.result().items():
+                        yield field, result
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _cell(
+    async def _cells(
         self,
         job: Job,
-        subject: Attribute | Choice,
+        question: _Question,
         bank: IndexedBank | None,
         query: Vectors | None,
         base: CellTimings,
-    ) -> Cell | Unscored:
-        settings = job.scorer.settings
-        method = self._methods[profile_name(settings.method, reasoning=settings.reasoning)]
+    ) -> dict[str, Cell | Unscored]:
+        """The cells of one question: all of them scored, or none."""
+        settings, subject = job.scorer.settings, question.subject
+        method = self._methods[settings.profile]
         started = time.perf_counter()
-        chosen = ChosenExamples((), ())
+        chosen: ChosenExamples[Any] = ChosenExamples((), ())
         scenarios: Sequence[LabelledScenario] = ()
         if bank is not None and query is not None:
             scenarios = bank.bank.scenarios
@@ -143,13 +144,13 @@ class ScenarioScorer:
             self._fit, method, subject, scenarios, chosen, job.scenario, asks, settings
         )
         if isinstance(fitted, Unscored):
-            return fitted
+            return _unscored(question, fitted)
         started = time.perf_counter()
         readings = await gather_or_cancel(
             [
-                self._read_label(subject.name, ask, prompt)
+                self._read_label(ask, prompt)
                 if ask.judged is not None
-                else self._ask(method, subject.name, ask, prompt, tokens, settings)
+                else self._ask(method, ask, prompt, tokens, settings)
                 for ask, prompt, tokens in zip(
                     asks, fitted.prompts, fitted.answer_tokens, strict=True
                 )
@@ -157,22 +158,15 @@ class ScenarioScorer:
         )
         problem = next((r.problem for r in readings if r.problem is not None), None)
         if problem is not None:
-            return problem
-        usage = Usage()
-        for reading in readings:
-            usage += reading.usage
-        return Cell(
-            attribute=subject.name,
-            kind="choice" if isinstance(subject, Choice) else "score",
-            scores=average(len(job.scenario.candidates), readings),
-            position_bias=position_bias(asks, readings),
+            return _unscored(question, problem)
+        common = Cell(
+            attribute="",
+            scores=(),
             examples=tuple(
                 ExampleUse(scenarios[n.row].id, round(n.similarity, 4)) for n in fitted.used
             ),
             examples_dropped=fitted.dropped,
-            levels_uncovered=bank.left_out(subject, fitted.used) if bank else (),
             answers_discarded=sum(r.discarded for r in readings),
-            usage=usage,
             timings=CellTimings(
                 queue=base.queue,
                 retrieval=retrieval_ms,
@@ -180,13 +174,18 @@ class ScenarioScorer:
             ),
             created_ms=int(time.time() * 1000),
         )
+        uncovered = {
+            field: bank.left_out(asked, fitted.used) if bank else ()
+            for field, asked in question.cells.items()
+        }
+        return _scored(question, common, uncovered, len(job.scenario.candidates), asks, readings)
 
     def _fit(
         self,
         method: Method[Any],
-        subject: Attribute | Choice,
+        subject: Attribute | Joint | Choice,
         scenarios: Sequence[LabelledScenario],
-        chosen: ChosenExamples,
+        chosen: ChosenExamples[Any],
         scenario: Scenario,
         asks: Sequence[Ask],
         settings: ScorerSettings,
@@ -204,7 +203,7 @@ class ScenarioScorer:
         if bare.length + tokens[0] > room:
             least = method.least_answer_tokens(asks[0], settings)
             if bare.length + least > room:
-                return _overflow(subject.name, bare.length, least, room)
+                return _overflow(bare.length, least, room)
             # The longest answer does not fit, an ordinary one does: it gets what is left.
             tokens = tuple(room - bare.length - _SLACK_TOKENS for _ in asks)
         kept = chosen.neighbours
@@ -225,18 +224,17 @@ class ScenarioScorer:
                 )
             if not kept:
                 longest = max(prompts, key=lambda prompt: prompt.length)
-                return _overflow(subject.name, longest.length, tokens[0], room)
+                return _overflow(longest.length, tokens[0], room)
             kept = kept[:-1]
 
     async def _ask(
         self,
         method: Method[Any],
-        attribute: str,
         ask: Ask,
         prompt: Prompt,
         max_tokens: int,
         settings: ScorerSettings,
-    ) -> _Reading:
+    ) -> Reading:
         """Put one prompt to the engine; what is invalid is asked for once more."""
         sampling = Sampling(
             max_tokens=max_tokens,
@@ -263,117 +261,93 @@ class ScenarioScorer:
                 more, invalid = _read(method, ask, settings, second.answers)
                 valid += more
         except EngineRejected as error:
-            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+            return Reading((), 0, _reasoned("engine-error", str(error)), Usage())
         problem: Unscored | None = None
         if not valid:
             answer, why = invalid[0]
             cut = answer.finish_reason == "length"
-            problem = Unscored(
-                attribute,
+            problem = _reasoned(
                 "truncated" if cut else "invalid-output",
                 f"the answer was cut at {answer.output_tokens} tokens, twice"
                 if cut
                 else f"the answer was invalid twice: {why}",
             )
-        return _Reading(tuple(valid), len(invalid), problem, usage)
+        return Reading(tuple(valid), len(invalid), problem, usage)
 
-    async def _read_label(self, attribute: str, ask: Ask, prompt: Prompt) -> _Reading:
+    async def _read_label(self, ask: Ask, prompt: Prompt) -> Reading:
         """Read the labels' probabilities for the one candidate that an ask is about."""
         assert ask.judged is not None, "only such asks come here"
         try:
             found = await self._engine.read_labels(prompt, LABELS)
         except EngineRejected as error:
-            return _Reading((), 0, Unscored(attribute, "engine-error", str(error)), Usage())
+            return Reading((), 0, _reasoned("engine-error", str(error)), Usage())
         usage = Usage(found.prompt_tokens, found.cached_prompt_tokens, output_tokens=1)
         label = expected_label(found.probabilities)
         if label is None:
             why = "the model gives none of the labels any probability"
-            return _Reading((), 0, Unscored(attribute, "invalid-output", why), usage)
+            return Reading((), 0, _reasoned("invalid-output", why), usage)
         judgement = Judgement(ask.judged, label.score, None, raw=found.probabilities)
-        return _Reading(((judgement,),), 0, None, usage)
+        return Reading(((judgement,),), 0, None, usage)
 
 
-def _overflow(attribute: str, prompt: int, answer: int, room: int) -> Unscored:
-    return Unscored(
-        attribute=attribute,
-        reason="context-overflow",
-        detail=f"the scenario takes {prompt} tokens and its answer {answer}, the model {room}",
+def _questions(job: Job) -> list[_Question]:
+    """What a job asks, one conversation each: everything by itself, or attributes together."""
+    if job.scorer.settings.joint:
+        return [_Question(job.scorer.settings.joint, dict(job.attributes))]
+    return [_Question(asked, {field: asked}) for field, asked in job.cells.items()]
+
+
+def _scored(
+    question: _Question,
+    common: Cell,
+    uncovered: Mapping[str, tuple[float, ...]],
+    candidates: int,
+    asks: Sequence[Ask],
+    readings: Sequence[Reading],
+) -> dict[str, Cell | Unscored]:
+    """The cells of a question: what is common to them, and each one's own.
+
+    Tokens are divided, so that the sum over the cells is what was spent.
+    """
+    spent = sum((reading.usage for reading in readings), Usage())
+    found: dict[str, Cell | Unscored] = {}
+    for (field, asked), usage in zip(
+        question.cells.items(), spent.split(len(question.cells)), strict=True
+    ):
+        together = isinstance(question.subject, tuple)
+        own = [reading.about(asked.name) for reading in readings] if together else readings
+        found[field] = msgspec.structs.replace(
+            common,
+            attribute=asked.name,
+            kind="choice" if isinstance(asked, Choice) else "score",
+            scores=average(candidates, own),
+            position_bias=position_bias(asks, own),
+            levels_uncovered=uncovered[field],
+            usage=usage,
+        )
+    return found
+
+
+def _unscored(question: _Question, why: Unscored) -> dict[str, Cell | Unscored]:
+    return {
+        field: msgspec.structs.replace(why, attribute=asked.name)
+        for field, asked in question.cells.items()
+    }
+
+
+def _reasoned(reason: UnscoredReason, detail: str) -> Unscored:
+    """An absence whose cells are named where they are known, see `_unscored`."""
+    return Unscored(attribute="", reason=reason, detail=detail)
+
+
+def _overflow(prompt: int, answer: int, room: int) -> Unscored:
+    detail = f"the scenario takes {prompt} tokens and its answer {answer}, the model {room}"
+    return msgspec.structs.replace(
+        _reasoned("context-overflow", detail),
         prompt_tokens=prompt,
         output_tokens=answer,
         context_length=room,
     )
-
-
-def average(candidates: int, readings: Sequence[_Reading]) -> tuple[CandidateScore, ...]:
-    """Mean and population standard deviation of every candidate's scores.
-
-    Each ask counts the same, however many of its samples were valid: a presentation order must not
-    weigh more because its answers came out well.
-    """
-    scores: list[CandidateScore] = []
-    for position in range(candidates):
-        groups = [
-            [j.score for answer in r.judgements for j in answer if j.position == position]
-            for r in readings
-        ]
-        groups = [group for group in groups if group]
-        values = tuple(value for group in groups for value in group)
-        mean = statistics.fmean(statistics.fmean(group) for group in groups)
-        first = next(
-            (
-                j.reasoning
-                for r in readings
-                for answer in r.judgements
-                for j in answer
-                if j.position == position and j.reasoning is not None
-            ),
-            None,
-        )
-        spread = statistics.pstdev(values) if len(values) > 1 else 0.0
-        raws = [
-            j.raw
-            for r in readings
-            for answer in r.judgements
-            for j in answer
-            if j.position == position and j.raw
-        ]
-        raw = tuple(statistics.fmean(column) for column in zip(*raws, strict=True))
-        label = expected_label(raw) if raw else None
-        scores.append(
-            CandidateScore(
-                score=round(mean, 6),
-                spread=round(spread, 6),
-                reasoning=first,
-                values=values,
-                raw=raw,
-                label_mass=label.mass if label else None,
-                label_deviation=label.deviation if label else None,
-            )
-        )
-    return tuple(scores)
-
-
-def position_bias(asks: Sequence[Ask], readings: Sequence[_Reading]) -> float | None:
-    """How much a score changes when its candidate moves from the first place to the last.
-
-    The slope of the scores on the relative place (0 first, 1 last) within candidates, by least
-    squares: what is left when each candidate's own mean is taken out. In units of the scores;
-    positive where later candidates fare better. None when every candidate had one place only.
-    """
-    places: dict[int, list[float]] = {}
-    scores: dict[int, list[float]] = {}
-    for ask, reading in zip(asks, readings, strict=True):
-        last = len(ask.positions) - 1
-        for judgement in (j for answer in reading.judgements for j in answer) if last else ():
-            place = ask.positions.index(judgement.position) / last
-            places.setdefault(judgement.position, []).append(place)
-            scores.setdefault(judgement.position, []).append(judgement.score)
-    covered = shared = 0.0
-    for position, x in places.items():
-        x_mean, y_mean = statistics.fmean(x), statistics.fmean(scores[position])
-        covered += sum((a - x_mean) ** 2 for a in x)
-        shared += sum((a - x_mean) * (b - y_mean) for a, b in zip(x, scores[position], strict=True))
-    return round(shared / covered, 6) if covered > 0 else None
 
 
 def _read(

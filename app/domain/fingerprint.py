@@ -37,11 +37,15 @@ def scorer_fingerprint(scorer: Scorer) -> str:
     """Hash of everything that changes a score beside scenario and attribute.
 
     A bank counts by its content, not its name; of the model's prompt profiles only the one in use
-    counts, so that a new method does not make the old ones' scores stale.
+    counts, so that a new method does not make the old ones' scores stale. For the same reason
+    attributes asked for together count only where there are any.
     """
+    settings = msgspec.to_builtins(scorer.settings)
+    if not scorer.settings.joint:
+        del settings["joint"]
     model = msgspec.structs.replace(scorer.model, profiles={})
     bank = scorer.bank.digest if scorer.bank else None
-    return digest("scorer", scorer.settings, model, scorer.prompt_profile, bank)
+    return digest("scorer", settings, model, scorer.prompt_profile, bank)
 
 
 def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:

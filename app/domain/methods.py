@@ -20,10 +20,12 @@ class MethodTraits(Struct, frozen=True):
     """Whether a language model writes text; without, nothing is drawn and nothing reasoned."""
     compares: bool = True
     """Whether one prompt shows several candidates, so that their order can matter."""
+    joins: bool = False
+    """Whether one prompt can ask for several attributes."""
 
 
 METHODS: dict[str, MethodTraits] = {
-    "comparative": MethodTraits(uses_examples=True),
+    "comparative": MethodTraits(uses_examples=True, joins=True),
     "regression": MethodTraits(uses_examples=True, compares=False),
     "prompt_aligned": MethodTraits(kind="choice", reads_target=True, uses_examples=True),
     "unaligned": MethodTraits(kind="choice"),
@@ -35,6 +37,8 @@ METHODS: dict[str, MethodTraits] = {
 
 LABELS = "+labels"
 """Ends the name under which a model announces that a method can read labels instead of text."""
+JOINT = "+joint"
+"""Ends the name under which a model announces that a method can ask for several attributes."""
 
 
 def reads_labels(method: str, *, reasoning: bool) -> bool:
@@ -46,6 +50,8 @@ def reads_labels(method: str, *, reasoning: bool) -> bool:
     return not reasoning and traits.kind == "score" and traits.generates
 
 
-def profile_name(method: str, *, reasoning: bool) -> str:
+def profile_name(method: str, *, reasoning: bool, joint: bool = False) -> str:
     """Under which name a model announces the prompts of a method."""
+    if joint:
+        return method + JOINT
     return method + LABELS if reads_labels(method, reasoning=reasoning) else method

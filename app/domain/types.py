@@ -122,7 +122,7 @@ class ScorerSettings(Struct, frozen=True):
 
     method: str = "comparative"
     examples: int = 5
-    """In-context examples for each attribute; 0 when there is no bank."""
+    """In-context examples in a prompt; 0 when there is no bank."""
     samples: int = 1
     """Answers drawn for each presentation order and averaged."""
     orders: int = 1
@@ -134,6 +134,14 @@ class ScorerSettings(Struct, frozen=True):
     """Longest sentence of reasoning, in characters."""
     temperature: float = 0.0
     seed: int = 0
+    joint: tuple[Attribute, ...] = ()
+    """Attributes asked for together in one prompt and answer, by name; empty where each has a
+    prompt of its own. Definitions and all, because each of them changes the others' scores."""
+
+    @property
+    def profile(self) -> str:
+        """Under which name a model announces the prompts that these settings use."""
+        return profile_name(self.method, reasoning=self.reasoning, joint=bool(self.joint))
 
 
 class Scorer(Struct, frozen=True):
@@ -146,8 +154,7 @@ class Scorer(Struct, frozen=True):
     @property
     def prompt_profile(self) -> str:
         """Version of the prompts that this scorer's method uses."""
-        name = profile_name(self.settings.method, reasoning=self.settings.reasoning)
-        return self.model.profiles[name]
+        return self.model.profiles[self.settings.profile]
 
 
 class Usage(Struct, frozen=True):
@@ -164,6 +171,17 @@ class Usage(Struct, frozen=True):
             self.cached_prompt_tokens + other.cached_prompt_tokens,
             self.output_tokens + other.output_tokens,
         )
+
+    def split(self, count: int) -> list[Usage]:
+        """Shares of `count` cells that one answer served: as equal as whole tokens can be.
+
+        They add up to this usage exactly; the first ones carry what is left over.
+        """
+        columns = [
+            [total // count + (share < total % count) for share in range(count)]
+            for total in (self.prompt_tokens, self.cached_prompt_tokens, self.output_tokens)
+        ]
+        return [Usage(*share) for share in zip(*columns, strict=True)]
 
 
 class CandidateScore(Struct, frozen=True):

@@ -29,6 +29,7 @@ _SCORER = {
     "orders": 1,
     "reasoning": True,
     "reasoning_chars": 240,
+    "joint": [],
     "temperature": 0.0,
     "seed": 0,
 }
@@ -151,6 +152,10 @@ SCORE_REQUESTS: dict[str, Any] = {
     "sampled": {
         "summary": "Self-consistency over samples and orders",
         "value": {**_SCENARIO, "attributes": ["helpfulness"], "samples": 5, "orders": 2},
+    },
+    "joint": {
+        "summary": "Both attributes in one prompt and one answer",
+        "value": {**_SCENARIO, "attributes": ["verbosity", "helpfulness"], "joint": True},
     },
 }
 SELECT_REQUESTS: dict[str, Any] = {

@@ -28,6 +28,7 @@ from app.errors import (
     UnknownModel,
     escaped,
 )
+from app.scoring.joint import asked_together, check_joint
 from app.scoring.schemas import (
     AttributeIn,
     BoundsIn,
@@ -103,6 +104,7 @@ class Planner:
         `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
         """
         traits = traits_of(request)
+        check_joint(request)
         attribute_set = await self._attribute_set(request.attribute_set)
         attributes = resolve_attributes(request.attributes, attribute_set)
         if isinstance(request, SelectRequest):
@@ -112,8 +114,11 @@ class Planner:
         choice = choice_of(request, traits, attributes)
         asked = choice.attributes if choice else attributes
         bank = await self._bank(request, attribute_set) if traits.uses_examples else None
+        settings = scorer_settings(request, traits, has_bank=bank is not None)
+        if request.joint:
+            settings = asked_together(settings, attributes, pool.model)
         scorer = Scorer(
-            settings=scorer_settings(request, traits, has_bank=bank is not None),
+            settings=settings,
             model=pool.model,
             bank=BankRef(bank.name, bank.digest) if bank else None,
         )

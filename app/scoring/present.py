@@ -438,6 +438,7 @@ def scorer_out(scorer: Scorer) -> ScorerOut:
         orders=settings.orders,
         reasoning=settings.reasoning,
         reasoning_chars=settings.reasoning_chars,
+        joint=[attribute.name for attribute in settings.joint],
         temperature=settings.temperature,
         seed=settings.seed,
     )

@@ -132,7 +132,7 @@ class ScorerIn(Closed):
     bank: Name | None = None
     """Bank of in-context examples: the attribute set's own if not given; null for none."""
     examples: int = Field(5, ge=0, le=32)
-    """In-context examples for each attribute."""
+    """In-context examples for each attribute; for all of them with `joint`."""
     samples: int = Field(1, ge=1, le=32)
     """Answers drawn and averaged (self-consistency)."""
     orders: int = Field(1, ge=1, le=24)
@@ -142,6 +142,11 @@ class ScorerIn(Closed):
     write nothing: the probabilities of the labels 0 to 4 are read, and their mean is the score."""
     reasoning_chars: int = Field(240, ge=20, le=2000)
     """Longest sentence of reasoning, in characters."""
+    joint: bool = False
+    """Ask for all attributes in one prompt and one answer, instead of in a prompt each: cheaper,
+    because question and candidates are read once. Each score then depends on which attributes were
+    asked for together, and is cached as such. For `comparative` with reasoning only; one attribute
+    alone is asked for as ever."""
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     """0 (greedy) by default; 0.7 with several samples."""
     seed: int = Field(0, ge=0, lt=2**31)
@@ -375,6 +380,8 @@ class ScorerOut(Open):
     orders: int
     reasoning: bool
     reasoning_chars: int
+    joint: list[str]
+    """Attributes that were asked for together in one prompt; empty where each had its own."""
     temperature: float
     seed: int
 

@@ -79,9 +79,14 @@ class Journal:
         self._file.flush()
 
     def know_scorer(self, scorer: dict[str, Any]) -> None:
-        """Note the scorer of the first answer. Raises `OtherRun` when a later one differs."""
+        """Note the scorer of the first answer. Raises `OtherRun` when a later one differs.
+
+        Scenarios that are not labelled on the same attributes have joint scorers of their own,
+        which may differ in what follows from that alone.
+        """
         known = self.run.scorer
-        if known and known.get("fingerprint") != scorer.get("fingerprint"):
+        together = known.get("joint", []) == scorer.get("joint", [])
+        if known and _told(known, exactly=together) != _told(scorer, exactly=together):
             raise OtherRun(
                 f"{self.folder} was begun with {known.get('model')} (scorer "
                 f"{known.get('fingerprint')}), the service answers with {scorer.get('model')} "
@@ -116,6 +121,17 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _told(scorer: dict[str, Any], *, exactly: bool) -> Any:
+    """What tells a scorer from another: its hash, or all but what attributes asked together change.
+
+    One attribute alone is asked for with other prompts than several together.
+    """
+    if exactly:
+        return scorer.get("fingerprint")
+    of_attributes = ("fingerprint", "joint", "prompt_profile")
+    return {name: value for name, value in scorer.items() if name not in of_attributes}
 
 
 def _locked(folder: Path) -> int:

@@ -144,9 +144,10 @@ def matching_accuracies(run: Run, targets: TargetKind) -> tuple[PaperAccuracy, .
     """The paper's figures for a run's dataset, method, examples and kind of targets.
 
     Those with as many samples as the run, greedy or several; if there are none, the others, whose
-    `samples` a table must then tell. Models are the paper's own, and always reasoned.
+    `samples` a table must then tell. Models are the paper's own, and always reasoned about one
+    attribute at a time.
     """
-    if not run.settings.get("reasoning", True):
+    if not _asks_as_the_paper(run):
         return ()
     fitting = tuple(
         figure
@@ -163,7 +164,7 @@ def matching_seconds(run: Run) -> tuple[PaperSeconds, ...]:
     The paper timed comparative regression with examples only, prompt-aligned without.
     """
     untimed = (("comparative", False), ("prompt_aligned", True))
-    if (run.method, is_few_shot(run)) in untimed or not run.settings.get("reasoning", True):
+    if (run.method, is_few_shot(run)) in untimed or not _asks_as_the_paper(run):
         return ()
     fitting = tuple(f for f in SECONDS if (f.dataset, f.method) == (run.dataset, run.method))
     return _of_samples(run, fitting)
@@ -172,6 +173,10 @@ def matching_seconds(run: Run) -> tuple[PaperSeconds, ...]:
 def is_sampled(run: Run) -> bool:
     """Whether a run draws several answers instead of a greedy one."""
     return int(run.settings.get("samples") or 1) > 1
+
+
+def _asks_as_the_paper(run: Run) -> bool:
+    return bool(run.settings.get("reasoning", True)) and not run.settings.get("joint")
 
 
 def _of_samples(run: Run, figures: tuple[F, ...]) -> tuple[F, ...]:

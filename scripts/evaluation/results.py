@@ -108,7 +108,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
         if self.method not in ("comparative", "regression", "prompt_aligned"):
             return self.method
         silent = "" if self.settings.get("reasoning", True) else ", without reasoning"
-        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}"
+        joint = ", joint" if self.settings.get("joint") else ""
+        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}{joint}"
 
     @property
     def model(self) -> str:

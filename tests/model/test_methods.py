@@ -33,6 +33,18 @@ def test_regression_scores_each_candidate_by_itself(real_azimuth):
         assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
 
 
+def test_attributes_asked_together_are_scored_in_one_answer(real_azimuth):
+    """Two attributes of two candidates, in the order that the schema holds the model to."""
+    answer = select(real_azimuth, joint=True)
+    assert answer["score_set"]["scorer"]["joint"] == ["helpfulness", "verbosity"]
+    assert [c["status"] for c in answer["score_set"]["cells"]] == ["scored"] * 2
+    for cell in answer["score_set"]["cells"]:
+        assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
+        assert len(cell["examples"]) == 2
+    for tokens, spent in answer["usage"].items():
+        assert spent == sum(c["usage"][tokens] for c in answer["score_set"]["cells"])
+
+
 @pytest.mark.parametrize(
     "more",
     [

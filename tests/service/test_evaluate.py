@@ -54,6 +54,7 @@ def numbers(folder):
     [
         ("comparative", ["--zero-shot", "--order-check", "2"]),
         ("comparative", ["--samples", "2"]),
+        ("comparative", ["--joint", "--order-check", "2"]),
         ("regression", []),
         ("unaligned", ["--order-check", "2"]),
         ("prompt_aligned", []),
@@ -398,3 +399,25 @@ def test_a_simulated_judge_is_as_good_as_its_noise_lets_it(service, tmp_path, sh
     results = read_results(tmp_path / "r")
     found = accuracy(judge(results.answered, results.run.target_sets[0]))
     assert found.mean == pytest.approx(0.68, abs=0.03)
+
+
+def test_a_joint_run_bears_scenarios_that_are_labelled_on_different_attributes(azimuth, tmp_path):
+    path = write_scenarios(tmp_path / "data.jsonl", 3)
+    other = write_scenarios(tmp_path / "other.jsonl", 2, NAMES[:2])
+    single = write_scenarios(tmp_path / "single.jsonl", 1, NAMES[:1])
+    lines = [json.loads(line) for p in (path, other, single) for line in p.read_text().split("\n")]
+    path.write_text("\n".join(json.dumps(x | {"id": f"s{i}"}) for i, x in enumerate(lines)))
+    given = ["--method", "comparative", "--joint", "--targets", "high"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0
+    results = read_results(tmp_path / "r")
+    assert results.run.title == "comparative, few-shot, joint"
+    assert results.run.settings["joint"] is True
+    assert sorted(len(s.scores) for s in results.scenarios) == [1, 2, 2, 5, 5, 5]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 0  # taken up again
+
+
+def test_a_joint_run_that_cannot_be_ends_with_the_reason(azimuth, tmp_path, capsys):
+    path = write_scenarios(tmp_path / "data.jsonl", 1)
+    given = ["--method", "regression", "--joint", "--targets", "high"]
+    assert evaluate(azimuth, path, tmp_path / "r", *given) == 1
+    assert "several attributes in one prompt" in capsys.readouterr().err

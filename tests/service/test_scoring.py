@@ -219,6 +219,7 @@ def test_identical_requests_at_the_same_time_cause_one_scoring(service):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: select(service, body), range(8)))
     assert len({a["score_set"]["id"] for a in answers}) == 1
+    wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
     assert service.log("worker").count('"job done"') == 1
 
 
@@ -237,6 +238,7 @@ def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
         )
     assert [a.status_code for a in answers] == [200, 200]
     assert answers[0].json()["cells"] == answers[1].json()["cells"]
+    wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
     assert service.log("worker").count('"job done"') == 1
 
 

@@ -7,10 +7,12 @@ and it can fail, so that tests can see what the rest does then.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import itertools
 import json
 import math
+import operator
 import random
 import re
 from collections.abc import Mapping
@@ -112,7 +114,7 @@ class FakeEngine:
         weights = [draw.random() for _ in labels]
         known = self._judge.scores(prompt) if self._judge else {}
         asked = _ASKED.search(prompt.messages[-1].content)
-        score = known.get(asked[1] if asked else None)
+        score = known.get((asked[1],) if asked else ())
         if score is not None:
             weights = [
                 math.exp(-(((score - i / (len(labels) - 1)) / 0.2) ** 2))
@@ -171,13 +173,13 @@ def _answer(
     sampling: Sampling,
     sample: int,
     fault: str | None,
-    known: Mapping[str | None, float],
+    known: Mapping[tuple[str, ...], float],
 ) -> Answer:
     seed = (sample, sampling.seed) if sampling.temperature > 0 else ()
     content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
     filled = _fill(schema, f"{content}\x1f{seed}", "$")
-    for letter, score in known.items():
-        member = filled if letter is None else filled[letter]
+    for place, score in known.items():
+        member = functools.reduce(operator.getitem, place, filled)
         member["score"] = round(100 * score)
     text = json.dumps(filled, separators=(",", ":"))
     if fault == "invalid":

@@ -16,7 +16,8 @@ from pathlib import Path
 from app.domain.bank import InvalidLines, parse_bank
 from workers.engines.base import Prompt
 
-_ATTRIBUTE = re.compile(r"^(?:Rate the|The) (.+?) of (?:the )?responses?\b", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"(?:Rate the|The) (.+?) of (?:the )?responses?\b")
+_TOGETHER = re.compile(r"Rate .+? for these attributes: (.+)\.$")
 _CANDIDATE = re.compile(r"^Response(?: ([A-Z]))?:\n(~+)\n(.*?)\n\2$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,18 +46,20 @@ class SimulatedJudge:
             labels |= dict(zip(scenario.responses, scenario.labels, strict=False))
         return cls(labels, parse_noise(noise), seed)
 
-    def scores(self, prompt: Prompt) -> dict[str | None, float]:
-        """Letter (None for a candidate shown alone) -> score in [0, 1], for what is labelled."""
+    def scores(self, prompt: Prompt) -> dict[tuple[str, ...], float]:
+        """Where in the answer a score stands -> that score in [0, 1], for what is labelled.
+
+        A place is the candidate's letter, none for one shown alone; where the prompt asks for
+        several attributes, the attribute's name stands before it.
+        """
         question = prompt.messages[-1].content
-        asked = _ATTRIBUTE.search(question)
-        if asked is None:
-            return {}
-        attribute = asked[1]
-        found: dict[str | None, float] = {}
-        for letter, _, text in _CANDIDATE.findall(question):
-            label = self._labels.get(text, {}).get(attribute)
-            if label is not None:
-                found[letter or None] = self._seen(text, attribute, label)
+        found: dict[tuple[str, ...], float] = {}
+        for place, attribute in _asked(question):
+            for letter, _, text in _CANDIDATE.findall(question):
+                label = self._labels.get(text, {}).get(attribute)
+                if label is not None:
+                    at = (*place, letter) if letter else place
+                    found[at] = self._seen(text, attribute, label)
         return found
 
     def _seen(self, text: str, attribute: str, label: float) -> float:
@@ -64,6 +67,15 @@ class SimulatedJudge:
         draw = random.Random(hashlib.sha256(source).digest())
         deviation = self._noise.get(attribute, self._noise.get("", 0.0))
         return min(1.0, max(0.0, label + draw.gauss(0.0, deviation)))
+
+
+def _asked(question: str) -> list[tuple[tuple[str, ...], str]]:
+    """The attributes that a prompt asks for, each with where the answer tells of it."""
+    line = question.rpartition("\n")[2]  # what stands before may be a candidate's words
+    if together := _TOGETHER.match(line):
+        return [((name,), name) for name in together[1].split(", ")]
+    single = _ATTRIBUTE.match(line)
+    return [((), single[1])] if single else []
 
 
 def parse_noise(text: str) -> dict[str, float]:

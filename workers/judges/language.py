@@ -13,7 +13,7 @@ from workers.banks import BankLibrary
 from workers.embedding import create_embedder
 from workers.engines.base import Engine, EngineInfo
 from workers.methods.labels import LABELS
-from workers.methods.registry import label_readings, scoring_methods
+from workers.methods.registry import joint_scorings, label_readings, scoring_methods
 from workers.scoring import ScenarioScorer
 
 _log = logging.getLogger(__name__)
@@ -26,14 +26,15 @@ class LanguageModel:
         self._engine = engine
         self._retrieval = retrieval
         self._banks = banks
-        self._methods = scoring_methods()
+        self._methods = scoring_methods() | joint_scorings()
         self._scorer: ScenarioScorer | None = None
         self.library: BankLibrary | None = None
         self.embedder = "none"
 
     @property
     def profiles(self) -> dict[str, str]:
-        """Method (or its way of reading labels) -> version of its prompts; whole after `start`."""
+        """Method (or its way of reading labels or of asking for several attributes at once) ->
+        version of its prompts; whole after `start`."""
         return {name: method.profile for name, method in self._methods.items()}
 
     async def start(self) -> EngineInfo:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from app.domain.bank import LabelledScenario
 from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
 from workers.engines.base import Message, Schema
 
-Subject = TypeVar("Subject", Attribute, Choice, contravariant=True)
-"""What is asked about the candidates: an attribute, or which of them to choose."""
+Joint: TypeAlias = tuple[Attribute, ...]
+"""Attributes that one prompt asks for together, by name."""
+Subject = TypeVar("Subject", Attribute, Choice, Joint, contravariant=True)
+"""What is asked about the candidates: an attribute or several, or which of them to choose."""
 
 
 class InvalidAnswer(ValueError):
@@ -38,6 +40,8 @@ class Judgement:
     reasoning: str | None
     raw: tuple[float, ...] = ()
     """Probabilities of the labels, where these were read."""
+    attribute: str | None = None
+    """Name of the attribute, where the answer is about several."""
 
 
 class Method(Protocol[Subject]):
@@ -73,4 +77,7 @@ class Method(Protocol[Subject]):
         """Tokens that an ordinary valid answer takes; less room than that is too little."""
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
-        """Read an answer, one judgement a candidate of `ask`. Raises `InvalidAnswer`."""
+        """Read an answer, one judgement a candidate of `ask` and attribute that was asked for.
+
+        Raises `InvalidAnswer`.
+        """

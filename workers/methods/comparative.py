@@ -72,7 +72,8 @@ class ComparativeRegression:
             ][: len(LETTERS)]
             texts = [example.responses[index] for index in rated]
             turns.append(Message("user", self._question(subject, example.question, texts)))
-            turns.append(Message("assistant", _example_answer(subject, example, rated, settings)))
+            answer = example_answer(subject, example, rated, settings)
+            turns.append(Message("assistant", msgspec.json.encode(answer).decode()))
         shown = [scenario.candidates[position] for position in ask.positions]
         turns.append(Message("user", self._question(subject, scenario.question, shown)))
         return tuple(turns)
@@ -96,14 +97,7 @@ class ComparativeRegression:
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read one answer; engines that constrain nothing are caught here."""
-        answer = decoded(text)
-        letters = LETTERS[: len(ask.positions)]
-        if not isinstance(answer, dict) or set(answer) != set(letters):
-            raise InvalidAnswer(f"not one member for each of {', '.join(letters)}")
-        return [
-            _judgement(position, letter, answer[letter], settings)
-            for letter, position in zip(letters, ask.positions, strict=True)
-        ]
+        return read_answer(decoded(text), ask, settings)
 
     def _question(self, attribute: Attribute, question: str, texts: Sequence[str]) -> str:
         return self._templates.question(
@@ -111,21 +105,38 @@ class ComparativeRegression:
         )
 
 
-def _example_answer(
+def example_answer(
     attribute: Attribute,
     example: LabelledScenario,
     indices: Sequence[int],
     settings: ScorerSettings,
-) -> str:
+) -> dict[str, Any]:
+    """What a model would have to answer about an example's responses, in the order of `indices`.
+
+    Responses without a label are left out.
+    """
     answer: dict[str, Any] = {}
     for letter, index in zip(LETTERS, indices, strict=False):
+        if attribute.name not in example.labels[index]:
+            continue
         score = round(example.labels[index][attribute.name] * 100)
         if settings.reasoning:
             reasoning = example_reasoning(attribute, example, index, settings)
             answer[letter] = {"reasoning": reasoning, "score": score}
         else:
             answer[letter] = score
-    return msgspec.json.encode(answer).decode()
+    return answer
+
+
+def read_answer(answer: Any, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
+    """Check an answer about one attribute and take its scores. Raises `InvalidAnswer`."""
+    letters = LETTERS[: len(ask.positions)]
+    if not isinstance(answer, dict) or set(answer) != set(letters):
+        raise InvalidAnswer(f"not one member for each of {', '.join(letters)}")
+    return [
+        _judgement(position, letter, answer[letter], settings)
+        for letter, position in zip(letters, ask.positions, strict=True)
+    ]
 
 
 def _judgement(position: int, letter: str, member: Any, settings: ScorerSettings) -> Judgement:

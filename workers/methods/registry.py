@@ -8,6 +8,7 @@ from app.domain.methods import METHODS, profile_name
 from workers.methods.base import Method
 from workers.methods.choosing import Choosing
 from workers.methods.comparative import ComparativeRegression
+from workers.methods.joint import JointRegression
 from workers.methods.labels import LabelReading
 from workers.methods.regression import Regression
 
@@ -18,6 +19,12 @@ def label_readings() -> dict[str, Method[Any]]:
         profile_name(name, reasoning=False): LabelReading(name, compares=METHODS[name].compares)
         for name in ("comparative", "regression")
     }
+
+
+def joint_scorings() -> dict[str, Method[Any]]:
+    """Profile name -> how a method asks for several attributes in one prompt."""
+    method = JointRegression()
+    return {profile_name(method.name, reasoning=True, joint=True): method}
 
 
 def scoring_methods() -> dict[str, Method[Any]]:

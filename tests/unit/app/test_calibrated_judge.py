@@ -46,7 +46,7 @@ def judged(scenarios, seed):
             messages = method.messages(attribute, (), shown, ask, ask_settings)
             found = judge.scores(engine.encode(messages))
             for place, position in enumerate(ask.positions):
-                scores[position, column] = round(found["AB"[place]], 2)
+                scores[position, column] = round(found[("AB"[place],)], 2)
         labels = np.array([[one[name] for name in ATTRIBUTES] for one in scenario.labels])
         yield labels, scores
 

@@ -4,9 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.methods import METHODS
-from app.domain.types import Attribute, AttributeSet, Choice
+from app.domain.types import Attribute, AttributeSet, Choice, ModelIdentity
 from app.errors import InvalidRequest, UnknownAttribute, UnknownMethod
 from app.scoring.endpoints import patience_for
+from app.scoring.joint import asked_together, check_joint
 from app.scoring.planning import (
     SAMPLING_TEMPERATURE,
     candidates_of,
@@ -143,3 +144,40 @@ def test_what_a_method_does_not_use_neither_splits_its_cache_nor_goes_unsaid():
     assert settings_of(alone).orders == 1
     assert "orders" in without_effect(alone, METHODS["regression"])[0]
     assert without_effect(request(orders=2), METHODS["comparative"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"method": "regression"}, "'comparative' can"),
+        ({"method": "kaleido"}, "'comparative' can"),
+        ({"method": "prompt_aligned", "target": {"a": 1}}, "'comparative' can"),
+        ({"method": "reward_model"}, "'comparative' can"),
+        ({"reasoning": False}, "nothing is written"),
+    ],
+)
+def test_joint_is_refused_where_nothing_could_come_of_it(fields, why):
+    with pytest.raises(InvalidRequest, match=why) as caught:
+        check_joint(select_request(joint=True, **fields))
+    assert caught.value.fields[0].pointer == "#/joint"
+    check_joint(select_request(**fields))
+    check_joint(request(joint=True))
+
+
+def served(*profiles: str) -> ModelIdentity:
+    return ModelIdentity("m", "r", "fake", 1, "e", dict.fromkeys(profiles, "p"))
+
+
+def test_attributes_are_asked_together_in_one_order_and_one_alone_as_ever():
+    model, plain = served("comparative", "comparative+joint"), settings_of(request(joint=True))
+    assert plain == settings_of(request())
+    joint = asked_together(plain, SET.attributes[::-1], model)
+    assert joint.joint == SET.attributes
+    assert joint == asked_together(plain, SET.attributes, model)
+    assert asked_together(plain, SET.attributes[:1], model) == plain
+
+
+def test_workers_that_cannot_ask_together_are_told_of():
+    with pytest.raises(InvalidRequest, match="one attribute at a time") as caught:
+        asked_together(settings_of(request()), SET.attributes, served("comparative"))
+    assert caught.value.fields[0].pointer == "#/joint"

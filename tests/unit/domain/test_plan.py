@@ -22,6 +22,7 @@ from app.domain.types import (
     Scenario,
     Scorer,
     ScorerSettings,
+    Usage,
 )
 from app.errors import InvalidRequest
 
@@ -34,11 +35,13 @@ MODEL = ModelIdentity(
     profiles={
         "comparative": "comparative/1:abc",
         "comparative+labels": "labels/1:abc",
+        "comparative+joint": "joint/1:abc",
         "other": "other/1:abc",
     },
 )
 SCORER = Scorer(settings=ScorerSettings(), model=MODEL, bank=BankRef("bank", "d1"))
 HELP = Attribute("helpfulness", "How useful it is.")
+CARE = Attribute("care", "How kind it is.")
 
 
 def candidates(*texts: str) -> list[Candidate]:
@@ -109,11 +112,55 @@ def settings(**changes) -> Scorer:
         Change("length of reasoning", settings(reasoning_chars=100)),
         Change("temperature", settings(temperature=0.5)),
         Change("seed", settings(seed=1)),
+        Change("attributes asked together", settings(joint=(CARE, HELP))),
     ],
     ids=lambda c: c.name,
 )
 def test_whatever_changes_a_score_changes_the_fingerprint(change):
     assert scorer_fingerprint(change.scorer) != scorer_fingerprint(SCORER)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "fingerprint"),
+    [
+        (SCORER, "5634836bbc472a17a2a1b1f9844b5dd9"),
+        (settings(reasoning=False, reasoning_chars=0), "833c6273a23e87a14a75554052021bd1"),
+        (
+            settings(samples=5, orders=2, temperature=0.7, seed=3),
+            "537a763f35c0105623898d60cb3ad5d6",
+        ),
+    ],
+)
+def test_fingerprints_stay_what_they_were(scorer, fingerprint):
+    """Whoever has scores in the cache must still find them after an upgrade."""
+    assert scorer_fingerprint(scorer) == fingerprint
+
+
+def test_every_definition_that_is_asked_together_is_part_of_a_joint_scorer():
+    edited = msgspec.structs.replace(CARE, definition="Something else.")
+    scorers = [settings(joint=one) for one in ((CARE, HELP), (edited, HELP), (CARE,), ())]
+    assert len({scorer_fingerprint(scorer) for scorer in scorers}) == 4
+    assert scorers[0].prompt_profile == "joint/1:abc"
+    assert scorers[-1].prompt_profile == "comparative/1:abc"
+
+
+def test_a_joint_scorer_comes_back_from_json_as_it_was():
+    joint = settings(joint=(CARE, HELP))
+    assert msgspec.json.decode(msgspec.json.encode(joint), type=Scorer) == joint
+    old = msgspec.to_builtins(SCORER)
+    del old["settings"]["joint"]  # as stored before there was any
+    assert msgspec.convert(old, Scorer) == SCORER
+
+
+@given(st.integers(0, 999), st.integers(0, 999), st.integers(0, 999), st.integers(1, 50))
+def test_shares_of_one_answer_s_tokens_add_up_to_them(prompt, cached, output, count):
+    usage = Usage(prompt + cached, cached, output)
+    shares = usage.split(count)
+    assert len(shares) == count
+    assert sum(shares, Usage()) == usage
+    assert all(share.cached_prompt_tokens <= share.prompt_tokens for share in shares)
+    assert shares == sorted(shares, key=lambda share: -share.output_tokens)
+    assert shares[0].output_tokens - shares[-1].output_tokens <= 1
 
 
 @pytest.mark.parametrize(

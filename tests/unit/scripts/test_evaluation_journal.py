@@ -29,6 +29,31 @@ def test_a_refused_run_lets_the_folder_go(tmp_path):
     Journal.open(tmp_path, RUN).close()
 
 
+SCORER = {"fingerprint": "f", "model": "m", "prompt_profile": "joint/1:a", "joint": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"fingerprint": "g"}, False),
+        ({"fingerprint": "g", "joint": ["a"]}, True),
+        ({"fingerprint": "g", "joint": [], "prompt_profile": "comparative/2:b"}, True),
+        ({"fingerprint": "g", "joint": ["a"], "model": "n"}, False),
+    ],
+)
+def test_a_run_has_one_scorer_but_for_what_its_scenarios_ask_together(tmp_path, changes, same):
+    journal = Journal.open(tmp_path / "r", RUN)
+    journal.know_scorer(SCORER)
+    if same:
+        journal.know_scorer(SCORER | changes)
+    else:
+        with pytest.raises(OtherRun, match="the service answers"):
+            journal.know_scorer(SCORER | changes)
+    assert journal.run.scorer == SCORER
+    journal.close()
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from scripts.evaluate import main
 from scripts.evaluation.results import RUN_FILE, SCENARIOS_FILE, Run, ScenarioResult, TargetSet
@@ -59,9 +60,14 @@ def test_a_row_a_run_a_column_a_target_set_and_the_paper_beside(tmp_path, capsys
     ]
 
 
-def test_the_paper_always_reasoned(tmp_path):
-    silent = write_run(tmp_path / "one", "AA", settings={"examples": 5, "reasoning": False})
-    assert "the paper" not in table([silent])
+@pytest.mark.parametrize(
+    ("settings", "title"),
+    [({"reasoning": False}, "without reasoning"), ({"joint": True}, "joint")],
+)
+def test_the_paper_always_reasoned_about_one_attribute_at_a_time(tmp_path, settings, title):
+    found = table([write_run(tmp_path / "one", "AA", settings={"examples": 5} | settings)])
+    assert "the paper" not in found
+    assert f"comparative, few-shot, {title} |" in found
 
 
 def test_datasets_and_models_have_their_own_tables(tmp_path):

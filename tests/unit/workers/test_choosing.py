@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from app.domain.bank import LabelledScenario
-from app.domain.methods import METHODS
+from app.domain.methods import METHODS, profile_name
 from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
 from workers.examples import Neighbour, choose_choices
 from workers.methods.base import Ask, InvalidAnswer
 from workers.methods.choosing import STEPS, Choosing, step_words
-from workers.methods.registry import scoring_methods
+from workers.methods.registry import joint_scorings, scoring_methods
 
 METHOD = Choosing("prompt_aligned")
 DEPTH = Attribute("depth", "How deep the thought goes.")
@@ -150,3 +150,5 @@ def test_the_registry_and_the_traits_agree():
         kind = "choice" if isinstance(method, Choosing) else "score"
         assert METHODS[name].kind == kind
         assert method.name == name
+    joint = {profile_name(m, reasoning=True, joint=True) for m, t in METHODS.items() if t.joins}
+    assert set(joint_scorings()) == joint

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
 from workers.embedding import HashingEmbedder
-from workers.examples import Neighbour, Without, choose_examples, level_map
+from workers.examples import Neighbour, Without, choose_examples, joint_level_map, level_map
 from workers.retrieval import EXACT_UP_TO, ExampleIndex, QueryNeighbours
 
 
@@ -150,3 +150,58 @@ def test_what_is_left_out_is_replaced_by_the_next_and_a_level_only_it_shows_is_t
     assert chosen.uncovered == (1.0,)
     assert choose_examples(Without(Ranked(4), range(4)), levels, 4).neighbours == ()
     assert [n.row for n in Without(Ranked(4), [1]).nearest(2)] == [0, 2]
+
+
+def labelled(name: str, *labels: dict[str, float]) -> LabelledScenario:
+    return LabelledScenario(name, "q", tuple(f"r{i}" for i in range(len(labels))), labels)
+
+
+def choose_jointly(bank, count, names=("a", "b")):
+    maps = {name: level_map(bank, name, ()) for name in names}
+    chosen = choose_examples(Ranked(len(bank)), joint_level_map(bank, maps), count)
+    return [n.row for n in chosen.neighbours], chosen.uncovered
+
+
+def test_together_examples_cover_the_levels_of_every_attribute_nearest_first():
+    bank = [
+        labelled("0", {"a": 0, "b": 0}),
+        labelled("1", {"a": 0, "b": 0}),
+        labelled("2", {"a": 1, "b": 0}),
+        labelled("3", {"a": 1, "b": 1}),
+        labelled("4", {"a": 1, "b": 1}),
+    ]
+    assert choose_jointly(bank, 5) == ([0, 1, 2, 3, 4], ())
+    assert choose_jointly(bank, 3) == ([0, 2, 3], ())  # nearest for a=0 and b=0, a=1, b=1
+    assert choose_jointly(bank, 2) == ([0, 3], ())  # two show all four
+    assert choose_jointly(bank, 1) == ([0], (("a", 1), ("b", 1)))
+
+
+def test_only_scenarios_labelled_on_all_that_is_asked_are_shown_if_there_are_any():
+    bank = [
+        labelled("0", {"a": 0}),
+        labelled("1", {"a": 0, "b": 1}, {"b": 0}),
+        labelled("2", {"a": 0.5, "b": 1}),
+        labelled("3", {"a": 1, "b": 0}, {"c": 1}),
+    ]
+    assert choose_jointly(bank, 5) == ([2, 3], ())
+    # Without those the others show the labels that they have.
+    assert choose_jointly(bank[:2], 5) == ([0, 1], ())
+    # Nobody is asked for a label of an attribute that the bank does not label at all.
+    assert choose_jointly(bank, 5, ("a", "b", "unheard of")) == ([2, 3], ())
+
+
+def test_together_or_alone_one_attribute_has_the_same_examples():
+    bank = [scenario(str(i), (i % 3) / 2) for i in range(20)]
+    for count in (1, 2, 5):
+        assert choose_jointly(bank, count, ("a",))[0] == choose(bank, count)[0]
+
+
+def test_a_level_that_only_a_scenario_with_fewer_labels_shows_is_told_by_its_attribute():
+    bank = [labelled("0", {"a": 0, "b": 1}), labelled("1", {"a": 1})]
+    alone = level_map(bank, "a", ())
+    chosen = choose_examples(
+        Ranked(2), joint_level_map(bank, {"a": alone, "b": level_map(bank, "b", ())}), 5
+    )
+    assert chosen.uncovered == ()
+    assert alone.left_out(chosen.neighbours) == (1,)
+    assert level_map(bank, "b", ()).left_out([Neighbour(1, 0.5)]) == (1,)
