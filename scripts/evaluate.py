@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -25,7 +26,10 @@ import numpy as np
 from tqdm import tqdm
 
 import app
+from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit_features
 from app.domain.bank import LabelledScenario
+from app.domain.calibration import Calibration, Evidence
+from app.domain.features import surface_features
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.types import Attribute
@@ -88,6 +92,7 @@ async def _evaluate(
     given: Sequence[str],
 ) -> int:
     local = options.method in LOCAL
+    features = _fit_features(options, levels) if options.method == "features" else None
     for option, why in without_effect(options):
         print(f"note: --{option} has no effect {why}", file=sys.stderr)
     async with Service(options.url, options.concurrency) as service:
@@ -131,7 +136,7 @@ async def _evaluate(
         )
         journal = Journal.open(options.out, run)
         compares = not local and METHODS[options.method].compares
-        checks = run.order_check if compares else 0
+        checks = run.order_check if compares and options.calibration == "none" else 0
         try:
             if not local:
                 # Not before: a command that the folder refuses must not replace the bank.
@@ -155,7 +160,11 @@ async def _evaluate(
                         failed.append(result)
                         bar.write(f"{result.id}: {result.problem}", file=sys.stderr)
 
-                request = {"method": options.method, "attribute_set": options.attribute_set}
+                request: dict[str, Any] = {
+                    "method": options.method,
+                    "attribute_set": options.attribute_set,
+                    "calibration": "none",
+                }
                 await Evaluation(
                     journal=journal,
                     scenarios=scenarios,
@@ -163,6 +172,8 @@ async def _evaluate(
                     attributes=attributes,
                     request=request | settings,
                     progress=told,
+                    features=features,
+                    chances=options.probabilities,
                     warn=lambda warning: bar.write(f"warning: {warning}", file=sys.stderr),
                 ).run()
             journal.compact()
@@ -170,6 +181,24 @@ async def _evaluate(
             journal.close()
     print(_summary(options.out))
     return 1 if failed else 0
+
+
+def _fit_features(options: argparse.Namespace, levels: dict[str, tuple[float, ...]]) -> Calibration:
+    """Fit surface features on the bank file. Raises `UnusableData`."""
+    if not options.bank_file:
+        raise UnusableData("features are fitted on labelled scenarios: give them by --bank-file")
+    names = list(levels)
+    known: list[LabelledEvidence] = []
+    for scenario in read_scenarios([options.bank_file])[0]:
+        surface = [surface_features(scenario.question, text) for text in scenario.responses]
+        labels = [[one.get(name, np.nan) for name in names] for one in scenario.labels]
+        silent = np.zeros((len(surface), len(names), 1))
+        evidence = Evidence(np.array(surface), silent)
+        known.append(LabelledEvidence(scenario.question, evidence, np.array(labels)))
+    try:
+        return fit_features(known, fields=[f"{name}@" for name in names])
+    except TooFewLabels as error:
+        raise UnusableData(f"{options.bank_file}: {error}") from error
 
 
 async def _attributes(options: argparse.Namespace, service: Service) -> dict[str, dict[str, Any]]:
@@ -220,8 +249,10 @@ def definition_id(attribute: dict[str, Any]) -> str:
 def without_effect(options: argparse.Namespace) -> list[tuple[str, str]]:
     """Options that were given but change nothing, and why: nothing is ignored silently."""
     found: list[tuple[str, str]] = []
-    if options.bank_chars and not options.bank_file:
-        found.append(("bank-chars", "without --bank-file"))
+    if options.bank_chars and (not options.bank_file or options.method == "features"):
+        found.append(("bank-chars", "without --bank-file, nor on features"))
+    if options.calibration != "none" and options.order_check:
+        found.append(("order-check", "on calibrated scores, which are one for both orders"))
     traits = METHODS.get(options.method, MethodTraits(generates=False, compares=False))
     few_shot = [name for name in ("bank", "examples") if getattr(options, name) is not None]
     if not traits.uses_examples:
@@ -266,6 +297,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     settings: dict[str, Any] = {
         name: value for name in _SETTINGS if (value := getattr(options, name)) is not None
     }
+    if options.method == "features":
+        return {"fitted_on": hashlib.sha256(options.bank_file.read_bytes()).hexdigest()}
     if options.method in LOCAL:
         return {name: value for name, value in settings.items() if name == "seed"}
     if METHODS[options.method].uses_examples:
@@ -281,6 +314,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         settings["joint"] = True
     if options.model:
         settings["model"] = options.model
+    if options.calibration != "none" and METHODS[options.method].kind == "score":
+        settings["calibration"] = options.calibration
     return settings
 
 
@@ -407,6 +442,17 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--joint", action="store_true", help="all attributes in one prompt and one answer")
     add("--temperature", type=float)
     add("--seed", type=int)
+    add(
+        "--calibration",
+        default="none",
+        metavar="NAME",
+        help="select by the scores of this calibration (see scripts.calibrate) instead of raw ones",
+    )
+    add(
+        "--probabilities",
+        action="store_true",
+        help="note how likely each selection is, for target sets of at most 200",
+    )
     add("--model", help="name of the model; the service's default if not given")
     add("--sample", type=_positive, metavar="N", help="a seeded sample of N scenarios")
     add("--sample-seed", type=int, default=0, metavar="S")

@@ -381,7 +381,7 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
     elif reads_labels(request.method, reasoning=request.reasoning):
         idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
-        idle += ["distance"]
+        idle += ["distance", "calibration"]
         if not traits.reads_target:
             idle += ["target", "attributes", "attribute_set"]
     given = [name for name in idle if _is_given(request, name)]

@@ -96,6 +96,18 @@ class Journal:
             self.run = msgspec.structs.replace(self.run, scorer=scorer)
             self.write_run()
 
+    def know_calibration(self, calibration: dict[str, Any] | None) -> None:
+        """Note the calibration of the first answer. Raises `OtherRun` when a later one differs."""
+        told = {name: calibration[name] for name in ("name", "digest")} if calibration else {}
+        if self.run.calibration and self.run.calibration != told:
+            raise OtherRun(
+                f"{self.folder} was begun with version {self.run.calibration.get('digest')} of the "
+                f"calibration, the service answers with {told.get('digest')}"
+            )
+        if told and not self.run.calibration:
+            self.run = msgspec.structs.replace(self.run, calibration=told)
+            self.write_run()
+
     def write_run(self) -> None:
         """Write `run.json`, whole or not at all."""
         partial = self.folder / (RUN_FILE + ".partial")

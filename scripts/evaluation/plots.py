@@ -25,6 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from msgspec import Struct
 
+from scripts.evaluation.certainty import Certainty
 from scripts.evaluation.metrics import (
     NORMAL_95,
     Accuracy,
@@ -68,6 +69,22 @@ SETTINGS: dict[Any, Any] = {
     "legend.fontsize": 9.5,
     "hatch.linewidth": 0.4,
 }
+
+
+FREE = "features only"
+"""The mode of a frontier that takes no model: a line, not a point."""
+
+
+class FrontierPoint(Struct, frozen=True):
+    """What one mode reaches, and what it takes."""
+
+    accuracy: Accuracy
+    tokens: float | None
+    """Prompt and output tokens a scenario; None where no model is asked."""
+    seconds: float | None
+    """A scenario, when the model has nothing else to do; None where not measured."""
+    is_free: bool = False
+    """Whether no model is asked at all."""
 
 
 class Style(Struct, frozen=True):
@@ -416,6 +433,82 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     return figure
 
 
+@_plot
+def certainty_plot(certainties: Mapping[str, Certainty], style: Mapping[str, Style]) -> Figure:
+    """Share correct against probability, a point a decile with its 95 % interval.
+
+    `certainties` is run title -> certainty. On the diagonal probabilities are honest.
+    """
+    handles = [*_lines(certainties, style), _dashed("honest")]
+    figure, (axes,) = _figure(4.2, handles, width=0.75 * WIDTH)
+    axes.fill_between([0, 1], [-0.05, 0.95], [0.05, 1.05], color=INK, alpha=0.07, lw=0)
+    axes.plot([0, 1], [0, 1], color=INK, ls="--", lw=1.3)
+    for title, found in certainties.items():
+        look = style[title]
+        x = [decile.probability for decile in found.deciles]
+        y = [decile.correct for decile in found.deciles]
+        half = [NORMAL_95 * decile.error for decile in found.deciles]
+        axes.errorbar(x, y, half, color=look.colour, fmt="none", lw=0.9, alpha=0.75)
+        axes.plot(x, y, color=look.colour, ls=look.dash, marker=look.marker, ms=6, lw=1.8)
+    lowest = min(
+        min(decile.probability, decile.correct)
+        for found in certainties.values()
+        for decile in found.deciles
+    )
+    axes.set_xlim(max(0.0, lowest - 0.08), 1.02)
+    axes.set_ylim(max(0.0, lowest - 0.08), 1.02)
+    axes.set_xlabel("probability of the selected candidate")
+    axes.set_ylabel("share that is correct")
+    _grid(axes)
+    return figure
+
+
+@_plot
+def frontier_plot(
+    points: Mapping[str, Mapping[str, FrontierPoint]], style: Mapping[str, Style], target_set: str
+) -> Figure:
+    """Accuracy against what a scenario costs: in tokens, and in seconds where they are known.
+
+    `points` is mode -> `raw` or `calibrated` -> point. Raw and calibrated have one cost: an arrow
+    leads from one to the other.
+    """
+    timed = any(p.seconds is not None for by_kind in points.values() for p in by_kind.values())
+    figure, panels = _figure(
+        4.0,
+        [*_markers(points, style), _dashed("surface features alone")],
+        1,
+        1 + timed,
+        sharey=True,
+    )
+    units = ("tokens a scenario", "seconds a scenario")
+    for axes, unit in zip(panels, units, strict=False):
+        for mode, by_kind in points.items():
+            look = style[mode]
+            ends: list[tuple[float, float]] = []
+            for kind, point in by_kind.items():
+                x = point.tokens if unit == units[0] else point.seconds
+                bar = _percent(point.accuracy)
+                if x is None or bar[0] is None:
+                    continue
+                if point.is_free:
+                    axes.axhline(bar[0], color=INK, ls="--", lw=1.3)
+                    axes.axhspan(bar[0] - bar[1], bar[0] + bar[2], color=INK, alpha=0.06, lw=0)
+                    continue
+                axes.errorbar(
+                    x, bar[0], ([bar[1]], [bar[2]]), color=look.colour, fmt=look.marker, ms=8,
+                    mfc=look.colour if kind == "calibrated" else "white", lw=0.9,
+                )  # fmt: skip
+                ends.append((x, bar[0]))
+            if len(ends) == 2:
+                arrow = {"arrowstyle": "->", "color": look.colour, "alpha": 0.6, "shrinkA": 6}
+                axes.annotate("", ends[1], ends[0], arrowprops=arrow)
+        axes.set_xscale("log")
+        axes.set_xlabel(unit)
+        _grid(axes)
+    panels[0].set_ylabel(f"accuracy (%) on {target_set}")
+    return figure
+
+
 TOKEN_KINDS = (
     ("prompt, from the prefix cache", 0.2),
     ("prompt, computed", 0.5),
@@ -553,6 +646,18 @@ def _lines(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
             [], [], color=style[t].colour, ls=style[t].dash, marker=style[t].marker, lw=1.8, label=t
         )
         for t in titles
+    ]
+
+
+def _markers(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
+    kinds = (("raw", "white"), ("calibrated", INK))
+    return [
+        Line2D([], [], color=style[t].colour, ls="", marker=style[t].marker, ms=8, label=t)
+        for t in titles
+        if t != FREE
+    ] + [
+        Line2D([], [], color=INK, mfc=fill, ls="", marker="o", ms=8, label=name)
+        for name, fill in kinds
     ]
 
 

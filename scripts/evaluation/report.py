@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scripts.evaluation import paper, plots
+from scripts.evaluation.certainty import Certainty, certainty
 from scripts.evaluation.metrics import (
     Accuracy,
     AttributeQuality,
@@ -79,6 +80,8 @@ class Evaluated(Struct, frozen=True):
     biases: dict[str, Ratio]
     """Attribute, or `(choice)` -> position bias, where it was measured."""
     cost: Cost
+    certainties: dict[str, Certainty]
+    """Target set -> how honest probabilities are, where they were asked for."""
 
     @property
     def run(self) -> Run:
@@ -115,6 +118,11 @@ def evaluate(folder: Path) -> Evaluated:
         flips={name: found for name, found in flips.items() if found.parts},
         biases=position_biases(scenarios),
         cost=cost(scenarios),
+        certainties={
+            target_set.name: found
+            for target_set in run.target_sets
+            if (found := certainty(scenarios, target_set)) is not None
+        },
     )
 
 
@@ -234,6 +242,7 @@ def _group_section(number: int, group: Group) -> Section:
         _size_part,
         _leaning_part,
         _quality_part,
+        _certainty_part,
         _order_part,
         _cost_part,
         _runs_part,
@@ -537,6 +546,40 @@ def _ratio_text(found: Ratio, scale: float = 100, digits: int = 1) -> str:
         return DASH
     error = "" if found.error is None else f" ± {scale * found.error:.{digits}f}"
     return f"{scale * found.value:.{digits}f}{error}"
+
+
+def _certainty_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
+    sets = Counter(name for e in runs for name in e.certainties)
+    if not sets:
+        return None
+    # The set with most pairs: deciles of few pairs tell little.
+    name = max(sets, key=lambda s: sum(e.certainties[s].pairs for e in runs if s in e.certainties))
+    told = {e.title: e.certainties[name] for e in runs if name in e.certainties}
+    picture = Picture(
+        plots.certainty_plot(told, style),
+        f"Selections for the targets \u201c{name}\u201d, by how sure the service is of them, in "
+        "ten parts of equal size: on the dashed line probabilities are what is observed, in the "
+        "grey band they are within 5 points; thin lines are 95\u00a0% intervals over scenarios.",
+    )
+    rows = tuple(
+        (
+            _name(e),
+            Cell(set_name),
+            Cell(str(found.pairs)),
+            Cell(percent(found.worst)),
+            Cell(percent(found.correct)),
+            Cell(percent(found.correct_of_surest)),
+        )
+        for e in runs
+        for set_name, found in e.certainties.items()
+    )
+    table = Table(
+        "Share of pairs that is correct in %, over all pairs alike (so not quite the accuracy "
+        "above, a mean over targets); and when the fifth that is least sure is not selected.",
+        ("run", "targets", "pairs", "largest gap of a tenth", "correct", "of the surest 80 %"),
+        rows,
+    )
+    return Part(f"{prefix}-certainty", "Probabilities", (table,), picture)
 
 
 def _order_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:

@@ -91,6 +91,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
     """Name of the run for tables; the method with its examples if not given."""
     scorer: dict[str, Any] = {}
     """The scorer as the service told it with the first answer: fingerprint, model, revision …"""
+    calibration: dict[str, Any] = {}
+    """The calibration that selections go by, as the service told it: name and digest."""
     order_check: int = 0
     """Scenarios that were also asked for with the candidates in reverse order."""
     concurrency: int = 1
@@ -109,7 +111,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
             return self.method
         silent = "" if self.settings.get("reasoning", True) else ", without reasoning"
         joint = ", joint" if self.settings.get("joint") else ""
-        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}{joint}"
+        better = ", calibrated" if self.settings.get("calibration", "none") != "none" else ""
+        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}{joint}{better}"
 
     @property
     def model(self) -> str:
@@ -125,7 +128,10 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     """One mapping a candidate: attribute -> label in [0, 1]. Candidates stand in the order in which
     they were sent, a seeded one (see `data.shuffled`)."""
     scores: dict[str, tuple[float, ...]] = {}
-    """Attribute -> score of each candidate; empty for methods that choose."""
+    """Attribute -> score of each candidate, as selections go by it: calibrated where the run names
+    a calibration. Empty for methods that choose."""
+    raw: dict[str, tuple[float, ...]] = {}
+    """With a calibration: attribute -> score of each candidate as the model gave it."""
     spreads: dict[str, tuple[float, ...]] = {}
     """Attribute -> standard deviation over samples and orders, one a candidate."""
     unscored: dict[str, str] = {}
@@ -136,6 +142,9 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     """The same from prompts that show the candidates in reverse order; empty where not measured."""
     forward: dict[str, str] = {}
     """Beside `reversed`: the same from prompts in the usual order, to compare with."""
+    chances: dict[str, tuple[float | None, ...]] = {}
+    """Target set -> for each target how likely the selected candidate is to be the nearest, as the
+    service has it; None where nothing is selected or known. Empty where it was not asked for."""
     position_bias: dict[str, float] = {}
     """Beside `reversed`: attribute (or `(choice)`, mean over targets) -> how much a score changes
     when its candidate moves from the first place in the prompt to the last."""

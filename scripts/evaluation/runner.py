@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import LabelledScenario
+from app.domain.calibration import Calibration, Evidence, estimate
+from app.domain.features import surface_features
 from app.domain.methods import METHODS
 from app.domain.types import CHOICE, Usage
 from scripts.evaluation.data import labelled_attributes
@@ -26,8 +28,12 @@ from scripts.evaluation.targets import restricted
 Choices = NDArray[np.int8]
 """Index of the selected candidate for each target, -1 for none."""
 
-LOCAL = ("random", "oracle")
-"""Methods of the evaluator itself: the floor and the ceiling."""
+LOCAL = ("random", "oracle", "features")
+"""Methods of the evaluator itself: the floor, the ceiling, and what surface features alone tell."""
+CHANCES_FOR = 200
+"""Targets that a set may have for the probabilities of its selections to be asked for."""
+_DRAWN_PAIRS = 1000
+"""Pairs whose probabilities one request may ask for."""
 _BLOCK = 256
 """Scenarios whose targets are answered by one request."""
 _PAIRS = 4_000_000
@@ -87,6 +93,10 @@ class Evaluation:
     """Scorer settings of every request."""
     progress: Callable[[ScenarioResult], None]
     """Told of each scenario once the model has done with it, and once more after an order check."""
+    features: Calibration | None = None
+    """For `features`: fitted on the bank file."""
+    chances: bool = False
+    """Whether to ask how likely each selection is, for target sets of at most `CHANCES_FOR`."""
     warn: Callable[[str], None] = lambda _: None
     """Told of each warning of the service, once."""
     _warned: set[str] = field(default_factory=set)
@@ -108,7 +118,7 @@ class Evaluation:
             await _all(self._choose(scenario) for scenario in todo)
         else:
             await self._score_all(todo)
-        if not METHODS[method].compares:
+        if not METHODS[method].compares or self.request["calibration"] != "none":
             return
         await _all(
             self._check_order(scenario)
@@ -120,6 +130,7 @@ class Evaluation:
     def _told(self, score_set: Mapping[str, Any]) -> None:
         """Hear what an answer says about its scorer: warnings, and whether it is still the same."""
         self.journal.know_scorer(score_set["scorer"])
+        self.journal.know_calibration(score_set["calibration"])
         for warning in score_set.get("warnings") or ():
             if warning not in self._warned:
                 self._warned.add(warning)
@@ -138,6 +149,15 @@ class Evaluation:
 
     def _local(self, scenario: LabelledScenario, method: str) -> ScenarioResult:
         wishes = self.wishes(scenario)
+        if method == "features":
+            assert self.features is not None, "features are fitted first"
+            scores = feature_scores(self.features, scenario)
+            return ScenarioResult(
+                id=scenario.id,
+                labels=scenario.labels,
+                scores={name: tuple(round(x, 4) for x in s.tolist()) for name, s in scores.items()},
+                selected=wishes.spread(selected_by(scores, wishes)),
+            )
         if method == "oracle":
             chosen = selected_by(_label_arrays(scenario), wishes)
         else:
@@ -193,11 +213,8 @@ class Evaluation:
         return ScenarioResult(
             id=scenario.id,
             labels=scenario.labels,
-            scores={
-                c["attribute"]: tuple(s["score"] for s in c["scores"])
-                for c in cells
-                if c["status"] == "scored"
-            },
+            scores=_scores(cells, calibrated=answer["calibration"] is not None),
+            raw=_scores(cells, calibrated=False) if answer["calibration"] else {},
             spreads={
                 c["attribute"]: tuple(s["spread"] for s in c["scores"])
                 for c in cells
@@ -217,12 +234,15 @@ class Evaluation:
         for group in groups.values():
             wishes = self.wishes(group[0])
             chosen = await self._answers_for(group, wishes.unique)
+            chances = await self._chances_for(group, wishes) if self.chances else {}
             for scenario, choices in zip(group, chosen, strict=True):
                 if self.journal.done[scenario.id].problem is not None:
                     continue
                 self.journal.add(
                     msgspec.structs.replace(
-                        self.journal.done[scenario.id], selected=wishes.spread(choices)
+                        self.journal.done[scenario.id],
+                        selected=wishes.spread(choices),
+                        chances=chances.get(scenario.id, {}),
                     )
                 )
 
@@ -244,6 +264,34 @@ class Evaluation:
                 continue
             of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
             return [of.get(scenario.id, choices_of([])) for scenario in group]
+
+    async def _chances_for(
+        self, group: Sequence[LabelledScenario], wishes: Wishes
+    ) -> dict[str, dict[str, tuple[float | None, ...]]]:
+        """Scenario -> target set -> how likely each target's selection is. Asked for right after
+        the selections, so the cache has the scores."""
+        assert self.service is not None
+        sets = [t.name for t in self.journal.run.target_sets if len(t) <= CHANCES_FOR]
+        places = sorted({int(p) for name in sets for p in wishes.places[name] if p >= 0})
+        known = [s for s in group if self.journal.done[s.id].problem is None]
+        found: dict[str, dict[str, tuple[float | None, ...]]] = {}
+        step = max(1, _DRAWN_PAIRS // max(1, len(places)))
+        for start in range(0, len(known) if places else 0, step):
+            asked = known[start : start + step]
+            body = {
+                "score_set_ids": [self.journal.done[s.id].score_set for s in asked],
+                "targets": [wishes.unique[place] for place in places],
+                "calibration": self.request["calibration"],
+                "min_probability": 0,
+            }
+            answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
+            told = iter(answer["selections"])
+            for scenario in asked:
+                of = {place: _chance(next(told)) for place in places} | {-1: None}
+                found[scenario.id] = {
+                    name: tuple(of[int(place)] for place in wishes.places[name]) for name in sets
+                }
+        return found
 
     async def _score_again(self, scenario: LabelledScenario) -> None:
         result = await self._scored(scenario)
@@ -267,6 +315,7 @@ class Evaluation:
             body = {
                 "score_set_ids": list(ids),
                 "targets": asked * 2 if alone else asked,
+                "calibration": self.request["calibration"],
                 "compact": True,
             }
             answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
@@ -412,6 +461,16 @@ class Evaluation:
         }
 
 
+def feature_scores(
+    calibration: Calibration, scenario: LabelledScenario
+) -> dict[str, NDArray[np.float64]]:
+    """What surface features alone say of each candidate on each attribute, one array each."""
+    surface = [surface_features(scenario.question, text) for text in scenario.responses]
+    silent = np.zeros((len(surface), len(calibration.fields), 1))
+    (found,) = estimate(calibration, [Evidence(np.array(surface), silent)])
+    return dict(zip(calibration.attributes, found.scores.T, strict=True))
+
+
 def choices_of(indices: Sequence[int | None]) -> Choices:
     """Indices of selected candidates with None for none, as an array."""
     return np.array([-1 if index is None else index for index in indices], dtype=np.int8)
@@ -473,6 +532,24 @@ def _mean_biases(cells: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         if cell.get("position_bias") is not None:
             found.setdefault(cell["attribute"], []).append(cell["position_bias"])
     return {name: round(sum(biases) / len(biases), 6) for name, biases in found.items()}
+
+
+def _scores(
+    cells: Sequence[Mapping[str, Any]], *, calibrated: bool
+) -> dict[str, tuple[float, ...]]:
+    return {
+        c["attribute"]: tuple(
+            round(s["calibrated"]["score"], 4) if calibrated else s["score"] for s in c["scores"]
+        )
+        for c in cells
+        if c["status"] == "scored"
+    }
+
+
+def _chance(pair: Mapping[str, Any]) -> float | None:
+    """Probability of the selected candidate of one pair."""
+    chance = pair["ranking"][0]["probability"] if pair["ranking"] else None
+    return None if chance is None else round(float(chance), 3)
 
 
 def _chosen(answer: Mapping[str, Any] | ServiceProblem) -> int | None:

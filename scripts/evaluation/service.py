@@ -145,7 +145,7 @@ class Service:
         """The score set once nothing of it is pending; what was is noted in `fresh`."""
         while True:
             try:
-                found = await self.get(place)
+                found = await self.get(f"{place}?calibration=none")
             except ServiceProblem as problem:
                 if problem.slug != "unknown-score-set":
                     raise

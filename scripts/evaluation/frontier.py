@@ -1,0 +1,154 @@
+"""The frontier: what each mode of scoring reaches and what it takes, raw and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.evaluation import plots
+from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
+from scripts.evaluation.plots import FREE, FrontierPoint
+from scripts.evaluation.results import Results, TargetSet, read_results
+from scripts.evaluation.tables import accuracy_with_interval
+
+REFERENCE = "few-shot"
+"""The mode whose raw scores the others are compared with: the paper's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way of scoring, and on how many scenarios it is measured unless told otherwise."""
+
+    name: str
+    options: tuple[str, ...]
+    """Of `scripts.evaluate` and `scripts.calibrate`."""
+    scenarios: int | None = None
+    """To evaluate on; None for all."""
+    training: int | None = None
+    """To fit the calibration on; None for all."""
+    fixed: bool = False
+    """Whether every scenario gets the same few examples."""
+
+
+MODES = (
+    Mode(FREE, ()),
+    Mode("labels", ("--no-reasoning", "--zero-shot")),
+    Mode("labels, two orders", ("--no-reasoning", "--zero-shot", "--orders", "2")),
+    Mode("labels, few-shot", ("--no-reasoning",), 60, 100),
+    Mode("zero-shot", ("--zero-shot",), 60, 100),
+    Mode(REFERENCE, (), 60, 100),
+    Mode("few-shot, fixed", (), 60, 100, fixed=True),
+    Mode("few-shot, joint", ("--joint",), 60, 100),
+    Mode("few-shot, two orders", ("--orders", "2"), 60, 100),
+    Mode("few-shot, five samples", ("--samples", "5"), 60, 100),
+)
+"""From the cheapest to the dearest, more or less."""
+
+
+def mode_called(name: str) -> Mode:
+    """The mode of that name. Raises ValueError."""
+    for mode in MODES:
+        if mode.name == name:
+            return mode
+    raise ValueError(f"no mode is called {name!r}: {', '.join(repr(m.name) for m in MODES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A results folder as part of the frontier."""
+
+    mode: str
+    kind: str
+    """`raw` or `calibrated`."""
+    results: Results
+
+    @property
+    def sets(self) -> dict[str, TargetSet]:
+        """Target sets by name."""
+        return {target_set.name: target_set for target_set in self.results.run.target_sets}
+
+    def point(self, target_set: str) -> FrontierPoint:
+        """What it reaches on a target set, and what it takes."""
+        answered = self.results.answered
+        spent = cost(answered)
+        seconds = None
+        if spent.mean_seconds is not None:
+            # Little's law: with N in flight all the time, one is done every (latency / N).
+            seconds = spent.mean_seconds / self.results.run.concurrency
+        free = self.mode == FREE
+        tokens = (spent.prompt_tokens or 0) + (spent.output_tokens or 0)
+        return FrontierPoint(
+            accuracy=accuracy(judge(answered, self.sets[target_set])),
+            tokens=None if free else tokens,
+            seconds=None if free else seconds,
+            is_free=free,
+        )
+
+
+def read_frontier(folders: Iterable[Path]) -> list[Measured]:
+    """Runs by mode, which their label says. Raises as `read_results` does."""
+    measured: list[Measured] = []
+    for folder in folders:
+        results = read_results(folder)
+        kind = "calibrated" if results.run.calibration else "raw"
+        measured.append(Measured(results.run.label or results.run.title, kind, results))
+    return measured
+
+
+def picture(measured: Sequence[Measured], target_set: str) -> str:
+    """Accuracy against cost as SVG."""
+    points: dict[str, dict[str, FrontierPoint]] = {}
+    for one in measured:
+        if target_set in one.sets:
+            points.setdefault(one.mode, {})[one.kind] = one.point(target_set)
+    for by_kind in points.values():
+        # Calibrated scores come from the cache: their cost is that of the raw ones.
+        if {"raw", "calibrated"} <= by_kind.keys():
+            raw, better = by_kind["raw"], by_kind["calibrated"]
+            by_kind["calibrated"] = FrontierPoint(better.accuracy, raw.tokens, raw.seconds)
+    return plots.frontier_plot(points, plots.styles(points), target_set)
+
+
+def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:
+    """Markdown: a row a mode and kind, a column a target set, and what a scenario takes.
+
+    Beside each accuracy its difference from the raw scores of the reference mode on the scenarios
+    that both have, with the 95 % interval of a paired bootstrap.
+    """
+    reference = next((m for m in measured if (m.mode, m.kind) == (REFERENCE, "raw")), None)
+    header = ["mode", "scores", "scenarios"]
+    for name in target_sets:
+        header += [name, f"against {REFERENCE}, raw"]
+    header += ["tokens", "seconds"]
+    lines = [_row(header), _row(["---"] * len(header))]
+    for one in measured:
+        cells = [one.mode, one.kind, str(len(one.results.answered))]
+        spent = None
+        for name in target_sets:
+            if name not in one.sets:
+                cells += ["", ""]
+                continue
+            spent = one.point(name)
+            cells += [accuracy_with_interval(spent.accuracy), _difference(reference, one, name)]
+        cells.append(f"{spent.tokens:,.0f}" if spent and spent.tokens else "")
+        cells.append(f"{spent.seconds:,.2g}" if spent and spent.seconds else "")
+        lines.append(_row(cells))
+    return "\n".join(lines)
+
+
+def _difference(reference: Measured | None, one: Measured, target_set: str) -> str:
+    if reference is None or one is reference or target_set not in reference.sets:
+        return ""
+    found = paired_difference(
+        judge(reference.results.answered, reference.sets[target_set]),
+        judge(one.results.answered, one.sets[target_set]),
+    )
+    if found.difference is None or found.interval is None:
+        return ""
+    low, high = found.interval
+    return f"{100 * found.difference:+.1f} [{100 * low:+.0f}, {100 * high:+.0f}]"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
