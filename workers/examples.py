@@ -159,11 +159,17 @@ def choose_examples(
     """The nearest scenario for each level, then the nearest left, `count` in all.
 
     Where one scenario for each level would be more than `count`, scenarios that show several
-    missing levels at once are taken first; levels that still do not fit are told.
+    missing levels at once are taken first; levels that still do not fit are told. Where all are
+    taken there is nothing to choose, and they stand in the bank's order: every prompt then begins
+    with the same examples, which an engine has in its prefix cache.
     """
     if count == 0 or not levels.levels_of:
         return ChosenExamples((), ())
-    wanted = min(count, len(levels.levels_of))
+    if count >= len(levels.levels_of):
+        everything = neighbours.among(np.array(sorted(levels.levels_of), dtype=np.int64))
+        in_order = sorted(everything, key=lambda n: n.row)
+        return ChosenExamples(tuple(in_order), levels.left_out(in_order))
+    wanted = count
     found = _look_for(neighbours, levels, max(_FIRST_LOOK, wanted))
     chosen = _nearest_for_each_level(neighbours, levels, found)
     if len(chosen) > wanted:

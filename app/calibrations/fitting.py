@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.calibrations.sharpening import sharpened
 from app.domain import features
 from app.domain.align import Floats
 from app.domain.bank import MAX_DISTINCT_LEVELS
@@ -127,7 +128,8 @@ def fit(
         reports += of_basis
         layers[basis] = tuple(report.layer for report in of_basis)
         stands = [guesses[layer][:, c] for c, layer in enumerate(layers[basis])]
-        errors[basis] = _errors(bank, np.clip(np.stack(stands, axis=1), 0.0, 1.0), levels)
+        said = np.clip(np.stack(stands, axis=1), 0.0, 1.0)
+        errors[basis] = sharpened(_errors(bank, said, levels), bank.scenario, said, bank.labels)
     return Calibration(
         digest="",
         scorer=scorer,

@@ -44,6 +44,7 @@ class _Head(Struct, frozen=True):
     fields: tuple[str, ...]
     surface_columns: tuple[tuple[int, ...], ...]
     has_together: bool
+    sharpness: dict[Basis, float]
     layers: dict[Basis, tuple[Layer, ...]]
     levels: tuple[tuple[float, ...], ...]
     reports: tuple[AttributeReport, ...]
@@ -71,6 +72,7 @@ def to_bytes(calibration: Calibration) -> bytes:
         fields=calibration.fields,
         surface_columns=tuple(surface.columns for surface in calibration.feature_models),
         has_together=calibration.together is not None,
+        sharpness={basis: errors.sharpness for basis, errors in calibration.errors.items()},
         layers=dict(calibration.layers),
         levels=calibration.levels,
         reports=calibration.reports,
@@ -120,7 +122,10 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
         levels=head.levels,
         errors={
             basis: SharedErrors(
-                arrays[f"errors.{basis}.same"], arrays[f"errors.{basis}.other"], head.levels
+                arrays[f"errors.{basis}.same"],
+                arrays[f"errors.{basis}.other"],
+                head.levels,
+                head.sharpness[basis],
             )
             for basis in head.layers
         },

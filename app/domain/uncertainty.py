@@ -19,7 +19,6 @@ from app.domain.types import CandidateScore
 
 DRAWS = 4096
 """Draws behind a probability: its own error is below 0.008."""
-_BATCH = 256
 
 
 class Limits(Struct, frozen=True):
@@ -90,6 +89,9 @@ class SharedErrors:
     """(A, A), for two candidates of one scenario."""
     levels: tuple[tuple[float, ...], ...] = ()
     """For each attribute the values that labels take, ascending; empty where any is possible."""
+    sharpness: float = 1.0
+    """Factor on errors when they are drawn. Theirs are heavier tails than the normal ones: most are
+    smaller than their standard error says, and probabilities would be too timid without it."""
 
     @property
     def deviations(self) -> Floats:
@@ -100,14 +102,14 @@ class SharedErrors:
         """Those of some attributes alone."""
         chosen = np.ix_(list(columns), list(columns))
         levels = tuple(self.levels[c] for c in columns) if self.levels else ()
-        return SharedErrors(self.same[chosen], self.other[chosen], levels)
+        return SharedErrors(self.same[chosen], self.other[chosen], levels, self.sharpness)
 
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
         """`count` draws of all errors: (count, C, A)."""
         size = len(self.same)
         shared = source.standard_normal((count, 1, size)) @ _root(self.other).T
         own = source.standard_normal((count, candidates, size)) @ _root(self.same - self.other).T
-        return np.asarray(shared + own)
+        return np.asarray(self.sharpness * (shared + own))
 
     def settle(self, drawn: Floats) -> Floats:
         """Labels lie on their levels, or at least in [0, 1]."""
@@ -143,16 +145,15 @@ def probabilities(
     source = np.random.default_rng(0)
     count, size = scores.shape
     wins = np.zeros(count)
-    for _ in range(DRAWS // (2 * _BATCH)):
-        noise = errors.draw(source, _BATCH, count)
-        # Each draw and its mirror image: half the variance for the same work.
-        for sign in (1.0, -1.0):
-            drawn = errors.settle(scores + sign * noise)
-            distance = distances(drawn.reshape(-1, size), target, metric, covariance)
-            distance = distance.reshape(_BATCH, count)
-            near = distance <= distance.min(axis=1, keepdims=True) + TIE_TOLERANCE
-            near = near[~near.all(axis=1)] if count > 1 else near
-            wins += (near / near.sum(axis=1, keepdims=True)).sum(axis=0)
+    noise = errors.draw(source, DRAWS // 2, count)
+    # Each draw and its mirror image: half the variance for the same work.
+    for sign in (1.0, -1.0):
+        drawn = errors.settle(scores + sign * noise)
+        distance = distances(drawn.reshape(-1, size), target, metric, covariance)
+        distance = distance.reshape(-1, count)
+        near = distance <= distance.min(axis=1, keepdims=True) + TIE_TOLERANCE
+        near = near[~near.all(axis=1)] if count > 1 else near
+        wins += (near / near.sum(axis=1, keepdims=True)).sum(axis=0)
     total = wins.sum()
     return np.asarray(wins / total if total > 0 else np.full(count, 1 / count))
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from app.calibrations.fitting import LabelledEvidence, TooFewLabels, as_forest, fit
+from app.calibrations.sharpening import sharpened
 from app.domain.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
 from app.domain.calibration import Evidence, estimate, evidence_of, judge_numbers, with_differences
 from app.domain.forest import Forest
 from app.domain.types import CandidateScore, Cell, ScorerSettings
+from app.domain.uncertainty import SharedErrors
 
 FIELDS = ("wit@1", "care@2")
 RNG = np.random.default_rng(0)
@@ -213,3 +215,15 @@ def test_evidence_has_a_gap_where_an_attribute_is_not_scored():
     assert evidence.judge[:, 1, 0].tolist() == [0.25, 0.5]
     with pytest.raises(ValueError, match="none of the attributes"):
         evidence_of({}, [[1.0]], FIELDS, ScorerSettings())
+
+
+def test_probabilities_are_made_to_be_what_is_observed():
+    """Errors that are claimed three times as large as they are get a third of their size."""
+    draw = np.random.default_rng(0)
+    labels = draw.random((800, 2))
+    said = np.clip(labels + draw.normal(0, 0.1, labels.shape), 0, 1)
+    scenario = np.repeat(np.arange(400), 2)
+    too_large = SharedErrors(np.eye(2) * 0.09, np.zeros((2, 2)))
+    assert sharpened(too_large, scenario, said, labels).sharpness == pytest.approx(1 / 3, abs=0.07)
+    right = SharedErrors(np.eye(2) * 0.01, np.zeros((2, 2)))
+    assert sharpened(right, scenario, said, labels).sharpness == pytest.approx(1, abs=0.2)

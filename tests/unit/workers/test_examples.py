@@ -205,3 +205,15 @@ def test_a_level_that_only_a_scenario_with_fewer_labels_shows_is_told_by_its_att
     assert chosen.uncovered == ()
     assert alone.left_out(chosen.neighbours) == (1,)
     assert level_map(bank, "b", ()).left_out([Neighbour(1, 0.5)]) == (1,)
+
+
+def test_a_bank_no_larger_than_asked_for_is_shown_in_its_own_order():
+    """So that every prompt begins the same, and the engine's prefix cache has it."""
+
+    class Backwards(Ranked):
+        def among(self, rows):
+            return [self._all[row] for row in sorted(rows, reverse=True)]
+
+    bank = [scenario("0", 0), scenario("1", 0.5), scenario("2", 1)]
+    chosen = choose_examples(Backwards(3), level_map(bank, "a", ()), 5)
+    assert [n.row for n in chosen.neighbours] == [0, 1, 2]

@@ -1,0 +1,67 @@
+"""Probabilities of selections, compared with what is correct."""
+
+import numpy as np
+import pytest
+
+from scripts.evaluation.certainty import certainty
+from scripts.evaluation.plots import certainty_plot, styles
+from scripts.evaluation.results import ScenarioResult, TargetSet
+
+HIGH = TargetSet("high", "high", ({"wit": 1.0},))
+
+
+def results(chances, correct):
+    """One pair a scenario: A is nearest by its label, and selected where that is correct."""
+    return [
+        ScenarioResult(
+            id=str(index),
+            labels=({"wit": 1.0}, {"wit": 0.0}),
+            selected={"high": "A" if right else "B"},
+            chances={"high": (chance,)},
+        )
+        for index, (chance, right) in enumerate(zip(chances, correct, strict=True))
+    ]
+
+
+def honest(count, seed=0):
+    draw = np.random.default_rng(seed)
+    chances = draw.uniform(0.5, 1, count).round(3)
+    return chances.tolist(), (draw.random(count) < chances).tolist()
+
+
+def test_honest_probabilities_are_what_is_observed():
+    found = certainty(results(*honest(4000)), HIGH)
+    assert found.pairs == 4000
+    assert found.worst < 0.07
+    assert all(abs(decile.gap) < 4 * decile.error for decile in found.deciles)
+    assert [decile.pairs for decile in found.deciles] == [400] * 10
+
+
+def test_the_surest_are_right_more_often():
+    found = certainty(results(*honest(4000)), HIGH)
+    assert found.correct_of_surest > found.correct + 0.03
+
+
+def test_claims_that_are_too_high_show_as_a_gap():
+    found = certainty(results([0.99] * 100, [True, False] * 50), HIGH)
+    assert found.worst == pytest.approx(0.49, abs=0.11)
+    assert found.correct == 0.5
+
+
+def test_pairs_that_are_in_no_accuracy_are_in_no_decile():
+    tied = ScenarioResult("t", ({"wit": 1.0}, {"wit": 1.0}), selected={"high": "A"})
+    unknown = ScenarioResult("u", ({"wit": 1.0}, {"wit": 0.0}), selected={"high": "A"})
+    found = certainty([*results(*honest(20)), tied, unknown], HIGH)
+    assert found.pairs == 20
+
+
+def test_without_probabilities_there_is_nothing_to_tell():
+    unknown = ScenarioResult("u", ({"wit": 1.0}, {"wit": 0.0}), selected={"high": "A"})
+    assert certainty([unknown] * 50, HIGH) is None
+    assert certainty([], HIGH) is None
+
+
+def test_the_plot_is_drawn():
+    found = certainty(results(*honest(100)), HIGH)
+    svg = certainty_plot({"a run": found}, styles(["a run"]))
+    assert svg.count("<svg ") == 1
