@@ -16,6 +16,18 @@ from workers.main import run_worker
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+REAL_MODEL = ("model", "contract/test_engines.py")
+"""Where tests need the real model: they share one process, so that it is loaded once a run."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`-n 2 --dist loadgroup`) a module stays in one, with its fixtures."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        group = "model" if place.startswith(REAL_MODEL) else place
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Benchmark data beside the checkout; developers have it, users do not."""

@@ -33,13 +33,13 @@ def scenarios(count, *, noise, candidates=2, labelled=(0, 1), seed=0):
 
 @pytest.fixture(scope="module")
 def good():
-    return with_digest(fit(scenarios(150, noise=0.2), scorer="s", fields=FIELDS))
+    return with_digest(fit(scenarios(120, noise=0.2), scorer="s", fields=FIELDS))
 
 
 @pytest.fixture(scope="module")
 def blind():
     # One such judge in twenty would be believed by luck; this is one of the others.
-    return fit(scenarios(150, noise=50, seed=1), scorer="s", fields=FIELDS)
+    return fit(scenarios(60, noise=50, seed=1), scorer="s", fields=FIELDS)
 
 
 def error(calibration, test):
@@ -132,9 +132,9 @@ def test_scenarios_that_ask_the_same_share_a_fold():
 
 
 def test_the_same_bank_gives_the_same_calibration(good):
-    again = with_digest(fit(scenarios(150, noise=0.2), scorer="s", fields=FIELDS))
+    again = with_digest(fit(scenarios(120, noise=0.2), scorer="s", fields=FIELDS))
     assert again.digest == good.digest
-    other = with_digest(fit(scenarios(150, noise=0.3), scorer="s", fields=FIELDS))
+    other = with_digest(fit(scenarios(60, noise=0.3), scorer="s", fields=FIELDS))
     assert other.digest != good.digest
 
 

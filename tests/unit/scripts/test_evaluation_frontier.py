@@ -1,0 +1,125 @@
+"""The frontier: what modes reach and take, side by side."""
+
+import json
+
+import pytest
+
+from app.domain.types import Usage
+from scripts import bench
+from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_frontier, table
+from scripts.evaluation.journal import Journal
+from scripts.evaluation.results import Run, ScenarioResult, TargetSet
+
+HIGH = TargetSet("high", "high", ({"wit": 1.0},))
+LABELS = ({"wit": 1.0}, {"wit": 0.0})
+
+
+def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.0):
+    """A run that is right on the first `right` scenarios."""
+    ids = tuple(str(i) for i in range(of))
+    made = Run(
+        method="comparative",
+        settings={"calibration": "c"} if calibrated else {},
+        attributes={"wit": (0.0, 1.0)},
+        target_sets=(HIGH,),
+        data=(),
+        sample=None,
+        sample_seed=0,
+        scenarios=ids,
+        command="",
+        versions={},
+        started="",
+        label=label,
+        concurrency=4,
+    )
+    journal = Journal.open(folder, made)
+    if calibrated:
+        journal.know_calibration({"name": "c", "digest": "d", "basis": "together"})
+    for number, name in enumerate(ids):
+        journal.add(
+            ScenarioResult(
+                name,
+                LABELS,
+                selected={"high": "A" if number < right else "B"},
+                seconds=seconds,
+                usage=Usage(prompt_tokens=tokens - 10, output_tokens=10),
+                cached=calibrated,
+            )
+        )
+    journal.close()
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return [
+        run(tmp_path / "free", FREE, 26, tokens=10),
+        run(tmp_path / "a", "labels", 20, tokens=1000, seconds=2.0),
+        run(tmp_path / "b", "labels", 30, calibrated=True, tokens=1000),
+        run(tmp_path / "c", "few-shot", 22, tokens=9000, seconds=40.0),
+    ]
+
+
+def test_modes_stand_with_what_they_reach_take_and_gain(folders):
+    lines = table(read_frontier(folders), ["high"]).split("\n")
+    assert lines[0].split(" | ")[-2:] == ["tokens", "seconds |"]
+    free, raw, better, reference = (line.strip("| ").split(" | ") for line in lines[2:])
+    assert free[:2] == [FREE, "raw"]
+    assert free[-1].strip() == ""  # no model, no tokens
+    assert raw[0:4] == ["labels", "raw", "40", "50.0 [34, 66]"]
+    assert raw[-2:] == ["1,000", "0.5"]  # 2 s with four in flight
+    assert better[1] == "calibrated"
+    assert better[4].startswith("+20.0 [")
+    assert reference[4].strip() == ""  # it is what the others are compared with
+
+
+def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
+    svg = picture(read_frontier(folders), "high")
+    assert svg.count("<svg ") == 1
+
+
+def test_every_mode_has_a_name_of_its_own():
+    names = [mode.name for mode in MODES]
+    assert len(set(names)) == len(names)
+    assert mode_called("few-shot").options == ()
+    with pytest.raises(ValueError, match="no mode is called 'many-shot'"):
+        mode_called("many-shot")
+
+
+def test_table_and_pictures_are_drawn_from_folders(folders, tmp_path, capsys):
+    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "frontier.md").read_text() in capsys.readouterr().out
+    assert (tmp_path / "out" / "frontier-high.svg").exists()
+
+
+def test_a_folder_that_holds_no_run_is_told(tmp_path, capsys):
+    assert bench.main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "error:" in capsys.readouterr().err
+
+
+def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
+    lines = [
+        {
+            "id": f"s{i}",
+            "question": "q" * (i + 1),
+            "responses": ["a", "b"],
+            "labels": [{"wit": i % 5 / 4}, {"wit": 0.0}],
+        }
+        for i in range(20)
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    chosen = [json.loads(line) for line in bench.fixed_examples(path, None).splitlines()]
+    assert len(chosen) == 5
+    shown = {one["wit"] for line in chosen for one in line["labels"]}
+    assert shown == {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert max(len(line["question"]) for line in chosen) <= 6
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [("labels", (None, None)), ("few-shot=20:50", (20, 50)), ("zero-shot=all", (None, None))],
+)
+def test_sizes_are_given_with_the_mode(text, sizes):
+    mode = bench.mode_of(text)
+    assert (mode.scenarios, mode.training) == sizes
