@@ -52,16 +52,12 @@ _BASES: tuple[Basis, ...] = ("together", "alone")
 Bools = NDArray[np.bool_]
 
 
-class TooFewLabels(ValueError):
-    """A bank has too few labelled and scored scenarios of an attribute."""
+class UnfitBank(ValueError):
+    """A bank, as far as it could be scored, is no ground for a calibration."""
 
-    def __init__(self, attribute: str, found: int) -> None:
-        super().__init__(
-            f"{found} scenarios are labelled and scored on {attribute!r}; "
-            f"a calibration needs {LEAST_SCENARIOS}"
-        )
-        self.attribute = attribute
-        self.found = found
+
+class TooFewLabels(UnfitBank):
+    """Too few scenarios are labelled and scored on an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +95,21 @@ def fit(
 ) -> Calibration:
     """Fit a calibration of `A` = `len(fields)` attributes; without its digest.
 
-    The same scenarios give the same calibration. Raises `TooFewLabels`.
+    The same scenarios give the same calibration. Raises `UnfitBank`.
     """
-    bank = _in_rows(scenarios)
     names = [field.rpartition("@")[0] for field in fields]
+    if not scenarios:
+        raise _too_few(0, names[0])
+    bank = _in_rows(scenarios)
     for column, name in enumerate(names):
-        found = len(set(bank.scenario[bank.usable[:, column]]))
-        if found < LEAST_SCENARIOS:
-            raise TooFewLabels(name, found)
+        usable = bank.usable[:, column]
+        if (found := len(set(bank.scenario[usable]))) < LEAST_SCENARIOS:
+            raise _too_few(found, name)
+        if not _can_be_left_out(bank, usable):
+            raise UnfitBank(
+                f"the scenarios that are labelled and scored on {name!r} ask too few different "
+                "questions for some to be left out"
+            )
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
@@ -118,7 +121,8 @@ def fit(
     alone, guesses["alone"] = _fit_each(bank, opinion, bank.usable, hears=True)
     together = None
     complete = np.asarray(bank.usable.all(axis=1))
-    if len(fields) > 1 and len(set(bank.scenario[complete])) >= LEAST_SCENARIOS:
+    enough = len(set(bank.scenario[complete])) >= LEAST_SCENARIOS
+    if len(fields) > 1 and enough and _can_be_left_out(bank, complete):
         together, guesses["together"] = _fit_stack(bank, opinion, everything, everything, complete)
     reports: list[AttributeReport] = []
     layers: dict[Basis, tuple[Layer, ...]] = {}
@@ -171,6 +175,18 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
         errors={"alone": _errors(bank, np.clip(said, 0.0, 1.0), levels)},
         reports=(),
     )
+
+
+def _too_few(found: int, attribute: str) -> TooFewLabels:
+    return TooFewLabels(
+        f"{found} scenarios are labelled and scored on {attribute!r}; "
+        f"a calibration needs {LEAST_SCENARIOS}"
+    )
+
+
+def _can_be_left_out(bank: _Bank, usable: Bools) -> bool:
+    """Whether some of the usable rows can be left out and some remain, in every second layer."""
+    return len(np.unique(bank.fold[usable] % _STACK_FOLDS)) > 1
 
 
 def _in_rows(scenarios: Sequence[LabelledEvidence]) -> _Bank:
