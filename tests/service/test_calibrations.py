@@ -12,6 +12,7 @@ import pytest
 
 from app.domain.plan import split_score_set_id
 from app.store.redis import score_set_key
+from scripts.calibrate import main as calibrate
 from tests.support import Service, running_service, wait_until
 
 ATTRIBUTES = ["helpfulness", "verbosity"]
@@ -366,6 +367,21 @@ def test_without_reasoning_the_probabilities_of_labels_are_evidence_too(judged, 
     assert one["calibrated"]["standard_error"] > 0
     # The label's own deviation and what the bank tells of such scores are two errors.
     assert one["standard_error"] != one["calibrated"]["standard_error"]
+
+
+def test_from_the_command_line_a_fit_ends_in_words(judged, house, tmp_path, capsys):
+    path = tmp_path / "bank.jsonl"
+    path.write_text(lines(*BANK))
+    given = ["by-hand", "--bank", "labelled", "--bank-file", str(path), "--url", judged.url]
+    how = ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake"]
+    assert calibrate([*given, *how]) == 0
+    told = capsys.readouterr().out
+    assert f"on {COUNT} scenarios of labelled" in told
+    assert "on verbosity this judge adds nothing to surface features" in told
+    assert house["digest"] in told  # the same scenarios, scored the same
+    assert delete(judged, "by-hand") == 204
+    assert calibrate([*given, *how, "--orders", "99"]) == 1
+    assert "#/scorer/orders" in capsys.readouterr().err
 
 
 # --- refused before anything is begun ----------------------------------------------------------
