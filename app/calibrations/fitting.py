@@ -98,18 +98,7 @@ def fit(
     The same scenarios give the same calibration. Raises `UnfitBank`.
     """
     names = [field.rpartition("@")[0] for field in fields]
-    if not scenarios:
-        raise _too_few(0, names[0])
-    bank = _in_rows(scenarios)
-    for column, name in enumerate(names):
-        usable = bank.usable[:, column]
-        if (found := len(set(bank.scenario[usable]))) < LEAST_SCENARIOS:
-            raise _too_few(found, name)
-        if not _can_be_left_out(bank, usable):
-            raise UnfitBank(
-                f"the scenarios that are labelled and scored on {name!r} ask too few different "
-                "questions for some to be left out"
-            )
+    bank = _in_rows(scenarios, names)
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
@@ -154,8 +143,9 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
     """What surface features alone are worth: a calibration that heeds no judge.
 
     It is for no scorer: a yardstick for the others. Of the evidence it reads the features only.
+    Raises `UnfitBank`.
     """
-    bank = _in_rows(scenarios)
+    bank = _in_rows(scenarios, [field.rpartition("@")[0] for field in fields])
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     features_alone, said = _fit_each(bank, opinion, ~np.isnan(bank.labels), hears=False)
@@ -177,8 +167,35 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
     )
 
 
-def _too_few(found: int, attribute: str) -> TooFewLabels:
-    return TooFewLabels(
+def _in_rows(scenarios: Sequence[LabelledEvidence], names: Sequence[str]) -> _Bank:
+    """Raises `UnfitBank` where there is too little to learn from."""
+    if not scenarios:
+        raise TooFewLabels(_lacking(0, names[0]))
+    sizes = [len(scenario.labels) for scenario in scenarios]
+    # Folds by the order in which questions first come: the same for the same bank.
+    questions = {q: i for i, q in enumerate(dict.fromkeys(s.question for s in scenarios))}
+    fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
+    bank = _Bank(
+        scenarios=tuple(s.evidence for s in scenarios),
+        labels=np.concatenate([s.labels for s in scenarios]),
+        raw=np.concatenate([s.evidence.judge[:, :, 0] for s in scenarios]),
+        scenario=np.repeat(np.arange(len(scenarios)), sizes),
+        fold=np.repeat(fold, sizes),
+    )
+    for column, name in enumerate(names):
+        usable = bank.usable[:, column]
+        if (found := len(set(bank.scenario[usable]))) < LEAST_SCENARIOS:
+            raise TooFewLabels(_lacking(found, name))
+        if not _can_be_left_out(bank, usable):
+            raise UnfitBank(
+                f"the scenarios that are labelled and scored on {name!r} ask too few different "
+                "questions for some to be left out"
+            )
+    return bank
+
+
+def _lacking(found: int, attribute: str) -> str:
+    return (
         f"{found} scenarios are labelled and scored on {attribute!r}; "
         f"a calibration needs {LEAST_SCENARIOS}"
     )
@@ -187,20 +204,6 @@ def _too_few(found: int, attribute: str) -> TooFewLabels:
 def _can_be_left_out(bank: _Bank, usable: Bools) -> bool:
     """Whether some of the usable rows can be left out and some remain, in every second layer."""
     return len(np.unique(bank.fold[usable] % _STACK_FOLDS)) > 1
-
-
-def _in_rows(scenarios: Sequence[LabelledEvidence]) -> _Bank:
-    sizes = [len(scenario.labels) for scenario in scenarios]
-    # Folds by the order in which questions first come: the same for the same bank.
-    questions = {q: i for i, q in enumerate(dict.fromkeys(s.question for s in scenarios))}
-    fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
-    return _Bank(
-        scenarios=tuple(s.evidence for s in scenarios),
-        labels=np.concatenate([s.labels for s in scenarios]),
-        raw=np.concatenate([s.evidence.judge[:, :, 0] for s in scenarios]),
-        scenario=np.repeat(np.arange(len(scenarios)), sizes),
-        fold=np.repeat(fold, sizes),
-    )
 
 
 def _fit_feature_models(bank: _Bank) -> tuple[FeatureModel, ...]:
