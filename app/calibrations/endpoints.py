@@ -22,7 +22,7 @@ from app.scoring import examples
 from app.scoring.calibrator import AUTO, NONE
 from app.scoring.present import scorer_out
 from app.scoring.schemas import BankRefOut, Name
-from app.store.calibrations import CalibrationInfo, FitProgress
+from app.store.calibrations import CalibrationInfo, CalibrationState
 
 router = APIRouter(tags=["calibrations"])
 
@@ -89,10 +89,8 @@ _REQUESTS: Any = {
 )
 async def list_calibrations(use: Use) -> CalibrationsOut:
     """Every calibration that is fitted, is being fitted, or failed to be."""
-    ready, fits = await use.calibrations.ready(), await use.calibrations.progress()
-    return CalibrationsOut(
-        calibrations=[_out(n, fits.get(n), ready.get(n)) for n in sorted({*ready, *fits})]
-    )
+    states = await use.calibrations.states()
+    return CalibrationsOut(calibrations=[_out(name, state) for name, state in states.items()])
 
 
 @router.get(
@@ -104,10 +102,10 @@ async def list_calibrations(use: Use) -> CalibrationsOut:
 )
 async def get_calibration(use: Use, name: Annotated[Name, Path()]) -> CalibrationOut:
     """How far its fit is, and what a fitted one is worth on each attribute."""
-    ready, fits = await use.calibrations.ready(), await use.calibrations.progress()
-    if name not in ready and name not in fits:
+    state = (await use.calibrations.states()).get(name)
+    if state is None:
         raise UnknownCalibration(f"no calibration is called {name!r}")
-    return _out(name, fits.get(name), ready.get(name))
+    return _out(name, state)
 
 
 @router.put(
@@ -150,7 +148,7 @@ async def put_calibration(
     """
     if name in (AUTO, NONE):
         says = f"{name!r} has a meaning of its own"
-        raise InvalidRequest(says, fields=[FieldError("path/name", says)])
+        raise InvalidRequest(says, fields=[FieldError("path:name", says)])
     await use.fitter.start(name, body)
     begun = await get_calibration(use, name)
     location = f"/v1/calibrations/{name}"
@@ -166,7 +164,6 @@ async def put_calibration(
 )
 async def delete_calibration(use: Use, name: Annotated[Name, Path()]) -> None:
     """Forget a calibration, and stop its fit if one is under way."""
-    await use.calibrations.release(name)
     if not await use.calibrations.delete(name):
         raise UnknownCalibration(f"no calibration is called {name!r}")
 
@@ -174,7 +171,8 @@ async def delete_calibration(use: Use, name: Annotated[Name, Path()]) -> None:
 _States = Literal["scoring", "fitting", "ready", "failed", "interrupted"]
 
 
-def _out(name: str, fit: FitProgress | None, info: CalibrationInfo | None) -> CalibrationOut:
+def _out(name: str, of: CalibrationState) -> CalibrationOut:
+    fit, info = of.fit, of.info
     state: _States = "ready"
     if fit is not None and fit.state != "done":
         state = fit.state

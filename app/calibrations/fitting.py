@@ -52,16 +52,12 @@ _BASES: tuple[Basis, ...] = ("together", "alone")
 Bools = NDArray[np.bool_]
 
 
-class TooFewLabels(ValueError):
-    """A bank has too few labelled and scored scenarios of an attribute."""
+class UnfitBank(ValueError):
+    """A bank, as far as it could be scored, is no ground for a calibration."""
 
-    def __init__(self, attribute: str, found: int) -> None:
-        super().__init__(
-            f"{found} scenarios are labelled and scored on {attribute!r}; "
-            f"a calibration needs {LEAST_SCENARIOS}"
-        )
-        self.attribute = attribute
-        self.found = found
+
+class TooFewLabels(UnfitBank):
+    """Too few scenarios are labelled and scored on an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +95,10 @@ def fit(
 ) -> Calibration:
     """Fit a calibration of `A` = `len(fields)` attributes; without its digest.
 
-    The same scenarios give the same calibration. Raises `TooFewLabels`.
+    The same scenarios give the same calibration. Raises `UnfitBank`.
     """
-    bank = _in_rows(scenarios)
     names = [field.rpartition("@")[0] for field in fields]
-    for column, name in enumerate(names):
-        found = len(set(bank.scenario[bank.usable[:, column]]))
-        if found < LEAST_SCENARIOS:
-            raise TooFewLabels(name, found)
+    bank = _in_rows(scenarios, names)
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     levels = tuple(_levels(bank.labels[:, column]) for column in range(len(fields)))
@@ -118,7 +110,8 @@ def fit(
     alone, guesses["alone"] = _fit_each(bank, opinion, bank.usable, hears=True)
     together = None
     complete = np.asarray(bank.usable.all(axis=1))
-    if len(fields) > 1 and len(set(bank.scenario[complete])) >= LEAST_SCENARIOS:
+    enough = len(set(bank.scenario[complete])) >= LEAST_SCENARIOS
+    if len(fields) > 1 and enough and _can_be_left_out(bank, complete):
         together, guesses["together"] = _fit_stack(bank, opinion, everything, everything, complete)
     reports: list[AttributeReport] = []
     layers: dict[Basis, tuple[Layer, ...]] = {}
@@ -150,8 +143,9 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
     """What surface features alone are worth: a calibration that heeds no judge.
 
     It is for no scorer: a yardstick for the others. Of the evidence it reads the features only.
+    Raises `UnfitBank`.
     """
-    bank = _in_rows(scenarios)
+    bank = _in_rows(scenarios, [field.rpartition("@")[0] for field in fields])
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     features_alone, said = _fit_each(bank, opinion, ~np.isnan(bank.labels), hears=False)
@@ -173,18 +167,43 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
     )
 
 
-def _in_rows(scenarios: Sequence[LabelledEvidence]) -> _Bank:
+def _in_rows(scenarios: Sequence[LabelledEvidence], names: Sequence[str]) -> _Bank:
+    """Raises `UnfitBank` where there is too little to learn from."""
+    if not scenarios:
+        raise TooFewLabels(_lacking(0, names[0]))
     sizes = [len(scenario.labels) for scenario in scenarios]
     # Folds by the order in which questions first come: the same for the same bank.
     questions = {q: i for i, q in enumerate(dict.fromkeys(s.question for s in scenarios))}
     fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
-    return _Bank(
+    bank = _Bank(
         scenarios=tuple(s.evidence for s in scenarios),
         labels=np.concatenate([s.labels for s in scenarios]),
         raw=np.concatenate([s.evidence.judge[:, :, 0] for s in scenarios]),
         scenario=np.repeat(np.arange(len(scenarios)), sizes),
         fold=np.repeat(fold, sizes),
     )
+    for column, name in enumerate(names):
+        usable = bank.usable[:, column]
+        if (found := len(set(bank.scenario[usable]))) < LEAST_SCENARIOS:
+            raise TooFewLabels(_lacking(found, name))
+        if not _can_be_left_out(bank, usable):
+            raise UnfitBank(
+                f"the scenarios that are labelled and scored on {name!r} ask too few different "
+                "questions for some to be left out"
+            )
+    return bank
+
+
+def _lacking(found: int, attribute: str) -> str:
+    return (
+        f"{found} scenarios are labelled and scored on {attribute!r}; "
+        f"a calibration needs {LEAST_SCENARIOS}"
+    )
+
+
+def _can_be_left_out(bank: _Bank, usable: Bools) -> bool:
+    """Whether some of the usable rows can be left out and some remain, in every second layer."""
+    return len(np.unique(bank.fold[usable] % _STACK_FOLDS)) > 1
 
 
 def _fit_feature_models(bank: _Bank) -> tuple[FeatureModel, ...]:

@@ -9,15 +9,14 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 from msgspec.structs import replace
 
-from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit
+from app.calibrations.fitting import LabelledEvidence, UnfitBank, fit
+from app.calibrations.process import in_a_process
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.artefact import to_bytes, with_digest
 from app.domain.bank import Bank, LabelledScenario
@@ -37,19 +36,29 @@ from app.errors import (
     UnknownBank,
     within,
 )
+from app.problems import problem_for
 from app.scoring.planning import PlannedRequest, PlannedScorer, Planner
 from app.scoring.service import Patience, ScoreOutcome, ScoringService
 from app.store.banks import BankStore
-from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
+from app.store.calibrations import (
+    INTERRUPTED,
+    CalibrationInfo,
+    CalibrationStore,
+    FitProgress,
+)
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16
 """Scenarios in flight for one fit: enough to keep a worker busy, few enough to leave it to others
 as well."""
-_CLAIM_S = 30
+_SILENT_S = 10
+"""A process silent for this long is gone, and its fit interrupted."""
 _BEAT_S = 1.0
 _PATIENCE_S = 600.0
 """How long a fit waits for a store or a worker that is away before it gives up."""
+
+_Fitted = tuple[CalibrationInfo, bytes]
+"""What is stored of a calibration: what it is, and its artefact."""
 
 
 @dataclass(slots=True)
@@ -61,7 +70,6 @@ class _Fit:
     planned: PlannedScorer
     bank: Bank
     scenarios: Sequence[LabelledScenario]
-    owner: str
     progress: FitProgress
     left_out: Counter[str]
 
@@ -119,20 +127,18 @@ class CalibrationFitter:
                 extensions={"known": known},
             )
         scenarios = _to_score(bank, [a.name for a in planned.attributes], request)
-        owner = uuid.uuid4().hex
-        if not await self._store.claim(name, owner, ttl_s=_CLAIM_S):
-            running = (await self._store.progress()).get(name)
-            raise CalibrationRunning(
-                f"{name!r} is being fitted: {running.detail if running else 'just begun'}"
-            )
         started = FitProgress(
             state="scoring",
             detail=f"0 of {len(scenarios)} scenarios are scored",
             total=len(scenarios),
             started_ms=int(time.time() * 1000),
+            owner=uuid.uuid4().hex,
         )
-        await self._store.set_progress(name, started)
-        work = _Fit(name, request, planned, bank, scenarios, owner, started, Counter())
+        if not await self._store.begin(name, started, ttl_s=_SILENT_S):
+            state = (await self._store.states()).get(name)
+            detail = state.fit.detail if state and state.fit else "just begun"
+            raise CalibrationRunning(f"{name!r} is being fitted: {detail}")
+        work = _Fit(name, request, planned, bank, scenarios, started, Counter())
         task = asyncio.create_task(self._see_through(work), name=f"calibration {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,46 +155,51 @@ class CalibrationFitter:
         try:
             await asyncio.wait((beating, fitting), return_when=asyncio.FIRST_COMPLETED)
             if fitting.done():
-                fitting.result()
-        except (AzimuthError, TooFewLabels) as error:
-            detail = error.detail if isinstance(error, AzimuthError) else str(error)
-            await self._end(work, detail)
-        except Exception:
-            _log.exception("unforeseen error in a calibration", extra={"calibration": work.name})
-            await self._end(work, "an unforeseen error; the log has it")
+                beating.cancel()
+                await self._conclude(work, fitting)
+            elif error := beating.exception():
+                _log.error("unforeseen error in a calibration", exc_info=error)
         finally:
             for task in (beating, fitting):
                 task.cancel()
             await asyncio.gather(beating, fitting, return_exceptions=True)
-            with contextlib.suppress(AzimuthError):
-                if await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
-                    await self._store.release(work.name)
+            if work.progress.state in ("scoring", "fitting"):
+                work.progress = replace(work.progress, state="interrupted", detail=INTERRUPTED)
+                with contextlib.suppress(AzimuthError):
+                    await self._store.end(work.name, work.progress)
 
-    async def _end(self, work: _Fit, detail: str) -> None:
-        _log.warning("calibration failed: %s", detail, extra={"calibration": work.name})
+    async def _conclude(self, work: _Fit, fitting: asyncio.Task[_Fitted]) -> None:
+        """Store what was fitted, or tell why nothing was."""
+        try:
+            fitted = fitting.result()
+            work.progress = replace(work.progress, state="done", detail="fitted")
+            await _patiently(lambda: self._store.finish(*fitted, work.progress))
+            return
+        except (AzimuthError, UnfitBank) as error:
+            detail = error.detail if isinstance(error, AzimuthError) else str(error)
+            _log.warning("calibration failed: %s", detail, extra={"calibration": work.name})
+        except Exception:
+            _log.exception("unforeseen error in a calibration", extra={"calibration": work.name})
+            detail = "an unforeseen error; the log has it"
         work.progress = replace(work.progress, state="failed", detail=detail)
         with contextlib.suppress(AzimuthError):
-            await self._store.set_progress(work.name, work.progress)
+            await _patiently(lambda: self._store.end(work.name, work.progress))
 
     async def _beat(self, work: _Fit) -> None:
-        """Tell the progress now and then; ends when the name was deleted or somebody else's."""
+        """Tell the progress now and then; ends when the fit was deleted or is somebody else's."""
         lost_at: float | None = None
-        told = None
         while True:
             await asyncio.sleep(_BEAT_S)
             try:
-                if not await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
+                if not await self._store.tell(work.name, work.progress, ttl_s=_SILENT_S):
                     return
-                if work.progress != told:
-                    await self._store.set_progress(work.name, work.progress)
-                    told = work.progress
                 lost_at = None
             except Unavailable:
                 lost_at = lost_at or time.monotonic()
                 if time.monotonic() - lost_at > _PATIENCE_S:
                     return
 
-    async def _fit(self, work: _Fit) -> None:
+    async def _fit(self, work: _Fit) -> _Fitted:
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def one(scenario: LabelledScenario) -> LabelledEvidence | None:
@@ -206,7 +217,7 @@ class CalibrationFitter:
         evidence = [one for one in found if one is not None]
         work.progress = replace(work.progress, state="fitting", detail="fitting")
         scorer = work.planned.scorer
-        calibration = await _in_a_process(
+        calibration, artefact = await in_a_process(
             fit_for,
             evidence,
             scorer_fingerprint(scorer),
@@ -224,10 +235,7 @@ class CalibrationFitter:
             reports=calibration.reports,
             created_ms=int(time.time() * 1000),
         )
-        if await self._store.keep(work.name, work.owner, ttl_s=_CLAIM_S):
-            await self._store.put(info, to_bytes(calibration))
-            work.progress = replace(work.progress, state="done", detail="fitted")
-            await self._store.set_progress(work.name, work.progress)
+        return info, artefact
 
     async def _evidence(self, work: _Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
         """What the scorer makes of one scenario, beside its labels; None when it is of no use."""
@@ -245,7 +253,7 @@ class CalibrationFitter:
         except Unavailable:
             raise
         except AzimuthError as error:  # this scenario is not to be had: the others may be
-            work.left_out[type(error).__name__] += 1
+            work.left_out[problem_for(error).slug] += 1
             return None
         for unscored in outcome.unscored.values():
             work.left_out[unscored.reason] += 1
@@ -268,31 +276,44 @@ class CalibrationFitter:
 
     async def _score(self, planned: PlannedRequest) -> ScoreOutcome:
         """Score one scenario, waiting for whatever is away or full."""
-        patience = Patience(wait_s=self._deadline_s, deadline_s=self._deadline_s)
+        # Asked again well before the deadline, which moves it: a queue may be days long.
+        patience = Patience(wait_s=self._deadline_s / 2, deadline_s=self._deadline_s)
         end = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return await self._scoring.score(planned, patience, f"calibration-{uuid.uuid4()}")
+                outcome = await self._scoring.score(
+                    planned, patience, f"calibration-{uuid.uuid4()}"
+                )
             except (QueueFull, Unavailable) as error:
                 if isinstance(error, Unavailable) and time.monotonic() > end:
                     raise
                 await asyncio.sleep(random.uniform(0.5, 1.0) * error.retry_after_s)
+            else:
+                if not outcome.pending:
+                    return outcome
+                # This process is about to end: to go on without these cells would be another fit.
+                await asyncio.sleep(1.0)
 
 
 def fit_for(
     evidence: Sequence[LabelledEvidence], scorer: str, fields: Sequence[str]
-) -> Calibration:
-    """Fit, and name the result by its content. Raises `TooFewLabels`."""
-    return with_digest(fit(evidence, scorer=scorer, fields=fields))
+) -> tuple[Calibration, bytes]:
+    """Fit, and name the result by its content; beside it, its bytes. Raises `UnfitBank`."""
+    calibration = with_digest(fit(evidence, scorer=scorer, fields=fields))
+    return calibration, to_bytes(calibration)
 
 
-async def _in_a_process(work: Callable[..., Calibration], *arguments: object) -> Calibration:
-    """Run in a process of its own: requests must not wait for minutes of arithmetic."""
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    try:
-        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+async def _patiently(tell: Callable[[], Awaitable[bool]]) -> None:
+    """Tell the store, waiting for it. Raises `Unavailable` when it stays away."""
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            await tell()
+            return
+        except Unavailable:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(_BEAT_S)
 
 
 def _to_score(

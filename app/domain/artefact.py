@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -97,7 +98,10 @@ def from_bytes(content: bytes) -> Calibration:
         if head.format != _FORMAT:
             raise InvalidArtefact(f"the format is {head.format!r}, not {_FORMAT!r}")
         calibration = _assemble(head, arrays)
-    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        KeyError, ValueError, TypeError, IndexError, OSError, EOFError,
+        zipfile.BadZipFile, zlib.error, NotImplementedError,
+    ) as error:  # fmt: skip
         if isinstance(error, InvalidArtefact):
             raise
         raise InvalidArtefact(f"these bytes are no calibration: {error}") from error

@@ -87,7 +87,7 @@ class Calibrator:
         outcomes: list[Outcome] = []
         todo: dict[str, list[tuple[int, Scored]]] = {}
         for index, scored in enumerate(score_sets):
-            chosen = _choose(wanted, ready, scored) if scored and scored.asked else None
+            chosen = choose(wanted, ready, scored) if scored and scored.asked else None
             if isinstance(chosen, CalibrationInfo) and scored is not None:
                 todo.setdefault(chosen.name, []).append((index, scored))
                 outcomes.append(None)
@@ -111,12 +111,18 @@ class Calibrator:
             raise outcome
         return outcome
 
-    async def check(self, name: str) -> None:
-        """Raise `UnknownCalibration` for a name that nothing was fitted under."""
-        if name not in (AUTO, NONE):
-            ready = await self._infos()
-            if name not in ready:
-                raise _unknown(name, ready)
+    async def check(self, wanted: str, fingerprint: str, fields: Collection[str]) -> None:
+        """Raise what would keep a named calibration from a scorer's scores on some cell fields.
+
+        Before they are made, that is: `UnknownCalibration` or `InvalidRequest`.
+        """
+        if wanted in (AUTO, NONE):
+            return
+        ready = await self._infos()
+        if wanted not in ready:
+            raise _unknown(wanted, ready)
+        if fields and (refused := _refused(ready[wanted], fingerprint, fields)):
+            raise refused
 
     async def _infos(self) -> dict[str, CalibrationInfo]:
         if self._ready is None:
@@ -176,17 +182,14 @@ def _key(info: CalibrationInfo, scored: Scored) -> tuple[str, str, frozenset[str
     return info.digest, scored.score_set, frozenset(scored.cells)
 
 
-def _choose(
+def choose(
     wanted: str, ready: Mapping[str, CalibrationInfo], scored: Scored
 ) -> CalibrationInfo | Uncalibrated | InvalidRequest | None:
+    """The calibration that `wanted` means for a score set, or why it means none; of those that fit
+    and know all that is asked for, the latest. A name that is wanted must be ready."""
     if wanted != AUTO:
         info = ready[wanted]
-        if info.fingerprint != scored.fingerprint:
-            return _refusal(f"calibration {wanted!r} was fitted for another scorer")
-        lacking = _names(set(scored.asked) - set(info.fields))
-        if lacking:
-            return _refusal(f"calibration {wanted!r} does not know {', '.join(lacking)}")
-        return info
+        return _refused(info, scored.fingerprint, scored.asked) or info
     fitting = [info for info in ready.values() if info.fingerprint == scored.fingerprint]
     covering = [info for info in fitting if set(scored.asked) <= set(info.fields)]
     if covering:
@@ -198,6 +201,18 @@ def _choose(
             f"calibration {latest.name!r} is for this scorer but does not know "
             f"{', '.join(lacking)}: scores are as the model gave them"
         )
+    return None
+
+
+def _refused(
+    info: CalibrationInfo, fingerprint: str, fields: Collection[str]
+) -> InvalidRequest | None:
+    """Why a calibration that was asked for by name is not for a scorer's cells."""
+    if info.fingerprint != fingerprint:
+        return _refusal(f"calibration {info.name!r} was fitted for another scorer")
+    lacking = _names(set(fields) - set(info.fields))
+    if lacking:
+        return _refusal(f"calibration {info.name!r} does not know {', '.join(lacking)}")
     return None
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from app.domain.align import target_matrix
 from app.domain.features import surface_of
 from app.domain.plan import split_score_set_id
-from app.domain.types import CHOICE, Cell
+from app.domain.types import CHOICE, Attribute, Cell
 from app.errors import (
     AzimuthError,
     CellsUnscored,
@@ -26,7 +26,7 @@ from app.problems import answers, problem_document, problem_for, problem_respons
 from app.resources import Resources, Use
 from app.routing import UnicodeRoute
 from app.scoring import examples
-from app.scoring.calibrator import Calibrated, Scored, Uncalibrated
+from app.scoring.calibrator import AUTO, Calibrated, Scored, Uncalibrated
 from app.scoring.planning import PlannedRequest
 from app.scoring.present import (
     Alignment,
@@ -260,17 +260,22 @@ async def get_score_set(
         )
     presentation = stored.presentation
     scores = {field: cell for field, cell in stored.cells.items() if cell.kind == "score"}
-    applied = await use.calibrator.apply_to_one(
-        calibration,
-        Scored(
-            score_set=split_score_set_id(score_set_id)[0],
-            fingerprint=stored.fingerprint,
-            scorer=stored.scorer,
-            cells=scores,
-            asked=scores.keys(),
-            surface=stored.surface,
-        ),
+    scored = Scored(
+        score_set=split_score_set_id(score_set_id)[0],
+        fingerprint=stored.fingerprint,
+        scorer=stored.scorer,
+        cells=scores,
+        asked=scores.keys(),
+        surface=stored.surface,
     )
+    applied: Calibrated | Uncalibrated | None
+    try:
+        applied = await use.calibrator.apply_to_one(calibration, scored)
+    except InvalidRequest as error:
+        if calibration != AUTO:
+            error.fields = (FieldError("query:calibration", error.detail),)
+            raise
+        applied = Uncalibrated(error.detail)  # nobody asked for it: to look is not refused
     calibrated = applied if isinstance(applied, Calibrated) else None
     cells = [
         cell_out(field, cell, presentation, cached=True, calibrated=calibrated)
@@ -292,7 +297,9 @@ async def _scored(
     request: Request, use: Resources, body: ScoreRequest, prefer: str | None
 ) -> tuple[PlannedRequest, ScoreOutcome]:
     planned = await use.planner.plan(body)
-    await use.calibrator.check(body.calibration)  # before any work is done
+    plan = planned.plan
+    fields = [field for field, asked in plan.cells.items() if isinstance(asked, Attribute)]
+    await use.calibrator.check(body.calibration, plan.fingerprint, fields)  # before any work
     patience = patience_for(
         prefer,
         body.deadline_s,

@@ -28,6 +28,7 @@ from app.errors import (
     UnknownModel,
     escaped,
 )
+from app.scoring.calibrator import NONE
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.schemas import (
     AttributeIn,
@@ -381,7 +382,9 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
     elif reads_labels(request.method, reasoning=request.reasoning):
         idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
-        idle += ["distance", "calibration"]
+        idle += ["distance"]
+        if getattr(request, "calibration", NONE) != NONE:  # to want none is heeded
+            idle += ["calibration"]
         if not traits.reads_target:
             idle += ["target", "attributes", "attribute_set"]
     given = [name for name in idle if _is_given(request, name)]

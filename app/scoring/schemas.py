@@ -189,7 +189,8 @@ class _AlignmentIn(Closed):
     """Say what keeps the selected and the runner-up from the target, and what would flip it."""
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     """Select nothing when the nearest candidate is less likely than this to be the nearest. Errors
-    of scores are known with several samples or orders; where they are not, nothing is selected."""
+    of scores are known with several samples or orders, without reasoning, and with a calibration;
+    where they are not, nothing is selected."""
     min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
     """Select nothing when the runner-up is less than this further away."""
     max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)

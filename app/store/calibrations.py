@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -15,9 +16,50 @@ from app.store.redis import NOTICES, PREFIX, as_text, translated
 
 _READY = PREFIX + "calibrations"
 _FITS = PREFIX + "calibration-fits"
-_CLAIM = PREFIX + "calibration-claim:"
+_ALIVE = PREFIX + "calibration-alive:"
 _DATA = PREFIX + "calibration-data:"
 _RETIRED_S = 86_400
+
+# Whoever fits is alive as long as it says so; whose fit it is, the record of its progress tells. So
+# a process that was silent for too long goes on, and one whose fit was deleted or begun anew by
+# another has nothing to say any more.
+
+# KEYS: fits, alive.  ARGV: name, progress, owner, seconds until it must be heard of again.
+_BEGIN = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
+return 1
+"""
+
+# KEYS: fits, alive, ready, data.  ARGV: name, progress, owner, seconds as above or 0 at the end;
+# and for one that is fitted: its info, artefact, channel, notice.
+_TELL = """
+local told = redis.call('HGET', KEYS[1], ARGV[1])
+if not told or cjson.decode(told).owner ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if tonumber(ARGV[4]) > 0 then
+  redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
+else
+  redis.call('DEL', KEYS[2])
+end
+if ARGV[5] then
+  redis.call('SET', KEYS[4], ARGV[6])
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
+  redis.call('PUBLISH', ARGV[7], ARGV[8])
+end
+return 1
+"""
+
+# KEYS: fits, ready.  ARGV: prefix of alive.  Returns both hashes and the names that are alive, as
+# they are at one moment: a fit that ends in between would seem interrupted, or ready with nothing.
+_LOOK = """
+local alive = {}
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if redis.call('EXISTS', ARGV[1] .. name) == 1 then table.insert(alive, name) end
+end
+return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), alive}
+"""
 
 
 class CalibrationInfo(Struct, frozen=True):
@@ -51,6 +93,16 @@ class FitProgress(Struct, frozen=True):
     total: int = 0
     left_out: dict[str, int] = {}
     started_ms: int = 0
+    owner: str = ""
+    """Who is at it; nobody when it has ended."""
+
+
+class CalibrationState(Struct, frozen=True):
+    """What there is of a calibration: one of the two at least."""
+
+    fit: FitProgress | None
+    info: CalibrationInfo | None
+    """The version in use."""
 
 
 class CalibrationStore:
@@ -58,34 +110,48 @@ class CalibrationStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._look = redis.register_script(_LOOK)
+        self._begin = redis.register_script(_BEGIN)
+        self._tell = redis.register_script(_TELL)
 
     async def ready(self) -> dict[str, CalibrationInfo]:
         """Every fitted calibration by name."""
         with translated():
             stored = await self._redis.hgetall(_READY)
+        return _infos(stored)
+
+    async def states(self) -> dict[str, CalibrationState]:
+        """Every calibration that is fitted, is being fitted, or failed to be, by name.
+
+        A fit whose process is gone is `interrupted`.
+        """
+        with translated():
+            told, stored, alive = await self._look(keys=[_FITS, _READY], args=[_ALIVE])
+        living = {as_text(name) for name in alive}
+        infos = _infos(_pairs(stored))
+        fits: dict[str, FitProgress] = {}
+        for raw, value in _pairs(told).items():
+            name = as_text(raw)
+            fit = msgspec.json.decode(value, type=FitProgress)
+            if fit.owner and name not in living:
+                fit = msgspec.structs.replace(fit, state="interrupted", detail=INTERRUPTED)
+            fits[name] = fit
         return {
-            as_text(name): msgspec.json.decode(value, type=CalibrationInfo)
-            for name, value in sorted(stored.items())
+            name: CalibrationState(fits.get(name), infos.get(name))
+            for name in sorted({*fits, *infos})
         }
 
-    async def put(self, info: CalibrationInfo, artefact: bytes) -> None:
-        """Store a fitted calibration and point its name to it, in one step; all processes hear."""
-        before = (await self.ready()).get(info.name)
-        with translated():
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.set(_DATA + info.digest, artefact)
-            pipe.hset(_READY, info.name, msgspec.json.encode(info))
-            pipe.publish(NOTICES, msgspec.json.encode(CalibrationNotice(info.name)))
-            await pipe.execute()
-        await self._retire(before)
-
     async def delete(self, name: str) -> bool:
-        """Forget a calibration and its last fit; False when there was neither."""
+        """Forget a calibration and its last fit, which stops if it is under way.
+
+        False when there was neither.
+        """
         before = (await self.ready()).get(name)
         with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hdel(_READY, name)
             pipe.hdel(_FITS, name)
+            pipe.delete(_ALIVE + name)
             pipe.publish(NOTICES, msgspec.json.encode(CalibrationNotice(name)))
             found = await pipe.execute()
         await self._retire(before)
@@ -106,47 +172,67 @@ class CalibrationStore:
             stored: Any = await self._redis.get(_DATA + digest)
         return bytes(stored) if stored else None
 
-    async def progress(self) -> dict[str, FitProgress]:
-        """The last fit of every name; one whose process is gone is `interrupted`."""
-        with translated():
-            stored = await self._redis.hgetall(_FITS)
-        fits: dict[str, FitProgress] = {}
-        for raw, value in stored.items():
-            name = as_text(raw)
-            fit = msgspec.json.decode(value, type=FitProgress)
-            if fit.state in ("scoring", "fitting") and not await self._claimed(name):
-                fit = msgspec.structs.replace(fit, state="interrupted", detail=INTERRUPTED)
-            fits[name] = fit
-        return fits
+    async def begin(self, name: str, fit: FitProgress, *, ttl_s: int) -> bool:
+        """Become `fit.owner`, the one that fits a name; False while another is at it.
 
-    async def set_progress(self, name: str, fit: FitProgress) -> None:
-        """Tell how a fit is going."""
+        Whoever is not heard of for `ttl_s` seconds is taken for gone.
+        """
         with translated():
-            await self._redis.hset(_FITS, name, msgspec.json.encode(fit))
+            begun = await self._begin(
+                keys=[_FITS, _ALIVE + name],
+                args=[name, msgspec.json.encode(fit), fit.owner, ttl_s],
+            )
+        return bool(begun)
 
-    async def claim(self, name: str, owner: str, *, ttl_s: int) -> bool:
-        """Become the one process that fits a name; False while another is at it."""
+    async def tell(self, name: str, fit: FitProgress, *, ttl_s: int) -> bool:
+        """Tell how `fit.owner`'s fit is going; False when it is no longer theirs."""
         with translated():
-            taken = await self._redis.set(_CLAIM + name, owner, nx=True, ex=ttl_s)
-        return bool(taken)
+            told = await self._tell(
+                keys=[_FITS, _ALIVE + name],
+                args=[name, msgspec.json.encode(fit), fit.owner, ttl_s],
+            )
+        return bool(told)
 
-    async def keep(self, name: str, owner: str, *, ttl_s: int) -> bool:
-        """Hold a claim for longer; False when it is lost, be it that the name was deleted."""
+    async def end(self, name: str, fit: FitProgress) -> bool:
+        """Tell how `fit.owner`'s fit has ended; False when it was no longer theirs."""
+        over = msgspec.structs.replace(fit, owner="")
         with translated():
-            if await self._redis.get(_CLAIM + name) != owner.encode():
-                return False
-            return bool(await self._redis.expire(_CLAIM + name, ttl_s))
+            told = await self._tell(
+                keys=[_FITS, _ALIVE + name], args=[name, msgspec.json.encode(over), fit.owner, 0]
+            )
+        return bool(told)
 
-    async def release(self, name: str) -> None:
-        """Give a claim up; a fit that is under way stops then."""
-        with translated():
-            await self._redis.delete(_CLAIM + name)
+    async def finish(self, info: CalibrationInfo, artefact: bytes, fit: FitProgress) -> bool:
+        """Store what `fit.owner` fitted and point its name to it, in one step; all processes hear.
 
-    async def _claimed(self, name: str) -> bool:
+        False, and nothing is stored, when the fit was no longer theirs.
+        """
+        before = (await self.ready()).get(info.name)
+        over = msgspec.structs.replace(fit, owner="")
+        notice = msgspec.json.encode(CalibrationNotice(info.name))
+        content = (msgspec.json.encode(info), artefact, NOTICES, notice)
         with translated():
-            return bool(await self._redis.exists(_CLAIM + name))
+            stored = await self._tell(
+                keys=[_FITS, _ALIVE + info.name, _READY, _DATA + info.digest],
+                args=(info.name, msgspec.json.encode(over), fit.owner, 0, *content),
+            )
+        if stored:
+            await self._retire(before)
+        return bool(stored)
 
 
 INTERRUPTED = (
     "the process that fitted it ended; put it again to go on: what is scored by now is cached"
 )
+
+
+def _infos(stored: Mapping[Any, Any]) -> dict[str, CalibrationInfo]:
+    return {
+        as_text(name): msgspec.json.decode(value, type=CalibrationInfo)
+        for name, value in sorted(stored.items())
+    }
+
+
+def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
+    """A hash as a script returns it: names and values by turns."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

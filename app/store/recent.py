@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from app.domain.features import VERSION
 from app.domain.types import Cell
 from app.store.cells import ScoreCache, StoredScoreSet
 
@@ -53,6 +54,8 @@ class RecentScoreSets:
         if entry is None or now - entry[0] > self._max_age_s:
             return None
         stored = entry[1]
+        if stored.surface is None or stored.surface.version != VERSION:
+            return None  # they come when its scores are asked for again, of which no notice tells
         if not all(stored.named(name) for name in attributes):
             return None  # it may have been scored since, or have a reason why not
         return stored

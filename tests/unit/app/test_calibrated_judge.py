@@ -83,6 +83,7 @@ def test_a_simulated_judge_is_worth_seven_points_more_when_calibrated(data):
         )
         raw.append(accuracy(labels, scores, targets))
         calibrated.append(accuracy(labels, [one.scores for one in found], targets))
+    print(f"raw {np.mean(raw):.1f} %, calibrated {np.mean(calibrated):.1f} %")
     assert np.mean(calibrated) >= 74
     assert np.mean(calibrated) - np.mean(raw) >= 5
 
@@ -97,4 +98,6 @@ def test_surface_features_alone_are_far_above_chance(data):
     ]
     found = estimate(fit_features(known, fields=FIELDS), [evidence(s, nothing) for s in test])
     labels = [np.array([[one[n] for n in ATTRIBUTES] for one in s.labels]) for s in test]
-    assert accuracy(labels, [one.scores for one in found], targets) > 60
+    alone = accuracy(labels, [one.scores for one in found], targets)
+    print(f"surface features alone {alone:.1f} %")
+    assert alone > 60

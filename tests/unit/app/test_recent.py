@@ -1,5 +1,8 @@
 """The memory of score sets read a moment ago."""
 
+from msgspec.structs import replace
+
+from app.domain.features import VERSION, SurfaceFeatures
 from app.domain.types import CandidateScore, Cell, ModelIdentity, Scorer, ScorerSettings
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
@@ -12,6 +15,7 @@ class CountingCache:
 
     def __init__(self, **sets: list[str]):
         self.sets = sets
+        self.surface: SurfaceFeatures | None = SurfaceFeatures(VERSION, ((1.0,),))
         self.reads: list[str] = []
 
     async def score_sets(self, wanted):
@@ -25,7 +29,7 @@ class CountingCache:
             f"{a}@1": Cell(a, (CandidateScore(0.5, reasoning="long " * 99),))
             for a in self.sets[name]
         }
-        return StoredScoreSet(SCORER, None, cells, {}, {}, {})
+        return StoredScoreSet(SCORER, None, cells, {}, {}, {}, surface=self.surface)
 
 
 async def test_a_set_is_read_once_and_kept_without_its_texts():
@@ -44,6 +48,19 @@ async def test_a_set_that_lacks_an_attribute_is_read_again():
     cache.sets["a"] = ["wit", "care"]
     (found,) = await recent.get([("a", None)], ["care"])
     assert found.named("care")
+
+
+async def test_a_set_without_today_s_surface_features_is_read_again():
+    """They are told when its scores are asked for anew, and no cell is settled then."""
+    cache = CountingCache(a=["wit"])
+    today, recent = cache.surface, RecentScoreSets(cache)
+    for older in (None, replace(today, version="surface/0")):
+        cache.surface = older
+        await recent.get([("a", None)], ["wit"])
+        cache.surface = today
+        (found,) = await recent.get([("a", None)], ["wit"])
+        assert found.surface == today
+        recent.forget("a")
 
 
 async def test_a_settled_cell_drops_every_view_of_its_set():

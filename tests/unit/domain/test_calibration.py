@@ -1,9 +1,12 @@
 """Calibration, applied: what stands for an attribute, and what does not matter."""
 
+import contextlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from app.calibrations.fitting import LabelledEvidence, TooFewLabels, as_forest, fit
+from app.calibrations.fitting import LabelledEvidence, TooFewLabels, UnfitBank, as_forest, fit
 from app.calibrations.sharpening import sharpened
 from app.domain.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
 from app.domain.calibration import Evidence, estimate, evidence_of, judge_numbers, with_differences
@@ -117,6 +120,17 @@ def test_too_few_labels_are_no_ground_to_stand_on():
         fit(scenarios(19, noise=0.1), scorer="s", fields=FIELDS)
 
 
+def test_nothing_scored_is_too_few():
+    with pytest.raises(TooFewLabels, match="0 scenarios"):
+        fit([], scorer="s", fields=FIELDS)
+
+
+def test_scenarios_that_all_ask_the_same_leave_nothing_to_be_left_out():
+    same = [replace(one, question="why?") for one in scenarios(40, noise=0.1)]
+    with pytest.raises(UnfitBank, match="too few different questions"):
+        fit(same, scorer="s", fields=FIELDS)
+
+
 def test_scenarios_that_ask_the_same_share_a_fold():
     """Twins on both sides of a fold would tell each other's labels, and a report would be a lie."""
     draw = np.random.default_rng(0)
@@ -158,6 +172,15 @@ def test_an_artefact_that_was_tampered_with_is_refused_or_another_version(good):
     content[len(content) // 2] ^= 0xFF
     with pytest.raises(InvalidArtefact):
         from_bytes(bytes(content))
+
+
+def test_any_byte_may_be_wrong_and_nothing_else_is_raised(good):
+    whole = to_bytes(good)
+    for place in np.linspace(0, len(whole) - 1, 60, dtype=int).tolist():
+        content = bytearray(whole)
+        content[place] ^= 0xFF
+        with contextlib.suppress(InvalidArtefact):
+            from_bytes(bytes(content))
 
 
 def test_a_forest_that_goes_in_circles_is_refused():

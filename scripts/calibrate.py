@@ -1,0 +1,238 @@
+"""Fit a calibration on a running Azimuth, and say in words what it is worth.
+
+`python -m scripts.calibrate NAME --bank BANK [--bank-file FILE] [--scenarios N] [how to score]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from tqdm import tqdm
+
+from app.domain.methods import METHODS
+from scripts.evaluate import read_attributes
+from scripts.evaluation.data import UnusableData
+from scripts.evaluation.service import Service, ServiceAway, ServiceProblem
+
+_POLL_S = 1.0
+_MOST_STARTS = 3
+"""Times that a fit is begun anew without one more scenario scored: then it never ends."""
+_GIVEN = ("model", "examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+_EXPLAINED = """\
+Errors are root mean squares of the difference to the labels, on scenarios left out: of the raw
+scores, of surface features without the judge, of both, and of what is used. Pairs are candidates
+of one scenario with different labels: how many of them are put in the right order."""
+
+
+class FitFailed(Exception):
+    """The service could not fit the calibration."""
+
+
+class CalibrationService(Service):
+    """A running Azimuth whose calibrations are put."""
+
+    async def put_calibration(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Begin a fit. Raises like `post`."""
+        headers = {"Content-Type": "application/json"}
+        path = f"/v1/calibrations/{name}"
+        answer: dict[str, Any] = (await self._send("PUT", path, orjson.dumps(body), headers)).json()
+        return answer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do what it says; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        body = request_of(options)
+        print(asyncio.run(_calibrate(options, body)))
+    except ServiceProblem as error:
+        print(f"error: {error}", *_fields(error), sep="\n", file=sys.stderr)
+    except (FitFailed, ServiceAway, UnusableData, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the service goes on by itself; the same command follows it",
+            file=sys.stderr,
+        )
+        return 130
+    else:
+        return 0
+    return 1
+
+
+async def _calibrate(options: argparse.Namespace, body: dict[str, Any]) -> str:
+    async with CalibrationService(options.url, 1) as service:
+        if options.bank_file:
+            await service.put_bank(options.bank, options.bank_file.read_bytes())
+        begun = await _begin(service, options.name, body)
+        with tqdm(
+            total=begun["total"],
+            initial=begun["done"],
+            unit="scenario",
+            desc=options.name,
+            dynamic_ncols=True,
+        ) as bar:
+            return report(await _follow(service, options.name, body, bar))
+
+
+async def _begin(service: CalibrationService, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Begin a fit, or find the one of this name that is under way."""
+    try:
+        return await service.put_calibration(name, body)
+    except ServiceProblem as problem:
+        if problem.slug != "calibration-running":
+            raise
+    print(f"note: {name} is being fitted already; this follows that fit", file=sys.stderr)
+    return await service.get(f"/v1/calibrations/{name}")
+
+
+async def _follow(
+    service: CalibrationService, name: str, body: dict[str, Any], bar: tqdm[Any]
+) -> dict[str, Any]:
+    """The calibration once it is ready. Raises `FitFailed`, and like `post`."""
+    starts, furthest = 1, -1
+    while True:
+        seen = await service.get(f"/v1/calibrations/{name}")
+        bar.total = seen["total"]
+        bar.update(seen["done"] - bar.n)
+        if seen["state"] == "ready":
+            return seen
+        if seen["state"] == "failed":
+            raise FitFailed(f"{name} could not be fitted: {seen['detail']}")
+        if seen["state"] == "interrupted":
+            starts = 1 if seen["done"] > furthest else starts + 1
+            furthest = max(furthest, seen["done"])
+            if starts > _MOST_STARTS:
+                raise FitFailed(f"{name} was begun {starts} times: {seen['detail']}")
+            bar.write("the service was started anew; the fit goes on", file=sys.stderr)
+            await _begin(service, name, body)
+        bar.set_postfix_str("fitting" if seen["state"] == "fitting" else "")
+        await asyncio.sleep(_POLL_S)
+
+
+def request_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The body that the options mean; only what was given. Raises `UnusableData`."""
+    scorer: dict[str, Any] = {"method": options.method, "attribute_set": options.attribute_set}
+    if options.attributes:
+        declared = read_attributes(options.attributes)
+        unknown = [name for name in options.only or () if name not in declared]
+        if unknown:
+            raise UnusableData(f"{options.attributes} does not define {unknown[0]!r}")
+        scorer["attributes"] = [declared[name] for name in options.only or declared]
+    elif options.only:
+        scorer["attributes"] = options.only
+    if options.zero_shot:
+        scorer["bank"] = None
+    elif options.examples_bank:
+        scorer["bank"] = options.examples_bank
+    scorer |= {name: value for name in _GIVEN if (value := getattr(options, name)) is not None}
+    if options.no_reasoning:
+        scorer["reasoning"] = False
+    if options.joint:
+        scorer["joint"] = True
+    body: dict[str, Any] = {"bank": options.bank, "scorer": scorer}
+    if options.scenarios is not None:
+        body |= {"scenarios": options.scenarios, "sample_seed": options.sample_seed}
+    return body
+
+
+def report(calibration: dict[str, Any]) -> str:
+    """What a ready calibration is worth, as a table and in words."""
+    fitted = calibration["fitted"]
+    scorer, bank = fitted["scorer"], fitted["bank"]
+    left_out = ", ".join(f"{count} {why}" for why, count in fitted["left_out"].items())
+    lines = [
+        f"{calibration['name']} is fitted for {scorer['method']} with {scorer['model']}, on "
+        f"{fitted['scenarios']} scenarios of {bank['name']}"
+        + (f" (left out: {left_out})" if left_out else ""),
+        "",
+        *_table(fitted["reports"]),
+        "",
+        *_EXPLAINED.splitlines(),
+        "",
+    ]
+    best = "together" if any(r["basis"] == "together" for r in fitted["reports"]) else "alone"
+    lines += [one["says"] for one in fitted["reports"] if one["basis"] == best]
+    lines += ["", f'Version {fitted["digest"]}; applied with "calibration": "auto" or its name.']
+    return "\n".join(lines)
+
+
+def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
+    header = ["attribute", "scored", "scenarios", "error: raw", "features", "+ judge", "used"]
+    header += ["pairs: raw", "features", "used"]
+    rows = [header]
+    for one in reports:
+        errors = [one[f"error{of}"] for of in ("_raw", "_features", "_judge", "")]
+        pairs = [one[f"pairs{of}"] for of in ("_raw", "_features", "")]
+        rows.append(
+            [
+                one["attribute"],
+                one["basis"],
+                str(one["scenarios"]),
+                *(f"{error:.3f}" for error in errors),
+                *("–" if share is None else f"{100 * share:.0f} %" for share in pairs),
+            ]
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    for row in rows:
+        words = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        yield "  ".join([*words, *numbers])
+
+
+def _fields(problem: ServiceProblem) -> list[str]:
+    errors = problem.problem.get("errors")
+    if not isinstance(errors, list):
+        return []
+    return [f"  {error.get('pointer')}: {error.get('detail')}" for error in errors]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.calibrate",
+        description="Score a labelled bank with a running Azimuth and fit a calibration on it. "
+        "What is scored stays cached: after an interruption the same command goes on.",
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", help="what requests will call it")
+    add("--bank", required=True, metavar="BANK", help="labelled bank to fit on")
+    add("--bank-file", type=Path, metavar="FILE", help="store this file as that bank first")
+    add(
+        "--scenarios", type=int, metavar="N", help="a seeded sample of the bank's; all if not given"
+    )
+    add("--sample-seed", type=int, default=0, metavar="S")
+    add("--url", default="http://127.0.0.1:8000")
+    how = parser.add_argument_group("how to score", "as requests will that it is for")
+    add = how.add_argument
+    scoring = [name for name, traits in METHODS.items() if traits.kind == "score"]
+    add("--method", default="comparative", choices=scoring)
+    add("--model", help="the service's default if not given")
+    add("--attribute-set", default="helpsteer2", metavar="NAME")
+    add(
+        "--attributes",
+        type=Path,
+        metavar="FILE",
+        help="attribute definitions of your own (JSON) instead of a set of the service",
+    )
+    add("--only", nargs="+", metavar="NAME", help="these of the attributes; all if not given")
+    add("--examples-bank", metavar="NAME", help="the attribute set's own if not given")
+    add("--zero-shot", action="store_true", help="no examples")
+    add("--examples", type=int, metavar="N", help="examples for each attribute (5)")
+    add("--samples", type=int, metavar="N")
+    add("--orders", type=int, metavar="N")
+    add("--no-reasoning", action="store_true")
+    add("--reasoning-chars", type=int, metavar="N")
+    add("--joint", action="store_true", help="all attributes in one prompt and one answer")
+    add("--temperature", type=float)
+    add("--seed", type=int)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

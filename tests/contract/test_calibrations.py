@@ -1,0 +1,163 @@
+"""Calibrations by name on a real Redis: whose fit it is, and that no step shows half done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from app.domain.types import BankRef, ModelIdentity, Scorer, ScorerSettings
+from app.settings import StoreSettings
+from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
+from app.store.notices import NoticeHub
+from app.store.redis import connect
+from scripts.processes import Child, free_port, start_redis
+
+SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
+MINE = FitProgress("scoring", "0 of 9 scenarios are scored", total=9, owner="me")
+THEIRS = replace(MINE, owner="them")
+
+
+def info(name: str, digest: str = "d") -> CalibrationInfo:
+    return CalibrationInfo(name, digest, "f", SCORER, ("wit@1",), BankRef("b", "0"), 9, {}, (), 7)
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory) -> Iterator[tuple[Child, int]]:
+    port = free_port()
+    child = start_redis(port, tmp_path_factory.mktemp("redis"), None, persist=False)
+    yield child, port
+    child.kill()
+
+
+@pytest.fixture
+async def redis(redis_server) -> AsyncIterator[Redis]:
+    client = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def store(redis: Redis) -> CalibrationStore:
+    return CalibrationStore(redis)
+
+
+async def dies(redis: Redis, name: str) -> None:
+    """The owner has not been heard of for too long."""
+    assert await redis.delete(f"azimuth:calibration-alive:{name}") == 1
+
+
+async def test_a_name_is_fitted_by_one_at_a_time(store):
+    assert await store.begin("x", MINE, ttl_s=9)
+    assert not await store.begin("x", THEIRS, ttl_s=9)
+    assert await store.begin("y", THEIRS, ttl_s=9)
+    assert {name: state.fit for name, state in (await store.states()).items()} == {
+        "x": MINE,
+        "y": THEIRS,
+    }
+
+
+async def test_one_that_falls_silent_is_interrupted_and_another_may_begin(store, redis):
+    await store.begin("x", replace(MINE, done=4), ttl_s=9)
+    await dies(redis, "x")
+    fit = (await store.states())["x"].fit
+    assert (fit.state, fit.done) == ("interrupted", 4)
+    assert await store.begin("x", THEIRS, ttl_s=9)
+    assert not await store.tell("x", MINE, ttl_s=9)
+    assert not await store.end("x", replace(MINE, state="failed"))
+    assert not await store.finish(info("x"), b"bytes", replace(MINE, state="done"))
+    assert (await store.states())["x"].fit == THEIRS
+    assert await store.ready() == {}
+
+
+async def test_one_that_was_silent_for_too_long_goes_on_where_nobody_else_has_begun(store, redis):
+    await store.begin("x", MINE, ttl_s=9)
+    await dies(redis, "x")
+    assert await store.tell("x", replace(MINE, done=5), ttl_s=9)
+    assert (await store.states())["x"].fit.state == "scoring"
+    assert not await store.begin("x", THEIRS, ttl_s=9)
+
+
+async def test_whoever_is_not_heard_of_is_taken_for_gone(store):
+    await store.begin("x", MINE, ttl_s=1)
+    await asyncio.sleep(1.1)
+    assert (await store.states())["x"].fit.state == "interrupted"
+
+
+async def test_a_deleted_fit_has_nothing_to_say_any_more(store):
+    await store.begin("x", MINE, ttl_s=9)
+    assert await store.delete("x")
+    assert not await store.delete("x")
+    assert not await store.tell("x", MINE, ttl_s=9)
+    assert not await store.finish(info("x"), b"bytes", MINE)
+    assert await store.states() == {}
+    assert await store.begin("x", THEIRS, ttl_s=9)
+
+
+async def test_what_is_fitted_is_there_with_its_content_and_the_fit_is_over(store):
+    await store.begin("x", MINE, ttl_s=9)
+    done = replace(MINE, state="done", detail="fitted")
+    assert await store.finish(info("x"), b"\x00bytes\xff", done)
+    state = (await store.states())["x"]
+    assert state.info == info("x")
+    assert (state.fit.state, state.fit.owner) == ("done", "")
+    assert await store.artefact("d") == b"\x00bytes\xff"
+    assert await store.artefact("e") is None
+    # A word that was on its way when it ended changes nothing.
+    assert not await store.tell("x", MINE, ttl_s=9)
+    assert await store.begin("x", MINE, ttl_s=9)
+
+
+async def test_a_failure_leaves_the_version_in_use(store):
+    await store.begin("x", MINE, ttl_s=9)
+    await store.finish(info("x"), b"bytes", MINE)
+    await store.begin("x", MINE, ttl_s=9)
+    assert await store.end("x", replace(MINE, state="failed", detail="why"))
+    state = (await store.states())["x"]
+    assert (state.fit.state, state.fit.detail) == ("failed", "why")
+    assert state.info == info("x")
+
+
+async def test_content_that_no_name_points_to_stays_for_a_day(store, redis):
+    async def fit(name: str, digest: str) -> None:
+        await store.begin(name, MINE, ttl_s=9)
+        await store.finish(info(name, digest), b"bytes", MINE)
+
+    async def kept_for(digest: str) -> int:
+        return await redis.ttl(f"azimuth:calibration-data:{digest}")
+
+    await fit("x", "one")
+    await fit("y", "one")
+    await fit("x", "two")
+    assert await kept_for("one") == -1  # y is it still
+    await store.delete("y")
+    assert 0 < await kept_for("one") <= 86_400
+    await fit("y", "one")
+    assert await kept_for("one") == -1
+
+
+async def test_every_process_hears_of_what_is_fitted_and_what_is_deleted(store, redis):
+    heard = 0
+
+    def hear() -> None:
+        nonlocal heard
+        heard += 1
+
+    async def hears(count: int) -> None:
+        async with asyncio.timeout(5):
+            while heard < count:
+                await asyncio.sleep(0.01)
+
+    hub = NoticeHub(redis, on_calibration=hear)
+    await hub.start()
+    await hears(1)  # subscribed: what came before may have been missed
+    await store.begin("x", MINE, ttl_s=9)
+    await store.finish(info("x"), b"bytes", MINE)
+    await hears(2)
+    await store.delete("x")
+    await hears(3)
+    await hub.close()

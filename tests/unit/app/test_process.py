@@ -1,0 +1,67 @@
+"""Work in a process of its own."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from app.calibrations.fitting import TooFewLabels
+from app.calibrations.process import in_a_process
+from tests.support import wait_until
+
+
+def echo(value):
+    return value, os.getpid()
+
+
+def refuse():
+    raise TooFewLabels("19 scenarios")
+
+
+def die():
+    os._exit(3)
+
+
+def take_long(path):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_gives_what_the_work_gives_and_ends():
+    value, pid = await in_a_process(echo, b"x" * 1_000_000)
+    assert value == b"x" * 1_000_000
+    assert pid != os.getpid()
+    assert not runs(pid)
+
+
+async def test_it_raises_what_the_work_raises():
+    with pytest.raises(TooFewLabels, match="19 scenarios") as caught:
+        await in_a_process(refuse)
+    assert "in refuse" in caught.value.__notes__[0]  # where, for the log
+
+
+async def test_a_process_that_dies_is_told():
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        await in_a_process(die)
+
+
+async def test_cancelled_work_does_not_go_on(tmp_path):
+    path = tmp_path / "pid"
+    task = asyncio.create_task(in_a_process(take_long, path))
+    await asyncio.to_thread(
+        wait_until, lambda: path.exists() and path.read_text(), what="the process"
+    )
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not runs(int(path.read_text()))

@@ -1,0 +1,213 @@
+"""Fitting from the command line: what is sent, what is shown, and what may go wrong meanwhile."""
+
+import json
+
+import httpx
+import pytest
+
+from scripts import calibrate
+from scripts.evaluation import service as module
+
+PLACE = "/v1/calibrations/house"
+
+
+def seen(state, done=0, **more):
+    return {
+        "name": "house",
+        "state": state,
+        "detail": f"{state}!",
+        "done": done,
+        "total": 40,
+    } | more
+
+
+def attribute(name, basis, says, **more):
+    return {
+        "attribute": name, "basis": basis, "scenarios": 40, "layer": "alone", "says": says,
+        "error_constant": 0.3, "error_raw": 0.31, "error_features": 0.25, "error_judge": 0.2,
+        "error": 0.2, "pairs_raw": 0.6, "pairs_features": 0.7, "pairs": 0.75,
+    } | more  # fmt: skip
+
+
+READY = seen(
+    "ready",
+    40,
+    fitted={
+        "digest": "0d1e",
+        "scorer": {"method": "comparative", "model": "small"},
+        "attributes": ["wit", "care"],
+        "bank": {"name": "people", "digest": "b"},
+        "scenarios": 38,
+        "left_out": {"context-overflow": 2},
+        "reports": [
+            attribute("wit", "together", "on wit this judge helps"),
+            attribute("care", "together", "on care it adds nothing", pairs_raw=None),
+            attribute("wit", "alone", "on wit alone this judge adds nothing"),
+        ],
+        "created_ms": 0,
+    },
+)
+RUNNING = (409, {"type": "/problems/calibration-running", "title": "Running"})
+
+
+class Azimuth:
+    """Answers by turns; the last answer to a method is given again."""
+
+    def __init__(self, **turns):
+        self.turns = turns
+        self.asked = []
+
+    async def __call__(self, request):
+        self.asked.append((request.method, request.url.path, request.content))
+        turns = self.turns[request.method]
+        turn = turns.pop(0) if len(turns) > 1 else turns[0]
+        status, content = turn if isinstance(turn, tuple) else (200, turn)
+        return httpx.Response(status, json=content, headers={"Retry-After": "0.01"})
+
+    def sent(self, path=PLACE):
+        return [json.loads(c) for m, p, c in self.asked if (m, p) == ("PUT", path)]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command against an Azimuth: its exit status, what it printed, and its complaints."""
+    client = httpx.AsyncClient
+    monkeypatch.setattr(calibrate, "_POLL_S", 0.0)
+
+    def run(azimuth, *more):
+        transport = httpx.MockTransport(azimuth)
+        monkeypatch.setattr(
+            module.httpx,
+            "AsyncClient",
+            lambda **_: client(base_url="http://it", transport=transport),
+        )
+        status = calibrate.main(["house", "--bank", "people", *more])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return run
+
+
+def body(*given):
+    return calibrate.request_of(calibrate._parser().parse_args(["house", "--bank", "b", *given]))
+
+
+def test_what_is_not_given_is_left_to_the_service():
+    assert body() == {
+        "bank": "b",
+        "scorer": {"method": "comparative", "attribute_set": "helpsteer2"},
+    }
+
+
+def test_options_are_the_scorer_s_settings():
+    given = "--method regression --zero-shot --samples 3 --orders 2 --temperature 0.5 --seed 7"
+    scorer = body(*given.split(), "--model", "m", "--no-reasoning", "--joint")["scorer"]
+    assert scorer == {
+        "method": "regression", "attribute_set": "helpsteer2", "bank": None, "samples": 3,
+        "orders": 2, "temperature": 0.5, "seed": 7, "model": "m", "reasoning": False, "joint": True,
+    }  # fmt: skip
+    assert body("--examples-bank", "e")["scorer"]["bank"] == "e"
+    assert body("--scenarios", "30") == body() | {"scenarios": 30, "sample_seed": 0}
+
+
+def test_attributes_are_some_of_a_set_or_one_s_own(tmp_path):
+    assert body("--only", "wit")["scorer"]["attributes"] == ["wit"]
+    path = tmp_path / "own.json"
+    path.write_text('[{"name": "wit", "definition": "W."}, {"name": "care", "definition": "C."}]')
+    own = body("--attributes", str(path))["scorer"]["attributes"]
+    assert [one["name"] for one in own] == ["wit", "care"]
+    assert body("--attributes", str(path), "--only", "care")["scorer"]["attributes"] == own[1:]
+
+
+def test_the_bank_is_stored_before_and_the_reports_shown_after(run, tmp_path):
+    (tmp_path / "bank.jsonl").write_text("lines")
+    azimuth = Azimuth(
+        PUT=[{}, (202, seen("scoring"))], GET=[seen("scoring", 9), seen("fitting", 40), READY]
+    )
+    status, out, _ = run(azimuth, "--bank-file", str(tmp_path / "bank.jsonl"))
+    assert status == 0
+    assert [one[:2] for one in azimuth.asked[:2]] == [("PUT", "/v1/banks/people"), ("PUT", PLACE)]
+    assert azimuth.asked[0][2] == b"lines"
+    told = out.splitlines()
+    assert told[0] == (
+        "house is fitted for comparative with small, on 38 scenarios of people "
+        "(left out: 2 context-overflow)"
+    )
+    assert told[2].split() == [
+        "attribute", "scored", "scenarios", "error:", "raw", "features", "+", "judge", "used",
+        "pairs:", "raw", "features", "used",
+    ]  # fmt: skip
+    assert told[3].split() == [
+        "wit", "together", "40", "0.310", "0.250", "0.200", "0.200",
+        "60", "%", "70", "%", "75", "%",
+    ]  # fmt: skip
+    assert told[4].split()[7] == "–"
+    assert "on wit this judge helps" in told
+    assert "on care it adds nothing" in told
+    assert "on wit alone this judge adds nothing" not in told  # the best that there is counts
+
+
+def test_progress_and_the_time_left_are_shown(run):
+    status, _, err = run(Azimuth(PUT=[(202, seen("scoring"))], GET=[seen("scoring", 10), READY]))
+    assert status == 0
+    assert "house" in err
+    assert "40/40" in err
+
+
+def test_a_fit_of_that_name_that_is_under_way_is_followed(run):
+    """Who interrupts the command does not interrupt the service."""
+    azimuth = Azimuth(PUT=[RUNNING], GET=[seen("scoring", 10), READY])
+    status, out, err = run(azimuth)
+    assert status == 0
+    assert "is being fitted already" in err
+    assert "house is fitted" in out
+
+
+def test_a_service_that_was_started_anew_is_asked_to_go_on(run):
+    azimuth = Azimuth(
+        PUT=[(202, seen("scoring"))], GET=[seen("interrupted", 10), seen("scoring", 20), READY]
+    )
+    status, _, err = run(azimuth)
+    assert status == 0
+    assert "goes on" in err
+    first, again = azimuth.sent()
+    assert first == again
+
+
+def test_a_fit_that_always_ends_its_service_is_given_up(run):
+    azimuth = Azimuth(PUT=[(202, seen("scoring"))], GET=[seen("interrupted", 40)])
+    status, _, err = run(azimuth)
+    assert status == 1
+    assert "interrupted!" in err
+    assert len(azimuth.sent()) == 4
+
+
+def test_a_fit_that_fails_ends_with_its_reason(run):
+    status, out, err = run(Azimuth(PUT=[(202, seen("scoring"))], GET=[seen("failed", 40)]))
+    assert (status, out) == (1, "")
+    assert "error: house could not be fitted: failed!" in err
+
+
+def test_a_problem_is_told_with_the_fields_at_fault(run):
+    problem = {
+        "type": "/problems/unknown-bank",
+        "title": "No such bank",
+        "detail": "no bank is called 'people'",
+        "errors": [{"pointer": "#/bank", "detail": "known are helpsteer2"}],
+    }
+    status, out, err = run(Azimuth(PUT=[(404, problem)], GET=[READY]))
+    assert (status, out) == (1, "")
+    assert "error: 404 No such bank: no bank is called 'people'" in err
+    assert "  #/bank: known are helpsteer2" in err
+
+
+def test_a_file_that_is_not_there_is_told(run):
+    status, _, err = run(Azimuth(PUT=[{}], GET=[READY]), "--bank-file", "nowhere.jsonl")
+    assert status == 1
+    assert "nowhere.jsonl" in err
+
+
+def test_methods_that_choose_cannot_be_calibrated(capsys):
+    with pytest.raises(SystemExit):
+        calibrate.main(["house", "--bank", "b", "--method", "unaligned"])
+    assert "invalid choice" in capsys.readouterr().err
