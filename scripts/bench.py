@@ -10,7 +10,6 @@ import argparse
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,9 +68,14 @@ def _frontier(options: argparse.Namespace) -> int:
     for mode in modes:
         status |= _measure(mode, options)
     folders = [p for p in sorted(options.out.iterdir()) if (p / "run.json").exists()]
-    order = [mode.name for mode in MODES]
-    folders.sort(key=lambda p: (order.index(_label(p)) if _label(p) in order else 99, p.name[::-1]))
-    return status | _draw(folders, options.out)
+    return status | _draw(sorted(folders, key=_place), options.out)
+
+
+def _place(folder: Path) -> tuple[int, bool]:
+    """Where a run stands in the table: in the order of the modes, raw scores first."""
+    names = [mode.name for mode in MODES]
+    label = str(json.loads((folder / "run.json").read_bytes()).get("label", ""))
+    return names.index(label) if label in names else len(names), not folder.name.endswith("-raw")
 
 
 def _measure(mode: Mode, options: argparse.Namespace) -> int:
@@ -91,18 +95,18 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     if options.model:
         scorer += ["--model", options.model]
     bank = f"{options.train.resolve().parent.name}-examples"
-    with tempfile.TemporaryDirectory() as scratch:
-        examples, chars = options.train, options.bank_chars
-        if mode.fixed:
-            bank += "-fixed"
-            examples, chars = Path(scratch) / "fixed.jsonl", None
-            examples.write_text(fixed_examples(options.train, options.bank_chars), "utf-8")
-        asked = [*common, *scorer, "--concurrency", str(options.concurrency)]
-        if "--zero-shot" not in mode.options:
-            asked += ["--bank", bank, "--bank-file", str(examples)]
-            asked += ["--bank-chars", str(chars)] if chars else []
-            scorer += ["--examples-bank", bank]
-        status = evaluate.main([*asked, "--out", str(raw)])
+    examples, chars = options.train, options.bank_chars
+    if mode.fixed:
+        bank += "-fixed"
+        examples, chars = options.out / "fixed-examples.jsonl", None
+        options.out.mkdir(parents=True, exist_ok=True)
+        examples.write_text(fixed_examples(options.train, options.bank_chars), "utf-8")
+    asked = [*common, *scorer, "--concurrency", str(options.concurrency)]
+    if "--zero-shot" not in mode.options:
+        asked += ["--bank", bank, "--bank-file", str(examples)]
+        asked += ["--bank-chars", str(chars)] if chars else []
+        scorer += ["--examples-bank", bank]
+    status = evaluate.main([*asked, "--out", str(raw)])
     name = f"frontier-{options.train.resolve().parent.name}-{slug}"
     fitting = [name, "--bank", f"{name}-labels", "--bank-file", str(options.train), *scorer]
     if mode.training:
@@ -147,10 +151,6 @@ def mode_of(text: str) -> Mode:
 
 def _size(text: str) -> int | None:
     return None if text == "all" else int(text)
-
-
-def _label(folder: Path) -> str:
-    return str(json.loads((folder / "run.json").read_bytes()).get("label", ""))
 
 
 def _draw(folders: Sequence[Path], out: Path) -> int:

@@ -23,6 +23,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter
 from msgspec import Struct
 
 from scripts.evaluation.certainty import Certainty
@@ -70,6 +71,9 @@ SETTINGS: dict[Any, Any] = {
     "hatch.linewidth": 0.4,
 }
 
+
+BESIDE = 1.03
+"""Calibrated points stand a little beside the raw ones of the same cost: both intervals show."""
 
 FREE = "features only"
 """The mode of a frontier that takes no model: a line, not a point."""
@@ -488,12 +492,13 @@ def frontier_plot(
             for kind, point in by_kind.items():
                 x = point.tokens if unit == units[0] else point.seconds
                 bar = _percent(point.accuracy)
-                if x is None or bar[0] is None:
-                    continue
                 if point.is_free:
                     axes.axhline(bar[0], color=INK, ls="--", lw=1.3)
                     axes.axhspan(bar[0] - bar[1], bar[0] + bar[2], color=INK, alpha=0.06, lw=0)
                     continue
+                if x is None:
+                    continue
+                x *= BESIDE if kind == "calibrated" else 1.0
                 axes.errorbar(
                     x, bar[0], ([bar[1]], [bar[2]]), color=look.colour, fmt=look.marker, ms=8,
                     mfc=look.colour if kind == "calibrated" else "white", lw=0.9,
@@ -503,6 +508,10 @@ def frontier_plot(
                 arrow = {"arrowstyle": "->", "color": look.colour, "alpha": 0.6, "shrinkA": 6}
                 axes.annotate("", ends[1], ends[0], arrowprops=arrow)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0.12)
         axes.set_xlabel(unit)
         _grid(axes)
     panels[0].set_ylabel(f"accuracy (%) on {target_set}")
