@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.evaluation import plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
-from scripts.evaluation.results import Results, TargetSet, read_results
+from scripts.evaluation.results import Results, Run, TargetSet, read_results
 from scripts.evaluation.tables import accuracy_with_interval
 
 REFERENCE = "few-shot"
@@ -54,6 +54,27 @@ def mode_called(name: str) -> Mode:
     raise ValueError(f"no mode is called {name!r}: {', '.join(repr(m.name) for m in MODES)}")
 
 
+def mode_of(run: Run) -> str:
+    """Which mode a run is: by its label, else by its settings, else its title."""
+    if run.label in {mode.name for mode in MODES}:
+        return run.label
+    if run.method == "features":
+        return FREE
+    settings = run.settings
+    told: list[str] = []
+    if not settings.get("reasoning", True):
+        told.append("--no-reasoning")
+    if not int(run.scorer.get("examples", settings.get("examples")) or 0):
+        told.append("--zero-shot")
+    for name, flag in (("orders", "--orders"), ("samples", "--samples")):
+        if settings.get(name, 1) != 1:
+            told += [flag, str(settings[name])]
+    if settings.get("joint"):
+        told.append("--joint")
+    named = {mode.options: mode.name for mode in MODES if mode.name != FREE and not mode.fixed}
+    return named.get(tuple(told), run.title) if run.method == "comparative" else run.title
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A results folder as part of the frontier."""
@@ -87,12 +108,12 @@ class Measured:
 
 
 def read_frontier(folders: Iterable[Path]) -> list[Measured]:
-    """Runs by mode, which their label says. Raises as `read_results` does."""
+    """Runs by mode. Raises as `read_results` does."""
     measured: list[Measured] = []
     for folder in folders:
         results = read_results(folder)
         kind = "calibrated" if results.run.calibration else "raw"
-        measured.append(Measured(results.run.label or results.run.title, kind, results))
+        measured.append(Measured(mode_of(results.run), kind, results))
     return measured
 
 
