@@ -181,3 +181,10 @@ def test_workers_that_cannot_ask_together_are_told_of():
     with pytest.raises(InvalidRequest, match="one attribute at a time") as caught:
         asked_together(settings_of(request()), SET.attributes, served("comparative"))
     assert caught.value.fields[0].pointer == "#/joint"
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("house", True), ("none", False)])
+def test_a_choice_cannot_be_calibrated_and_to_want_none_is_heeded(wanted, told):
+    given = select_request(method="unaligned", calibration=wanted)
+    warnings = without_effect(given, METHODS["unaligned"])
+    assert any("calibration" in warning for warning in warnings) is told
