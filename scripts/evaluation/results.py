@@ -109,10 +109,13 @@ class Run(Struct, frozen=True, omit_defaults=True):
         shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
         if self.method not in ("comparative", "regression", "prompt_aligned"):
             return self.method
-        silent = "" if self.settings.get("reasoning", True) else ", without reasoning"
-        joint = ", joint" if self.settings.get("joint") else ""
+        how = "" if self.settings.get("reasoning", True) else ", without reasoning"
+        how += ", joint" if self.settings.get("joint") else ""
+        for name in ("orders", "samples"):
+            if (count := int(self.settings.get(name, 1))) > 1:
+                how += f", {count} {name}"
         better = ", calibrated" if self.settings.get("calibration", "none") != "none" else ""
-        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{silent}{joint}{better}"
+        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{how}{better}"
 
     @property
     def model(self) -> str:

@@ -15,13 +15,19 @@ _PAPER_MODEL = paper.LLAMA_3B
 def table(folders: Sequence[Path]) -> str:
     """Accuracies with their 95 % intervals, one table for each dataset and model.
 
-    Rows in the order of the folders. Beside them the paper's figures for Llama-3.2-3B, where it has
+    Rows in the order of the folders; runs without a model stand beside every model of their data.
+    Beside them the paper's figures for Llama-3.2-3B, where it has
     any for the same method and kind of targets. Raises like `read_results`.
     """
-    groups: dict[tuple[str, str], list[Results]] = {}
-    for folder in folders:
-        results = read_results(folder)
-        groups.setdefault((results.run.dataset, results.run.model), []).append(results)
+    every = [read_results(folder) for folder in folders]
+    models = dict.fromkeys((r.run.dataset, r.run.model) for r in every if r.run.model)
+    alone = {r.run.dataset for r in every} - {dataset for dataset, _ in models}
+    groups = {
+        (dataset, model): [
+            r for r in every if r.run.dataset == dataset and r.run.model in (model, "")
+        ]
+        for dataset, model in (*models, *((dataset, "") for dataset in sorted(alone)))
+    }
     return "\n\n".join(_one(dataset, model, runs) for (dataset, model), runs in groups.items())
 
 
