@@ -31,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw = commands.add_parser("draw", help="table and pictures from results folders")
     draw.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     draw.add_argument("--out", type=Path, required=True, metavar="DIR")
+    draw.add_argument("--targets", nargs="+", metavar="SET", help="target sets; all if not given")
     options = parser.parse_args(given)
     try:
         if options.command == "draw":
-            return _draw(options.folders, options.out)
+            return _draw(options.folders, options.out, options.targets)
         return _frontier(options)
     except (UnusableData, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -153,9 +154,12 @@ def _size(text: str) -> int | None:
     return None if text == "all" else int(text)
 
 
-def _draw(folders: Sequence[Path], out: Path) -> int:
+def _draw(folders: Sequence[Path], out: Path, wanted: Sequence[str] | None = None) -> int:
     measured = read_frontier(folders)
-    sets = list(dict.fromkeys(name for one in measured for name in one.sets))
+    sets = list(wanted or dict.fromkeys(name for one in measured for name in one.sets))
+    known = {name for one in measured for name in one.sets}
+    if missing := [name for name in sets if name not in known]:
+        raise ValueError(f"no run has the targets {missing[0]!r}: {', '.join(sorted(known))}")
     out.mkdir(parents=True, exist_ok=True)
     told = table(measured, sets)
     (out / "frontier.md").write_text(told + "\n", "utf-8")

@@ -98,7 +98,8 @@ class Measured:
             # Little's law: with N in flight all the time, one is done every (latency / N).
             seconds = spent.mean_seconds / self.results.run.concurrency
         free = self.mode == FREE
-        tokens = (spent.prompt_tokens or 0) + (spent.output_tokens or 0)
+        read = (spent.prompt_tokens or 0) - (spent.cached_prompt_tokens or 0)
+        tokens = read + (spent.output_tokens or 0)
         return FrontierPoint(
             accuracy=accuracy(judge(answered, self.sets[target_set])),
             tokens=None if free else tokens,
@@ -141,7 +142,7 @@ def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:
     header = ["mode", "scores", "scenarios"]
     for name in target_sets:
         header += [name, f"against {REFERENCE}, raw"]
-    header += ["tokens", "seconds"]
+    header += ["tokens computed", "seconds"]
     lines = [_row(header), _row(["---"] * len(header))]
     for one in measured:
         cells = [one.mode, one.kind, str(len(one.results.answered))]

@@ -84,7 +84,8 @@ class FrontierPoint(Struct, frozen=True):
 
     accuracy: Accuracy
     tokens: float | None
-    """Prompt and output tokens a scenario; None where no model is asked."""
+    """Prompt and output tokens a scenario without those that the engine's prefix cache has; None
+    where no model is asked."""
     seconds: float | None
     """A scenario, when the model has nothing else to do; None where not measured."""
     is_free: bool = False
@@ -484,7 +485,7 @@ def frontier_plot(
         1 + timed,
         sharey=True,
     )
-    units = ("tokens a scenario", "seconds a scenario")
+    units = ("tokens computed a scenario", "seconds a scenario")
     for axes, unit in zip(panels, units, strict=False):
         for mode, by_kind in points.items():
             look = style[mode]

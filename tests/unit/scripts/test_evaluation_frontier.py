@@ -1,6 +1,7 @@
 """The frontier: what modes reach and take, side by side."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_
 from scripts.evaluation.journal import Journal
 from scripts.evaluation.results import Run, ScenarioResult, TargetSet
 
+MODE_NAMES = {mode.name for mode in MODES}
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 LABELS = ({"wit": 1.0}, {"wit": 0.0})
 
@@ -63,7 +65,7 @@ def folders(tmp_path):
 def test_modes_stand_with_what_they_reach_take_and_gain(folders):
     lines = table(read_frontier(folders), ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
-    assert header[-2:] == ["tokens", "seconds"]
+    assert header[-2:] == ["tokens computed", "seconds"]
     free, raw, better, reference = rows
     assert free[:2] == [FREE, "raw"]
     assert free[-2:] == ["", ""]  # no model, no tokens
@@ -124,3 +126,19 @@ def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
 def test_sizes_are_given_with_the_mode(text, sizes):
     mode = bench.mode_of(text)
     assert (mode.scenarios, mode.training) == sizes
+
+
+def test_a_target_set_that_no_run_has_is_told(folders, tmp_path, capsys):
+    given = ["draw", str(folders[0]), "--out", str(tmp_path), "--targets", "sampled"]
+    assert bench.main(given) == 1
+    assert "no run has the targets 'sampled': high" in capsys.readouterr().err
+
+
+def test_the_frontier_of_the_readme_is_that_of_the_published_runs():
+    root = Path(__file__).resolve().parents[3]
+    published = root / "scripts" / "evaluation" / "published"
+    measured = read_frontier(sorted(published.glob("helpsteer2-*smollm2*")))
+    assert measured
+    readme = (root / "README.md").read_text("utf-8")
+    rows = table([m for m in measured if m.mode in MODE_NAMES], ["sampled", "all"]).splitlines()
+    assert not [row for row in rows if row not in readme]
