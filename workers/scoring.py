@@ -163,7 +163,8 @@ class ScenarioScorer:
             attribute="",
             scores=(),
             examples=tuple(
-                ExampleUse(scenarios[n.row].id, round(n.similarity, 4)) for n in fitted.used
+                ExampleUse(scenarios[n.row].id, round(n.similarity, 4))
+                for n in sorted(fitted.used, key=lambda n: (-n.similarity, n.row))
             ),
             examples_dropped=fitted.dropped,
             answers_discarded=sum(r.discarded for r in readings),
