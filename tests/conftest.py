@@ -16,18 +16,6 @@ from workers.main import run_worker
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n 2 --dist loadgroup`) a module stays in one, with its fixtures.
-
-    All that starts services stays in one, too: they share ports of this machine and the folder of
-    `scripts/run`.
-    """
-    for item in items:
-        unit = "unit" in item.path.relative_to(Path(__file__).parent).parts
-        item.add_marker(pytest.mark.xdist_group(item.path.as_posix() if unit else "services"))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Benchmark data beside the checkout; developers have it, users do not."""
