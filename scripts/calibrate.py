@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 from tqdm import tqdm
 
 from app.domain.methods import METHODS
@@ -32,17 +31,6 @@ of one scenario with different labels: how many of them are put in the right ord
 
 class FitFailed(Exception):
     """The service could not fit the calibration."""
-
-
-class CalibrationService(Service):
-    """A running Azimuth whose calibrations are put."""
-
-    async def put_calibration(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Begin a fit. Raises like `post`."""
-        headers = {"Content-Type": "application/json"}
-        path = f"/v1/calibrations/{name}"
-        answer: dict[str, Any] = (await self._send("PUT", path, orjson.dumps(body), headers)).json()
-        return answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _calibrate(options: argparse.Namespace, body: dict[str, Any]) -> str:
-    async with CalibrationService(options.url, 1) as service:
+    async with Service(options.url, 1) as service:
         if options.bank_file:
             await service.put_bank(options.bank, options.bank_file.read_bytes())
         begun = await _begin(service, options.name, body)
@@ -81,10 +69,10 @@ async def _calibrate(options: argparse.Namespace, body: dict[str, Any]) -> str:
             return report(await _follow(service, options.name, body, bar))
 
 
-async def _begin(service: CalibrationService, name: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _begin(service: Service, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Begin a fit, or find the one of this name that is under way."""
     try:
-        return await service.put_calibration(name, body)
+        return await service.put(f"/v1/calibrations/{name}", body)
     except ServiceProblem as problem:
         if problem.slug != "calibration-running":
             raise
@@ -93,7 +81,7 @@ async def _begin(service: CalibrationService, name: str, body: dict[str, Any]) -
 
 
 async def _follow(
-    service: CalibrationService, name: str, body: dict[str, Any], bar: tqdm[Any]
+    service: Service, name: str, body: dict[str, Any], bar: tqdm[Any]
 ) -> dict[str, Any]:
     """The calibration once it is ready. Raises `FitFailed`, and like `post`."""
     starts, furthest = 1, -1

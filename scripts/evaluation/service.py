@@ -102,6 +102,13 @@ class Service:
         answer: dict[str, Any] = (await self._send("GET", path)).json()
         return answer
 
+    async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Put a JSON document; the answer. Raises like `post`."""
+        headers = {"Content-Type": "application/json"}
+        response = await self._send("PUT", path, orjson.dumps(body), headers)
+        answer: dict[str, Any] = response.json()
+        return answer
+
     async def put_bank(self, name: str, lines: bytes) -> None:
         """Store a bank. Raises like `post`."""
         await self._send("PUT", f"/v1/banks/{name}", lines)
