@@ -28,8 +28,7 @@ from tqdm import tqdm
 import app
 from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit_features
 from app.domain.bank import LabelledScenario
-from app.domain.calibration import Calibration, Evidence
-from app.domain.features import surface_features
+from app.domain.calibration import Calibration, without_judge
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.types import Attribute
@@ -190,10 +189,8 @@ def _fit_features(options: argparse.Namespace, levels: dict[str, tuple[float, ..
     names = list(levels)
     known: list[LabelledEvidence] = []
     for scenario in read_scenarios([options.bank_file])[0]:
-        surface = [surface_features(scenario.question, text) for text in scenario.responses]
         labels = [[one.get(name, np.nan) for name in names] for one in scenario.labels]
-        silent = np.zeros((len(surface), len(names), 1))
-        evidence = Evidence(np.array(surface), silent)
+        evidence = without_judge(scenario.question, scenario.responses, len(names))
         known.append(LabelledEvidence(scenario.question, evidence, np.array(labels)))
     try:
         return fit_features(known, fields=[f"{name}@" for name in names])

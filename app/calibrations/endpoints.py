@@ -15,6 +15,7 @@ from app.calibrations.schemas import (
     CalibrationsOut,
     FittedOut,
 )
+from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
 from app.problems import answers, problem_responses
 from app.resources import Use
@@ -191,7 +192,7 @@ def _fitted(info: CalibrationInfo) -> FittedOut:
     return FittedOut(
         digest=info.digest,
         scorer=scorer_out(info.scorer),
-        attributes=[field.rpartition("@")[0] for field in info.fields],
+        attributes=[attribute_name(field) for field in info.fields],
         bank=BankRefOut(name=info.bank.name, digest=info.bank.digest),
         scenarios=info.scenarios,
         left_out=info.left_out,

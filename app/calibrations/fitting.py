@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.calibrations.sharpening import sharpened
+from app.calibrations.sharpening import rows_by_scenario, sharpened
 from app.domain import features
 from app.domain.align import Floats
 from app.domain.bank import MAX_DISTINCT_LEVELS
@@ -31,6 +31,7 @@ from app.domain.calibration import (
     second_layer_inputs,
     with_differences,
 )
+from app.domain.fingerprint import attribute_name
 from app.domain.forest import Forest
 from app.domain.uncertainty import SharedErrors
 
@@ -97,7 +98,7 @@ def fit(
 
     The same scenarios give the same calibration. Raises `UnfitBank`.
     """
-    names = [field.rpartition("@")[0] for field in fields]
+    names = [attribute_name(field) for field in fields]
     bank = _in_rows(scenarios, names)
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
@@ -145,7 +146,7 @@ def fit_features(scenarios: Sequence[LabelledEvidence], *, fields: Sequence[str]
     It is for no scorer: a yardstick for the others. Of the evidence it reads the features only.
     Raises `UnfitBank`.
     """
-    bank = _in_rows(scenarios, [field.rpartition("@")[0] for field in fields])
+    bank = _in_rows(scenarios, [attribute_name(field) for field in fields])
     feature_models = _fit_feature_models(bank)
     opinion = _opinions(bank, feature_models)
     features_alone, said = _fit_each(bank, opinion, ~np.isnan(bank.labels), hears=False)
@@ -410,8 +411,7 @@ def _errors(bank: _Bank, used: Floats, levels: tuple[tuple[float, ...], ...]) ->
     error = used - bank.labels
     size = error.shape[1]
     same, other = np.zeros((size, size)), np.zeros((size, size))
-    starts = np.flatnonzero(np.r_[True, bank.scenario[1:] != bank.scenario[:-1]])
-    blocks = np.split(error, starts[1:])
+    blocks = [error[rows] for rows in rows_by_scenario(bank.scenario)]
     for a in range(size):
         for b in range(size):
             same[a, b] = _mean([block[:, a] * block[:, b] for block in blocks])

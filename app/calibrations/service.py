@@ -21,7 +21,6 @@ from app.calibrations.schemas import CalibrationRequest
 from app.domain.artefact import to_bytes, with_digest
 from app.domain.bank import Bank, LabelledScenario
 from app.domain.calibration import Calibration, evidence_of
-from app.domain.features import surface_of
 from app.domain.fingerprint import attribute_field, scorer_fingerprint
 from app.domain.methods import METHODS
 from app.domain.plan import plan_scores
@@ -33,7 +32,6 @@ from app.errors import (
     InvalidRequest,
     QueueFull,
     Unavailable,
-    UnknownBank,
     within,
 )
 from app.problems import problem_for
@@ -120,12 +118,7 @@ class CalibrationFitter:
         info = await self._banks.info(request.bank)
         bank = await self._banks.load(info.digest) if info else None
         if bank is None:
-            known = await self._banks.names()
-            raise UnknownBank(
-                f"no bank is called {request.bank!r}",
-                fields=[FieldError("#/bank", f"known are {', '.join(known)}")],
-                extensions={"known": known},
-            )
+            raise await self._banks.unknown(request.bank, "#/bank")
         scenarios = _to_score(bank, [a.name for a in planned.attributes], request)
         started = FitProgress(
             state="scoring",
@@ -262,7 +255,7 @@ class CalibrationFitter:
         fields = [attribute_field(attribute) for attribute in work.planned.attributes]
         evidence = evidence_of(
             outcome.cells,
-            surface_of(plan.scenario).values,
+            plan.surface.values,
             fields,
             work.planned.scorer.settings,
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.align import TIE_TOLERANCE, Floats, TargetMatrix, distances, nearest
-from app.domain.uncertainty import SharedErrors
+from app.domain.uncertainty import SharedErrors, wins
 
 _GRID = np.linspace(0.3, 1.5, 9)
 _SCENARIOS = 300
@@ -28,8 +28,7 @@ def sharpened(
     source = np.random.default_rng(0)
     claimed = np.zeros(len(_GRID))
     correct = pairs = 0.0
-    starts = np.flatnonzero(np.r_[True, scenario[1:] != scenario[:-1]])
-    blocks = np.split(np.arange(len(scenario)), starts[1:])
+    blocks = rows_by_scenario(scenario)
     for rows in [blocks[i] for i in source.permutation(len(blocks))[:_SCENARIOS]]:
         known = ~(np.isnan(said[rows]) | np.isnan(labels[rows])).any(axis=0)
         columns = np.flatnonzero(known)
@@ -56,6 +55,12 @@ def sharpened(
     return replace(errors, sharpness=round(float(found), 4))
 
 
+def rows_by_scenario(scenario: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Rows (R,) that belong together, which stand one after the other."""
+    starts = np.flatnonzero(scenario[1:] != scenario[:-1]) + 1
+    return np.split(np.arange(len(scenario)), starts)
+
+
 def _targets(source: np.random.Generator, errors: SharedErrors) -> TargetMatrix:
     """Random targets over all attributes of `errors`, on the levels of labels where there are."""
     size = len(errors.same)
@@ -71,8 +76,5 @@ def _chances(drawn: Floats, targets: TargetMatrix) -> Floats:
     """Share of the draws (N, C, A) in which each candidate is the nearest: (T, C)."""
     count, candidates, size = drawn.shape
     distance = distances(drawn.reshape(-1, size), targets).reshape(-1, count, candidates)
-    near = distance <= distance.min(axis=2, keepdims=True) + TIE_TOLERANCE
-    share = near / near.sum(axis=2, keepdims=True)
-    counts = ~near.all(axis=2)
-    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return np.asarray((share * counts[:, :, None]).sum(axis=1) / total)
+    won = wins(distance)
+    return np.asarray(won.sum(axis=1) / np.maximum(won.sum(axis=(1, 2)), 1)[:, None])

@@ -23,6 +23,8 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.align import Floats
+from app.domain.features import surface_features
+from app.domain.fingerprint import attribute_name
 from app.domain.forest import Forest
 from app.domain.methods import reads_labels
 from app.domain.types import Cell, ScorerSettings
@@ -128,7 +130,7 @@ class Calibration:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Names of the attributes."""
-        return tuple(field.rpartition("@")[0] for field in self.fields)
+        return tuple(attribute_name(field) for field in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,6 @@ class Estimate:
     """(C, A'), expected labels in [0, 1]."""
     errors: SharedErrors
     """Of these attributes."""
-
-    @property
-    def deviations(self) -> Floats:
-        """(A',), standard errors of the scores: how far labels lie from them."""
-        return np.sqrt(np.diag(self.errors.same))
 
 
 def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Estimate]:
@@ -245,6 +242,12 @@ def with_differences(values: Floats) -> Floats:
 
 
 _LEAST_MASS = 1e-9
+
+
+def without_judge(question: str, responses: Sequence[str], attributes: int) -> Evidence:
+    """What is known of a scenario that no judge has seen: surface features, and empty scores."""
+    surface = [surface_features(question, text) for text in responses]
+    return Evidence(np.array(surface), np.zeros((len(responses), attributes, 1)))
 
 
 def evidence_of(

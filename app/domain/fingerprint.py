@@ -61,6 +61,11 @@ def attribute_field(attribute: Attribute) -> str:
     return f"{attribute.name}@{digest('attribute', attribute)[:12]}"
 
 
+def attribute_name(field: str) -> str:
+    """The name in a cell field `name@digest`."""
+    return field.rpartition("@")[0]
+
+
 def choice_field(choice: Choice) -> str:
     """`(choice)@digest`: names a choice by the target that it is made for, if any."""
     return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"

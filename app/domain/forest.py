@@ -47,11 +47,6 @@ class Forest:
         ):
             raise ValueError("these arrays are no forest")
 
-    @property
-    def features(self) -> int:
-        """Columns that it needs at least."""
-        return int(self.feature.max()) + 1
-
     def predict(self, inputs: Floats) -> Floats:
         """Mean over the trees: (R, columns) -> (R, K)."""
         # Trees were grown on single precision: a value on a threshold must fall as it did then.

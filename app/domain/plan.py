@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from app.domain.features import SurfaceFeatures, surface_of
 from app.domain.fingerprint import (
     attribute_field,
     choice_field,
@@ -34,6 +35,8 @@ class ScorePlan(Struct, frozen=True):
     """Hash of scenario and scorer: the cache key."""
     view: str
     """Hash of the presentation."""
+    surface: SurfaceFeatures
+    """Of the candidates, for whoever calibrates their scores."""
     cells: dict[str, Attribute | Choice]
     """Cell field -> attribute, in the order of the request; or the one choice that is asked for."""
 
@@ -64,6 +67,7 @@ def plan_scores(
         fingerprint=scorer_fingerprint(scorer),
         score_set=score_set_digest(scenario, scorer),
         view=presentation_digest(presentation),
+        surface=surface_of(scenario),
         cells={choice_field(choice): choice}
         if choice is not None
         else {attribute_field(a): a for a in attributes},

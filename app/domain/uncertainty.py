@@ -144,18 +144,26 @@ def probabilities(
     """
     source = np.random.default_rng(0)
     count, size = scores.shape
-    wins = np.zeros(count)
+    won = np.zeros(count)
     noise = errors.draw(source, DRAWS // 2, count)
     # Each draw and its mirror image: half the variance for the same work.
     for sign in (1.0, -1.0):
         drawn = errors.settle(scores + sign * noise)
         distance = distances(drawn.reshape(-1, size), target, metric, covariance)
         distance = distance.reshape(-1, count)
-        near = distance <= distance.min(axis=1, keepdims=True) + TIE_TOLERANCE
-        near = near[~near.all(axis=1)] if count > 1 else near
-        wins += (near / near.sum(axis=1, keepdims=True)).sum(axis=0)
-    total = wins.sum()
-    return np.asarray(wins / total if total > 0 else np.full(count, 1 / count))
+        won += wins(distance).sum(axis=0)
+    total = won.sum()
+    return np.asarray(won / total if total > 0 else np.full(count, 1 / count))
+
+
+def wins(distance: Floats) -> Floats:
+    """Which candidate each draw is won by: (..., C) -> (..., C).
+
+    A draw counts 1, shared by those that are equally near; it counts nothing where all are.
+    """
+    near = distance <= distance.min(axis=-1, keepdims=True) + TIE_TOLERANCE
+    decided = ~near.all(axis=-1, keepdims=True)
+    return np.asarray(near * decided / near.sum(axis=-1, keepdims=True))
 
 
 def abstain(selection: Selection, probability: float | None, limits: Limits) -> Abstention | None:

@@ -11,9 +11,11 @@ from app.domain import features
 from app.domain.artefact import InvalidArtefact, from_bytes
 from app.domain.calibration import Calibration, Estimate, Evidence, estimate, evidence_of
 from app.domain.features import SurfaceFeatures
+from app.domain.fingerprint import attribute_name
 from app.domain.types import Cell, Scorer
 from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownCalibration
 from app.store.calibrations import CalibrationInfo, CalibrationStore
+from app.store.cells import StoredScoreSet
 
 _KEPT_ARTEFACTS = 32
 _KEPT_ESTIMATES = 20_000
@@ -32,6 +34,21 @@ class Scored:
     asked: Collection[str]
     """Fields that a calibration must know to be of use."""
     surface: SurfaceFeatures | None
+
+    @classmethod
+    def of(
+        cls, score_set: str, stored: StoredScoreSet, asked: Collection[str] | None = None
+    ) -> Scored:
+        """A stored score set with all its scores; they are what is asked for, unless told."""
+        scores = stored.scores
+        return cls(
+            score_set=score_set,
+            fingerprint=stored.fingerprint,
+            scorer=stored.scorer,
+            cells=scores,
+            asked=scores.keys() if asked is None else asked,
+            surface=stored.surface,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +101,16 @@ class Calibrator:
             return [_unknown(wanted, ready)] * len(score_sets)
         if not ready:
             return [None] * len(score_sets)
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome] = [None] * len(score_sets)
         todo: dict[str, list[tuple[int, Scored]]] = {}
         for index, scored in enumerate(score_sets):
-            chosen = choose(wanted, ready, scored) if scored and scored.asked else None
-            if isinstance(chosen, CalibrationInfo) and scored is not None:
+            if scored is None or not scored.asked:
+                continue
+            chosen = choose(wanted, ready, scored)
+            if isinstance(chosen, CalibrationInfo):
                 todo.setdefault(chosen.name, []).append((index, scored))
-                outcomes.append(None)
             else:
-                outcomes.append(chosen if not isinstance(chosen, CalibrationInfo) else None)
+                outcomes[index] = chosen
         for name, members in todo.items():
             info = ready[name]
             made = await self._estimate(info, [scored for _, scored in members])
@@ -217,7 +235,7 @@ def _refused(
 
 
 def _names(fields: Collection[str]) -> list[str]:
-    return sorted(field.rpartition("@")[0] for field in fields)
+    return sorted(map(attribute_name, fields))
 
 
 def _unfit(calibration: Calibration, scored: Scored) -> InvalidRequest | None:

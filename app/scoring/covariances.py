@@ -27,12 +27,7 @@ class LabelCovariances:
         """The current version of a bank. Raises `UnknownBank`."""
         info = await self._banks.info(name)
         if info is None:
-            known = await self._banks.names()
-            raise UnknownBank(
-                f"no bank is called {name!r}",
-                fields=[FieldError("#/covariance_bank", f"known are {', '.join(known)}")],
-                extensions={"known": known},
-            )
+            raise await self._banks.unknown(name, "#/covariance_bank")
         return info.digest
 
     async def get(self, digest: str | None, attributes: Sequence[str]) -> Floats:

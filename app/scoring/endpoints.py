@@ -12,7 +12,6 @@ from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.domain.align import target_matrix
-from app.domain.features import surface_of
 from app.domain.plan import split_score_set_id
 from app.domain.types import CHOICE, Attribute, Cell
 from app.errors import (
@@ -259,15 +258,7 @@ async def get_score_set(
             extensions={"score_set_id": score_set_id},
         )
     presentation = stored.presentation
-    scores = {field: cell for field, cell in stored.cells.items() if cell.kind == "score"}
-    scored = Scored(
-        score_set=split_score_set_id(score_set_id)[0],
-        fingerprint=stored.fingerprint,
-        scorer=stored.scorer,
-        cells=scores,
-        asked=scores.keys(),
-        surface=stored.surface,
-    )
+    scored = Scored.of(split_score_set_id(score_set_id)[0], stored)
     applied: Calibrated | Uncalibrated | None
     try:
         applied = await use.calibrator.apply_to_one(calibration, scored)
@@ -388,7 +379,7 @@ async def _calibrate(
             scorer=plan.scorer,
             cells=scores,
             asked=scores.keys(),
-            surface=surface_of(plan.scenario),
+            surface=plan.surface,
         ),
     )
 

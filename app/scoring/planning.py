@@ -23,7 +23,6 @@ from app.errors import (
     ModelNotReady,
     UnknownAttribute,
     UnknownAttributeSet,
-    UnknownBank,
     UnknownMethod,
     UnknownModel,
     escaped,
@@ -144,16 +143,7 @@ class Planner:
             return None
         info = await self._banks.info(name)
         if info is None:
-            known = await self._banks.names()
-            raise UnknownBank(
-                f"no bank is called {name!r}",
-                fields=[
-                    FieldError(
-                        "#/bank" if chosen else "#/attribute_set", f"known are {', '.join(known)}"
-                    )
-                ],
-                extensions={"known": known},
-            )
+            raise await self._banks.unknown(name, "#/bank" if chosen else "#/attribute_set")
         return info
 
     async def _pool(self, requested: str | None, method: str) -> tuple[Pool, bool]:

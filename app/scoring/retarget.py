@@ -172,14 +172,7 @@ def _scored(score_set: str, stored: StoredScoreSet | None, found: _Found) -> Sco
     """What a calibration may read of a score set: every cell, whether a target names it or not."""
     if stored is None:
         return None
-    return Scored(
-        score_set=score_set,
-        fingerprint=stored.fingerprint,
-        scorer=stored.scorer,
-        cells={field: cell for field, cell in stored.cells.items() if cell.kind == "score"},
-        asked={field for field, _ in found.cells.values()},
-        surface=stored.surface,
-    )
+    return Scored.of(score_set, stored, {field for field, _ in found.cells.values()})
 
 
 def _retarget_all(

@@ -140,6 +140,7 @@ class ScoringService:
             deadline_ms=deadline_ms,
             view=plan.view,
             presentation=plan.presentation,
+            surface=plan.surface,
         )
         return set(submission.waiting)
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
+from app.errors import FieldError, UnknownBank
 from app.store.queue import BankNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 
@@ -81,6 +82,15 @@ class BankStore:
             return msgspec.json.decode(stored, type=BankInfo)
         packaged = builtin_banks().get(name)
         return packaged.info if packaged else None
+
+    async def unknown(self, name: str, pointer: str) -> UnknownBank:
+        """The error for a request whose field at `pointer` names no bank."""
+        known = await self.names()
+        return UnknownBank(
+            f"no bank is called {name!r}",
+            fields=[FieldError(pointer, f"known are {', '.join(known)}")],
+            extensions={"known": known},
+        )
 
     async def names(self) -> list[str]:
         """Names of all banks."""

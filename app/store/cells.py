@@ -39,15 +39,20 @@ class StoredScoreSet(Struct, frozen=True):
     surface: SurfaceFeatures | None = None
     """Of the candidates; None in a score set from before there were any."""
 
+    @property
+    def scores(self) -> dict[str, Cell]:
+        """Scored cells by field, without choices."""
+        return {field: cell for field, cell in self.cells.items() if cell.kind == "score"}
+
     def named(self, attribute: str) -> dict[str, Cell]:
         """Scored cells of an attribute by field: by its name, or by `name@digest` exactly.
 
         Choices are not among them: there is nothing in them that a target could be compared with.
         """
-        scored = {f: cell for f, cell in self.cells.items() if cell.kind == "score"}
-        if attribute in scored:
-            return {attribute: scored[attribute]}
-        return {f: cell for f, cell in scored.items() if cell.attribute == attribute}
+        scores = self.scores
+        if attribute in scores:
+            return {attribute: scores[attribute]}
+        return {f: cell for f, cell in scores.items() if cell.attribute == attribute}
 
 
 class ScoreCache:

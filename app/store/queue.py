@@ -16,7 +16,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.domain.features import surface_of
+from app.domain.features import SurfaceFeatures
 from app.domain.types import Cell, Job, Presentation, Unscored
 from app.errors import QueueFull
 from app.store.redis import (
@@ -193,6 +193,7 @@ class JobQueue:
         deadline_ms: int,
         view: str,
         presentation: Presentation,
+        surface: SurfaceFeatures,
     ) -> Submission:
         """Ask for a job's cells: take what is scored, join what is in flight, queue the rest.
 
@@ -222,7 +223,7 @@ class JobQueue:
                     msgspec.json.encode(job.scorer),
                     msgspec.json.encode(presentation),
                     job_key(""),
-                    msgspec.json.encode(surface_of(job.scenario)),
+                    msgspec.json.encode(surface),
                     *fields,
                 ],
             )

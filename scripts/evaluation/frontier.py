@@ -10,7 +10,7 @@ from scripts.evaluation import plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
 from scripts.evaluation.results import Results, Run, TargetSet, read_results
-from scripts.evaluation.tables import accuracy_with_interval
+from scripts.evaluation.tables import accuracy_with_interval, row_of
 
 REFERENCE = "few-shot"
 """The mode whose raw scores the others are compared with: the paper's."""
@@ -143,7 +143,7 @@ def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:
     for name in target_sets:
         header += [name, f"against {REFERENCE}, raw"]
     header += ["tokens computed", "seconds"]
-    lines = [_row(header), _row(["---"] * len(header))]
+    lines = [row_of(header), row_of(["---"] * len(header))]
     for one in measured:
         cells = [one.mode, one.kind, str(len(one.results.answered))]
         spent = None
@@ -155,7 +155,7 @@ def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:
             cells += [accuracy_with_interval(spent.accuracy), _difference(reference, one, name)]
         cells.append(f"{spent.tokens:,.0f}" if spent and spent.tokens else "")
         cells.append(f"{spent.seconds:,.2g}" if spent and spent.seconds else "")
-        lines.append(_row(cells))
+        lines.append(row_of(cells))
     return "\n".join(lines)
 
 
@@ -170,7 +170,3 @@ def _difference(reference: Measured | None, one: Measured, target_set: str) -> s
         return ""
     low, high = found.interval
     return f"{100 * found.difference:+.1f} [{100 * low:+.0f}, {100 * high:+.0f}]"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

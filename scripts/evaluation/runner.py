@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import LabelledScenario
-from app.domain.calibration import Calibration, Evidence, estimate
-from app.domain.features import surface_features
+from app.domain.calibration import Calibration, estimate, without_judge
 from app.domain.methods import METHODS
 from app.domain.types import CHOICE, Usage
 from scripts.evaluation.data import labelled_attributes
@@ -465,9 +464,8 @@ def feature_scores(
     calibration: Calibration, scenario: LabelledScenario
 ) -> dict[str, NDArray[np.float64]]:
     """What surface features alone say of each candidate on each attribute, one array each."""
-    surface = [surface_features(scenario.question, text) for text in scenario.responses]
-    silent = np.zeros((len(surface), len(calibration.fields), 1))
-    (found,) = estimate(calibration, [Evidence(np.array(surface), silent)])
+    evidence = without_judge(scenario.question, scenario.responses, len(calibration.fields))
+    (found,) = estimate(calibration, [evidence])
     return dict(zip(calibration.attributes, found.scores.T, strict=True))
 
 

@@ -39,13 +39,13 @@ def _one(dataset: str, model: str, runs: Sequence[Results]) -> str:
     header = [f"{dataset}, {model}" if model else dataset, "scenarios"]
     header += [f"{name} ({_count(target_set)})" for name, target_set in sets.items()]
     header += ["the paper, 3B"] if has_paper else []
-    lines = [_row(header), _row(["---"] * len(header))]
+    lines = [row_of(header), row_of(["---"] * len(header))]
     for results in runs:
         own = {target_set.name: target_set for target_set in results.run.target_sets}
         cells = [results.run.title, str(len(results.answered))]
         cells += [_cell(results, own[name]) if name in own else "" for name in sets]
         cells += [_paper(results)] if has_paper else []
-        lines.append(_row(cells))
+        lines.append(row_of(cells))
     return "\n".join(lines)
 
 
@@ -78,5 +78,6 @@ def _paper(results: Results) -> str:
     return ", ".join(told)
 
 
-def _row(cells: Sequence[str]) -> str:
+def row_of(cells: Sequence[str]) -> str:
+    """One row of a Markdown table."""
     return f"| {' | '.join(cells)} |"

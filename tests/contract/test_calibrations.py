@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from app.domain.types import BankRef, ModelIdentity, Scorer, ScorerSettings
-from app.settings import StoreSettings
 from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
 from app.store.notices import NoticeHub
-from app.store.redis import connect
-from scripts.processes import Child, free_port, start_redis
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
 MINE = FitProgress("scoring", "0 of 9 scenarios are scored", total=9, owner="me")
@@ -23,22 +19,6 @@ THEIRS = replace(MINE, owner="them")
 
 def info(name: str, digest: str = "d") -> CalibrationInfo:
     return CalibrationInfo(name, digest, "f", SCORER, ("wit@1",), BankRef("b", "0"), 9, {}, (), 7)
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory) -> Iterator[tuple[Child, int]]:
-    port = free_port()
-    child = start_redis(port, tmp_path_factory.mktemp("redis"), None, persist=False)
-    yield child, port
-    child.kill()
-
-
-@pytest.fixture
-async def redis(redis_server) -> AsyncIterator[Redis]:
-    client = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

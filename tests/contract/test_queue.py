@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from redis.asyncio import Redis
 
+from app.domain.features import surface_of
 from app.domain.fingerprint import attribute_field
 from app.domain.types import (
     Attribute,
@@ -29,7 +28,6 @@ from app.store.cells import ScoreCache
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
-from scripts.processes import Child, free_port, start_redis
 from workers.engines.fake import FakeEngine
 from workers.loop import JobLoop, Status
 
@@ -39,22 +37,6 @@ MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})
 SCORER = Scorer(ScorerSettings(), MODEL)
 PRESENTATION = Presentation(("a", "b"), (0, 1))
 FAR = 10**15
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory) -> Iterator[tuple[Child, int]]:
-    port = free_port()
-    child = start_redis(port, tmp_path_factory.mktemp("redis"), None, persist=False)
-    yield child, port
-    child.kill()
-
-
-@pytest.fixture
-async def redis(redis_server) -> AsyncIterator[Redis]:
-    client = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -82,7 +64,12 @@ def cell(attribute: Attribute = HELP, score: float = 0.5) -> Cell:
 
 async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR, pool: str = POOL):
     return await queue.submit(
-        one, pool, deadline_ms=deadline_ms, view="v", presentation=PRESENTATION
+        one,
+        pool,
+        deadline_ms=deadline_ms,
+        view="v",
+        presentation=PRESENTATION,
+        surface=surface_of(one.scenario),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.domain.features import surface_of
 from app.domain.types import (
     CHOICE,
     Attribute,
@@ -680,6 +681,7 @@ async def ask(redis_url: str, pool: str, asked: Job) -> Cell:
             deadline_ms=10**15,
             view="v",
             presentation=Presentation(tuple("abcd"), (0, 1, 2, 3)),
+            surface=surface_of(asked.scenario),
         )
         async with asyncio.timeout(60):
             cells: dict[str, Cell] = {}
