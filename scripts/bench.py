@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import calibrate, evaluate
-from scripts.evaluation import plots
+from scripts.evaluation import drawing
 from scripts.evaluation.data import UnusableData, read_scenarios
 from scripts.evaluation.frontier import MODES, Mode, mode_called, picture, read_frontier, table
 from scripts.evaluation.plots import FREE
@@ -165,7 +165,7 @@ def _draw(folders: Sequence[Path], out: Path, wanted: Sequence[str] | None = Non
     (out / "frontier.md").write_text(told + "\n", "utf-8")
     print(told)
     for name in sets:
-        svg = plots.on_white(picture(measured, name))
+        svg = drawing.on_white(picture(measured, name))
         (out / f"frontier-{name}.svg").write_text(svg, "utf-8")
     print(f"\n{out}/frontier.md, {out}/frontier-*.svg")
     return 0

@@ -15,14 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 from app.domain.methods import METHODS
-from scripts.evaluate import read_attributes
 from scripts.evaluation.data import UnusableData
 from scripts.evaluation.service import Service, ServiceAway, ServiceProblem
+from scripts.scorer_options import add_scorer_options, positive, read_attributes, settings_of
 
 _POLL_S = 1.0
 _MOST_STARTS = 3
 """Times that a fit is begun anew without one more scenario scored: then it never ends."""
-_GIVEN = ("model", "examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
 _EXPLAINED = """\
 Errors are root mean squares of the difference to the labels, on scenarios left out: of the raw
 scores, of surface features without the judge, of both, and of what is used. Pairs are candidates
@@ -119,11 +118,7 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
         scorer["bank"] = None
     elif options.examples_bank:
         scorer["bank"] = options.examples_bank
-    scorer |= {name: value for name in _GIVEN if (value := getattr(options, name)) is not None}
-    if options.no_reasoning:
-        scorer["reasoning"] = False
-    if options.joint:
-        scorer["joint"] = True
+    scorer |= settings_of(options)
     body: dict[str, Any] = {"bank": options.bank, "scorer": scorer}
     if options.scenarios is not None:
         body |= {"scenarios": options.scenarios, "sample_seed": options.sample_seed}
@@ -192,7 +187,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--bank", required=True, metavar="BANK", help="labelled bank to fit on")
     add("--bank-file", type=Path, metavar="FILE", help="store this file as that bank first")
     add(
-        "--scenarios", type=int, metavar="N", help="a seeded sample of the bank's; all if not given"
+        "--scenarios",
+        type=positive,
+        metavar="N",
+        help="a seeded sample of the bank's; all if not given",
     )
     add("--sample-seed", type=int, default=0, metavar="S")
     add("--url", default="http://127.0.0.1:8000")
@@ -200,25 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     add = how.add_argument
     scoring = [name for name, traits in METHODS.items() if traits.kind == "score"]
     add("--method", default="comparative", choices=scoring)
-    add("--model", help="the service's default if not given")
-    add("--attribute-set", default="helpsteer2", metavar="NAME")
-    add(
-        "--attributes",
-        type=Path,
-        metavar="FILE",
-        help="attribute definitions of your own (JSON) instead of a set of the service",
-    )
     add("--only", nargs="+", metavar="NAME", help="these of the attributes; all if not given")
     add("--examples-bank", metavar="NAME", help="the attribute set's own if not given")
-    add("--zero-shot", action="store_true", help="no examples")
-    add("--examples", type=int, metavar="N", help="examples for each attribute (5)")
-    add("--samples", type=int, metavar="N")
-    add("--orders", type=int, metavar="N")
-    add("--no-reasoning", action="store_true")
-    add("--reasoning-chars", type=int, metavar="N")
-    add("--joint", action="store_true", help="all attributes in one prompt and one answer")
-    add("--temperature", type=float)
-    add("--seed", type=int)
+    add_scorer_options(how)
     return parser
 
 

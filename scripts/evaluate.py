@@ -45,8 +45,7 @@ from scripts.evaluation.results import Run, ScenarioResult, read_results
 from scripts.evaluation.runner import LOCAL, Evaluation
 from scripts.evaluation.service import Service, ServiceAway, ServiceProblem
 from scripts.evaluation.targets import UnusableTargets, parse_targets
-
-_SETTINGS = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+from scripts.scorer_options import add_scorer_options, count, positive, read_attributes, settings_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,31 +204,6 @@ async def _attributes(options: argparse.Namespace, service: Service) -> dict[str
     return read_attributes(options.attributes)
 
 
-def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
-    """Attribute definitions of a JSON file: a list, or an attribute set with `attributes`.
-
-    ALIGN's `score_examples` are what a definition says on scores: they become part of it.
-    Raises `UnusableData`.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-        listed = found["attributes"] if isinstance(found, dict) else found
-        return {
-            one["name"]: {
-                "name": one["name"],
-                "definition": "\n".join(
-                    filter(None, (one["definition"], one.get("score_examples")))
-                ),
-                "low": one.get("low", ""),
-                "high": one.get("high", ""),
-                "levels": one.get("levels", []),
-            }
-            for one in listed
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnusableData(f"{path}: no attribute definitions: {error!r}") from error
-
-
 def definition_id(attribute: dict[str, Any]) -> str:
     """An attribute's name with a digest of its definition, as score sets call its cells."""
     return attribute_field(
@@ -291,11 +265,9 @@ def _characters(scenario: dict[str, Any]) -> int:
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The scorer settings as requests carry them; only those that were given."""
-    settings: dict[str, Any] = {
-        name: value for name in _SETTINGS if (value := getattr(options, name)) is not None
-    }
     if options.method == "features":
         return {"fitted_on": hashlib.sha256(options.bank_file.read_bytes()).hexdigest()}
+    settings = settings_of(options)
     if options.method in LOCAL:
         return {name: value for name, value in settings.items() if name == "seed"}
     if METHODS[options.method].uses_examples:
@@ -305,12 +277,6 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
             del settings["bank"]  # the attribute set's own
     else:
         settings.pop("examples", None)
-    if options.no_reasoning:
-        settings["reasoning"] = False
-    if options.joint:
-        settings["joint"] = True
-    if options.model:
-        settings["model"] = options.model
     if options.calibration != "none" and METHODS[options.method].kind == "score":
         settings["calibration"] = options.calibration
     return settings
@@ -415,30 +381,15 @@ def _run_parser() -> argparse.ArgumentParser:
     )
     add("--out", type=Path, required=True, metavar="DIR", help="results folder; resumed if begun")
     add("--url", default="http://127.0.0.1:8000")
-    add("--attribute-set", default="helpsteer2", metavar="NAME")
-    add(
-        "--attributes",
-        type=Path,
-        metavar="FILE",
-        help="attribute definitions of your own (JSON) instead of a set of the service",
-    )
     add("--bank", metavar="NAME", help="the attribute set's own if not given")
     add("--bank-file", type=Path, metavar="FILE", help="store this file as the bank first")
     add(
         "--bank-chars",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="of the bank file only scenarios of at most N characters",
     )
-    add("--zero-shot", action="store_true", help="no examples")
-    add("--examples", type=_positive, help="examples for each attribute (5)")
-    add("--samples", type=_positive)
-    add("--orders", type=_positive)
-    add("--no-reasoning", action="store_true")
-    add("--reasoning-chars", type=_positive)
-    add("--joint", action="store_true", help="all attributes in one prompt and one answer")
-    add("--temperature", type=float)
-    add("--seed", type=int)
+    add_scorer_options(parser)
     add(
         "--calibration",
         default="none",
@@ -450,30 +401,19 @@ def _run_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="note how likely each selection is, for target sets of at most 200",
     )
-    add("--model", help="name of the model; the service's default if not given")
-    add("--sample", type=_positive, metavar="N", help="a seeded sample of N scenarios")
+    add("--sample", type=positive, metavar="N", help="a seeded sample of N scenarios")
     add("--sample-seed", type=int, default=0, metavar="S")
     add(
         "--order-check",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="ask for the first N scenarios in both orders of candidates as well",
     )
-    add("--concurrency", type=_positive, default=8, metavar="N", help="requests at once")
+    add("--concurrency", type=positive, default=8, metavar="N", help="requests at once")
     add("--dataset", help="name for tables; from the file's folder if not given")
     add("--label", default="", help="name of the run for tables")
     return parser  # fmt: skip
-
-
-def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.evaluation import plots
+from scripts.evaluation import drawing, plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
 from scripts.evaluation.results import Results, Run, TargetSet, read_results
@@ -129,7 +129,7 @@ def picture(measured: Sequence[Measured], target_set: str) -> str:
         if {"raw", "calibrated"} <= by_kind.keys():
             raw, better = by_kind["raw"], by_kind["calibrated"]
             by_kind["calibrated"] = FrontierPoint(better.accuracy, raw.tokens, raw.seconds)
-    return plots.frontier_plot(points, plots.styles(points), target_set)
+    return plots.frontier_plot(points, drawing.styles(points), target_set)
 
 
 def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:

@@ -1,25 +1,16 @@
 """Plots of evaluation results as SVG: accuracy, leaning, errors of scores and cost.
 
-Each function takes numbers and answers a complete SVG document as a string. Text is drawn as paths
-and in `currentColor`, so that a plot looks the same everywhere and follows a dark page.
+Each function takes numbers and answers a complete SVG document as a string.
 """
 
 from __future__ import annotations
 
-import functools
-import io
 import math
-import re
-import textwrap
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec
+from typing import Any
 
-import matplotlib
 import numpy as np
-from markupsafe import Markup, escape
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -27,6 +18,24 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from msgspec import Struct
 
 from scripts.evaluation.certainty import Certainty
+from scripts.evaluation.drawing import (
+    INK,
+    NO_BAR,
+    RUN_WIDTH,
+    WIDTH,
+    Bar,
+    Style,
+    accuracy_bar,
+    dashed,
+    grid,
+    grouped_bars,
+    lines,
+    new_figure,
+    patches,
+    plot,
+    ratio_bar,
+    wrapped,
+)
 from scripts.evaluation.metrics import (
     NORMAL_95,
     Accuracy,
@@ -36,41 +45,8 @@ from scripts.evaluation.metrics import (
     Ratio,
 )
 
-INK = "#010203"
-"""Stands for `currentColor` until the SVG is written."""
-
-WIDTH = 8.6
-"""Inches that a plot is wide."""
-
 MOST_BANDS = 3
 """Runs whose intervals are drawn as bands; those of more runs would hide each other."""
-
-NAME_WIDTH = 38
-"""Characters of a run's name in a line of a legend."""
-
-RUN_WIDTH = 0.85
-"""Share of a category's width that its bars take."""
-
-SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 10.0,
-    "text.parse_math": False,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 11.0,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
-    "hatch.linewidth": 0.4,
-}
-
 
 BESIDE = 1.03
 """Calibrated points stand a little beside the raw ones of the same cost: both intervals show."""
@@ -92,144 +68,7 @@ class FrontierPoint(Struct, frozen=True):
     """Whether no model is asked at all."""
 
 
-class Style(Struct, frozen=True):
-    """How a run is drawn in every plot: colour, and a second sign for who cannot tell colours."""
-
-    colour: str
-    marker: str
-    dash: Any
-    hatch: str
-
-
-# Okabe and Ito's palette without black and yellow, then tones from Paul Tol's "muted" one.
-COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
-    "#AA4499", "#999933", "#6F63BB", "#882255", "#44AA99", "#7F7F7F",
-)  # fmt: skip
-MARKERS = "osD^vPX<>phd"
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
-HATCHES = ("", "//", "\\\\", "xx", "--")
-
-PREFERRED = {
-    "comparative, few-shot": 0,
-    "prompt_aligned, zero-shot": 1,
-    "regression, few-shot": 2,
-    "unaligned": 3,
-    "comparative, zero-shot": 4,
-    "reward_model": 5,
-    "kaleido": 6,
-    "prompt_aligned, few-shot": 7,
-    "oracle": 8,
-    "regression, zero-shot": 10,
-    "random": 11,
-}
-"""Run title -> its place in the palette, so that a method looks the same in all reports."""
-
-
-def styles(titles: Iterable[str]) -> dict[str, Style]:
-    """A style for each run title: the method's own where it is known and free, else the next."""
-    names = list(dict.fromkeys(titles))
-    wanted = {n: PREFERRED[n] for n in names if n in PREFERRED}
-    free = (i for i in range(len(names) + len(COLOURS)) if i not in wanted.values())
-    return {name: _style(wanted[name] if name in wanted else next(free)) for name in names}
-
-
-def _style(place: int) -> Style:
-    return Style(
-        colour=COLOURS[place % len(COLOURS)],
-        marker=MARKERS[place % len(MARKERS)],
-        dash=DASHES[place % len(DASHES)],
-        hatch=HATCHES[(place + place // len(COLOURS)) % len(HATCHES)],
-    )
-
-
-# From figures to SVG
-
-Arguments = ParamSpec("Arguments")
-
-
-def _plot(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
-    """Make a function that draws a figure answer its SVG, drawn under `SETTINGS`."""
-
-    @functools.wraps(draw)
-    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
-        with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of glyphs that the font lacks: a box is drawn
-            return _svg(draw(*args, **kwargs), draw.__name__)
-
-    return drawn
-
-
-def _svg(figure: Figure, name: str) -> str:
-    """The SVG of a figure; the same figure of the same name gives the same text."""
-    text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = re.sub(
-        r"<metadata>.*?</metadata>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text.getvalue(), flags=re.S
-    )
-    svg = svg.replace(INK, "currentColor")
-    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
-
-
-def on_white(svg: str) -> str:
-    """A picture for pages of any colour: an image knows nothing of the text around it."""
-    return svg.replace("<svg ", '<svg style="background: #ffffff; color: #1a1a1a" ', 1)
-
-
-def inline(svg: str, prefix: str, label: str) -> Markup:
-    """A plot as part of an HTML document: no prolog, no namespaces, ids that begin with `prefix`.
-
-    Several plots of one page need different prefixes. `label` tells those who cannot see the plot.
-    """
-    svg = re.sub(r"<\?xml.*?\?>", "", svg, flags=re.S)
-    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r'(href="|url\()#', rf"\g<1>#{prefix}-", svg)
-    attributes = f'role="img" aria-label="{escape(label)}"'
-    return Markup(svg.replace("<svg", f"<svg {attributes}", 1).strip())
-
-
-def _figure(
-    height: float,
-    handles: Sequence[Any],
-    rows: int = 1,
-    columns: int = 1,
-    width: float = WIDTH,
-    **options: Any,
-) -> tuple[Figure, list[Any]]:
-    """A figure with axes from top left to bottom right, and a legend below them."""
-    names = [_wrapped(str(handle.get_label())) for handle in handles]
-    longest = max((len(line) for name in names for line in name.split("\n")), default=1)
-    across = max(1, min(len(names), int(width / (0.075 * longest + 0.6))))
-    down = sum(
-        max(name.count("\n") + 1 for name in names[at : at + across])
-        for at in range(0, len(names), across)
-    )
-    figure = Figure(figsize=(width, height + 0.2 * down), layout="constrained")
-    FigureCanvasSVG(figure)
-    engine: Any = figure.get_layout_engine()
-    engine.set(wspace=0.06, hspace=0.06)
-    axes = figure.subplots(rows, columns, squeeze=False, **options)
-    if handles:
-        figure.legend(
-            _by_rows(handles, across),
-            _by_rows(names, across),
-            loc="outside lower center",
-            ncols=across,
-        )
-    return figure, list(axes.flat)
-
-
-def _by_rows(items: Sequence[Any], columns: int) -> list[Any]:
-    """Items in the order in which a legend that fills columns first shows them row by row."""
-    return [item for column in range(columns) for item in items[column::columns]]
-
-
-# The plots
-
-
-@_plot
+@plot
 def accuracy_plot(
     accuracies: Mapping[str, Mapping[str, Accuracy]], style: Mapping[str, Style]
 ) -> Figure:
@@ -239,11 +78,11 @@ def accuracy_plot(
     """
     sets = list(dict.fromkeys(name for by_set in accuracies.values() for name in by_set))
     values = {
-        title: [_percent(by_set[s]) if s in by_set else _NOTHING for s in sets]
+        title: [accuracy_bar(by_set[s]) if s in by_set else NO_BAR for s in sets]
         for title, by_set in accuracies.items()
     }
-    figure, (axes,) = _figure(3.6, [*_patches(accuracies, style), _dashed("chance")])
-    _grouped_bars(axes, sets, values, style)
+    figure, (axes,) = new_figure(3.6, [*patches(accuracies, style), dashed("chance")])
+    grouped_bars(axes, sets, values, style)
     for place, name in enumerate(sets):
         chance = _mean_chance(by_set[name] for by_set in accuracies.values() if name in by_set)
         half = RUN_WIDTH / 2 + 0.04
@@ -253,7 +92,7 @@ def accuracy_plot(
     return figure
 
 
-@_plot
+@plot
 def size_plot(
     accuracies: Mapping[str, Mapping[int, Accuracy]], style: Mapping[str, Style]
 ) -> Figure:
@@ -262,10 +101,10 @@ def size_plot(
     `accuracies` is run title -> number of attributes -> accuracy.
     """
     sizes = sorted({size for by_size in accuracies.values() for size in by_size})
-    figure, (axes,) = _figure(3.6, [*_lines(accuracies, style), _dashed("chance")])
+    figure, (axes,) = new_figure(3.6, [*lines(accuracies, style), dashed("chance")])
     step = min(0.05, 0.5 / max(len(accuracies), 1))
     for number, (title, by_size) in enumerate(accuracies.items()):
-        points = [(n, *_percent(by_size[n])) for n in sizes if n in by_size]
+        points = [(n, *accuracy_bar(by_size[n])) for n in sizes if n in by_size]
         x, y, below, above = (np.array(column) for column in zip(*points, strict=True))
         look = style[title]
         if len(accuracies) <= MOST_BANDS:
@@ -280,11 +119,11 @@ def size_plot(
     axes.set_xlim(sizes[0] - 0.3, sizes[-1] + 0.3)
     axes.set_xlabel("attributes in the target")
     axes.set_ylabel("accuracy (%)")
-    _grid(axes)
+    grid(axes)
     return figure
 
 
-@_plot
+@plot
 def leaning_plot(
     panels: Mapping[str, Mapping[str, Sequence[Leaning]]], style: Mapping[str, Style]
 ) -> Figure:
@@ -300,9 +139,9 @@ def leaning_plot(
         return _leaning_bars(panels, titles, names, style)
     columns = min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure, axes = _figure(
+    figure, axes = new_figure(
         3.4 * rows,
-        [*_lines(titles, style), _dashed("no preference")],
+        [*lines(titles, style), dashed("no preference")],
         rows,
         columns,
         width=12.0 if columns == 3 else WIDTH,
@@ -337,7 +176,7 @@ def _leaning_panel(axes: Any, names: Sequence[str], bound: float, title: str) ->
     rings = (-bound / 2, 0.0, bound / 2)
     axes.set_yticks(rings, [_signed(r) if r else "0" for r in rings], fontsize=7.5)
     axes.set_rlabel_position(180 / len(names))
-    axes.set_xticks(_angles(len(names), len(names)), [_wrapped(n, 12, 2) for n in names])
+    axes.set_xticks(_angles(len(names), len(names)), [wrapped(n, 12, 2) for n in names])
     for label, angle in zip(axes.get_xticklabels(), _angles(len(names), len(names)), strict=True):
         side = math.sin(angle)
         label.set_horizontalalignment(
@@ -359,13 +198,13 @@ def _leaning_bars(
     places = [(target_set, place) for target_set in panels for place in range(len(names))]
     values = {
         title: [
-            _interval(panels[s][title][n].difference) if title in panels[s] else _NOTHING
+            ratio_bar(panels[s][title][n].difference) if title in panels[s] else NO_BAR
             for s, n in places
         ]
         for title in titles
     }
-    figure, (axes,) = _figure(3.6, _patches(titles, style))
-    _grouped_bars(
+    figure, (axes,) = new_figure(3.6, patches(titles, style))
+    grouped_bars(
         axes, [f"{names[n]}, {s} targets" for s, n in places], values, style, percent=False
     )
     axes.axhline(0, color=INK, ls="--", lw=1.3)
@@ -373,7 +212,7 @@ def _leaning_bars(
     return figure
 
 
-@_plot
+@plot
 def quality_plot(
     qualities: Mapping[str, Sequence[AttributeQuality]], style: Mapping[str, Style]
 ) -> Figure:
@@ -382,27 +221,27 @@ def quality_plot(
     `qualities` is run title -> one quality an attribute.
     """
     names = list(dict.fromkeys(q.attribute for found in qualities.values() for q in found))
-    figure, (errors, orders) = _figure(5.6, [*_patches(qualities, style), _dashed("chance")], 2)
+    figure, (errors, orders) = new_figure(5.6, [*patches(qualities, style), dashed("chance")], 2)
 
-    def bars(pick: Callable[[AttributeQuality], Ratio], scale: float) -> dict[str, list[_Bar]]:
+    def bars(pick: Callable[[AttributeQuality], Ratio], scale: float) -> dict[str, list[Bar]]:
         found = {title: {q.attribute: q for q in every} for title, every in qualities.items()}
         return {
-            title: [_interval(pick(by_name[n]), scale) if n in by_name else _NOTHING for n in names]
+            title: [ratio_bar(pick(by_name[n]), scale) if n in by_name else NO_BAR for n in names]
             for title, by_name in found.items()
         }
 
-    _grouped_bars(errors, names, bars(lambda q: q.absolute_error, 1), style, percent=False)
+    grouped_bars(errors, names, bars(lambda q: q.absolute_error, 1), style, percent=False)
     errors.set_ylim(bottom=0)
     errors.set_ylabel("mean absolute error")
     errors.set_title("Error of scores (lower is better)", loc="left")
-    _grouped_bars(orders, names, bars(lambda q: q.pairwise, 100), style)
+    grouped_bars(orders, names, bars(lambda q: q.pairwise, 100), style)
     orders.axhline(50, color=INK, ls="--", lw=1.3)
     orders.set_ylabel("pairwise accuracy (%)")
     orders.set_title("Order of candidates (higher is better)", loc="left")
     return figure
 
 
-@_plot
+@plot
 def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     """Mean tokens and seconds a scenario, a row a run (table 9).
 
@@ -414,7 +253,7 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
         for name, alpha in TOKEN_KINDS
     ]
     height = 0.4 * len(costs) + 1.0
-    figure, axes = _figure(height, kinds, 1, 1 + timed, sharey=True)
+    figure, axes = new_figure(height, kinds, 1, 1 + timed, sharey=True)
     for row, (title, cost) in enumerate(costs.items()):
         colour = style[title].colour
         cached = cost.cached_prompt_tokens or 0.0
@@ -425,12 +264,12 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
             _row_label(axes[1], row, cost.mean_seconds, f"{cost.mean_seconds:,.3g}")
         elif timed:
             _row_label(axes[1], row, 0.0, "not measured")
-    axes[0].set_yticks(range(len(costs)), [_wrapped(title, 28, 2) for title in costs])
+    axes[0].set_yticks(range(len(costs)), [wrapped(title, 28, 2) for title in costs])
     axes[0].set_ylim(len(costs) - 0.5, -0.5)
     for place, title in zip(axes, ("tokens a scenario", "seconds a scenario (mean)"), strict=False):
         place.set_title(title, loc="left")
         place.tick_params(axis="y", length=0)
-        _grid(place, "x")
+        grid(place, "x")
         _, most = place.get_xlim()
         place.set_xlim(0, most * 1.2)
         place.locator_params(axis="x", nbins=4)
@@ -438,14 +277,14 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     return figure
 
 
-@_plot
+@plot
 def certainty_plot(certainties: Mapping[str, Certainty], style: Mapping[str, Style]) -> Figure:
     """Share correct against probability, a point a decile with its 95 % interval.
 
     `certainties` is run title -> certainty. On the diagonal probabilities are honest.
     """
-    handles = [*_lines(certainties, style), _dashed("honest")]
-    figure, (axes,) = _figure(4.2, handles, width=0.75 * WIDTH)
+    handles = [*lines(certainties, style), dashed("honest")]
+    figure, (axes,) = new_figure(4.2, handles, width=0.75 * WIDTH)
     axes.fill_between([0, 1], [-0.05, 0.95], [0.05, 1.05], color=INK, alpha=0.07, lw=0)
     axes.plot([0, 1], [0, 1], color=INK, ls="--", lw=1.3)
     for title, found in certainties.items():
@@ -464,11 +303,11 @@ def certainty_plot(certainties: Mapping[str, Certainty], style: Mapping[str, Sty
     axes.set_ylim(max(0.0, lowest - 0.08), 1.02)
     axes.set_xlabel("probability of the selected candidate")
     axes.set_ylabel("share that is correct")
-    _grid(axes)
+    grid(axes)
     return figure
 
 
-@_plot
+@plot
 def frontier_plot(
     points: Mapping[str, Mapping[str, FrontierPoint]], style: Mapping[str, Style], target_set: str
 ) -> Figure:
@@ -478,9 +317,9 @@ def frontier_plot(
     leads from one to the other.
     """
     timed = any(p.seconds is not None for by_kind in points.values() for p in by_kind.values())
-    figure, panels = _figure(
+    figure, panels = new_figure(
         4.0,
-        [*_markers(points, style), _dashed("surface features alone")],
+        [*_markers(points, style), dashed("surface features alone")],
         1,
         1 + timed,
         sharey=True,
@@ -492,7 +331,7 @@ def frontier_plot(
             ends: list[tuple[float, float]] = []
             for kind, point in by_kind.items():
                 x = point.tokens if unit == units[0] else point.seconds
-                bar = _percent(point.accuracy)
+                bar = accuracy_bar(point.accuracy)
                 if point.is_free:
                     axes.axhline(bar[0], color=INK, ls="--", lw=1.3)
                     axes.axhspan(bar[0] - bar[1], bar[0] + bar[2], color=INK, alpha=0.06, lw=0)
@@ -514,7 +353,7 @@ def frontier_plot(
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.12)
         axes.set_xlabel(unit)
-        _grid(axes)
+        grid(axes)
     panels[0].set_ylabel(f"accuracy (%) on {target_set}")
     return figure
 
@@ -539,29 +378,6 @@ def _row_label(axes: Axes, row: int, x: float, text: str) -> None:
     axes.annotate(text, (x, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
 
 
-# Parts of plots
-
-
-_Bar = tuple[float, float, float]
-"""A height, and how far its interval reaches below and above."""
-
-_NOTHING: _Bar = (math.nan, 0.0, 0.0)
-
-
-def _percent(found: Accuracy) -> _Bar:
-    if found.mean is None:
-        return _NOTHING
-    low, high = found.interval or (found.mean, found.mean)
-    return 100 * found.mean, 100 * (found.mean - low), 100 * (high - found.mean)
-
-
-def _interval(found: Ratio, scale: float = 1.0) -> _Bar:
-    if found.value is None:
-        return _NOTHING
-    half = scale * NORMAL_95 * (found.error or 0.0)
-    return scale * found.value, half, half
-
-
 def _mean_chance(found: Iterable[Accuracy]) -> float:
     """Chance of several runs in percent: they differ only where selections are missing."""
     chances = [a.chance for a in found if a.chance is not None]
@@ -580,41 +396,6 @@ def _signed(value: float) -> str:
     return f"{value:+.2g}".replace("-", "−")
 
 
-def _grouped_bars(
-    axes: Axes,
-    categories: Sequence[str],
-    values: Mapping[str, Sequence[_Bar]],
-    style: Mapping[str, Style],
-    *,
-    percent: bool = True,
-) -> None:
-    """Bars of each run side by side within each category, in the units of the axis."""
-    places = np.arange(len(categories))
-    width = RUN_WIDTH / max(len(values), 1)
-    for number, (title, bars) in enumerate(values.items()):
-        height, below, above = (np.array(column) for column in zip(*bars, strict=True))
-        axes.bar(
-            places - RUN_WIDTH / 2 + width * (number + 0.5),
-            height,
-            min(width * 0.92, 0.3),
-            color=style[title].colour,
-            hatch=style[title].hatch,
-            edgecolor=INK,
-            linewidth=0.4,
-            yerr=np.stack([below, above]),
-            error_kw={"elinewidth": 1.2, "capsize": min(3.0, 24 * width), "ecolor": INK},
-        )
-    axes.set_xticks(
-        places, [_wrapped(name, max(10, 70 // max(len(places), 1)), 2) for name in categories]
-    )
-    axes.set_xlim(-0.6, len(categories) - 0.4)
-    axes.tick_params(axis="x", length=0)
-    if percent:
-        axes.set_ylim(0, 100)
-        axes.set_yticks(range(0, 101, 25))
-    _grid(axes)
-
-
 def _leaning_bound(panels: Mapping[str, Mapping[str, Sequence[Leaning]]]) -> float:
     """Radius of the polar axis: the largest leaning and a little more."""
     found = [
@@ -627,38 +408,6 @@ def _leaning_bound(panels: Mapping[str, Mapping[str, Sequence[Leaning]]]) -> flo
     return max(0.1, math.ceil(max(found, default=0.0) * 1.1 * 20) / 20)
 
 
-def _grid(axes: Axes, axis: Any = "y") -> None:
-    axes.grid(axis=axis, color=INK, alpha=0.15, lw=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_alpha(0.5)
-
-
-def _wrapped(name: str, width: int = NAME_WIDTH, lines: int = 3) -> str:
-    """A name in at most `lines` lines; what is longer ends in an ellipsis."""
-    text = "".join(c if c.isprintable() else " " for c in name)
-    wrapped = textwrap.wrap(text, width, max_lines=lines, placeholder=" …") or ["?"]
-    return "\n".join(wrapped)
-
-
-def _patches(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
-    return [
-        Patch(facecolor=style[t].colour, hatch=style[t].hatch, edgecolor=INK, lw=0.4, label=t)
-        for t in titles
-    ]
-
-
-def _lines(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
-    return [
-        Line2D(
-            [], [], color=style[t].colour, ls=style[t].dash, marker=style[t].marker, lw=1.8, label=t
-        )
-        for t in titles
-    ]
-
-
 def _markers(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
     kinds = (("raw", "white"), ("calibrated", INK))
     return [
@@ -669,7 +418,3 @@ def _markers(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
         Line2D([], [], color=INK, mfc=fill, ls="", marker="o", ms=8, label=name)
         for name, fill in kinds
     ]
-
-
-def _dashed(label: str) -> Line2D:
-    return Line2D([], [], color=INK, ls="--", lw=1.3, label=label)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scripts.evaluation import paper, plots
+from scripts.evaluation import drawing, paper, plots
 from scripts.evaluation.certainty import Certainty, certainty
 from scripts.evaluation.metrics import (
     Accuracy,
@@ -54,7 +54,7 @@ def write_report(folders: Sequence[Path], out: Path) -> None:
         for part in section.parts:
             if part.picture:
                 (out / "plots" / f"{part.id}.svg").write_text(
-                    plots.on_white(part.picture.svg), "utf-8"
+                    drawing.on_white(part.picture.svg), "utf-8"
                 )
     (out / "report.html").write_text(_html(sections), encoding="utf-8")
     (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
@@ -222,7 +222,7 @@ class Part(Struct, frozen=True):
         """The plot as it stands in the page."""
         if self.picture is None:
             return None
-        return plots.inline(self.picture.svg, self.id, self.picture.reading)
+        return drawing.inline(self.picture.svg, self.id, self.picture.reading)
 
 
 class Section(Struct, frozen=True):
@@ -235,7 +235,7 @@ class Section(Struct, frozen=True):
 
 
 def _group_section(number: int, group: Group) -> Section:
-    style = plots.styles(e.title for e in group.runs)
+    style = drawing.styles(e.title for e in group.runs)
     prefix = f"{number}-{_slug(group.title)}"
     makers = (
         _accuracy_part,
@@ -255,7 +255,7 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")
 
 
-Styles = dict[str, plots.Style]
+Styles = dict[str, drawing.Style]
 
 
 def _accuracy_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scripts.evaluation.certainty import certainty
-from scripts.evaluation.plots import certainty_plot, styles
+from scripts.evaluation.drawing import styles
+from scripts.evaluation.plots import certainty_plot
 from scripts.evaluation.results import ScenarioResult, TargetSet
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))

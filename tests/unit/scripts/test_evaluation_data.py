@@ -5,7 +5,6 @@ import json
 import pytest
 
 from app.domain.bank import LabelledScenario
-from scripts.evaluate import read_attributes
 from scripts.evaluation.data import (
     UnusableData,
     from_align,
@@ -16,6 +15,7 @@ from scripts.evaluation.data import (
     to_align,
 )
 from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet
+from scripts.scorer_options import read_attributes
 
 
 def scenario(name, *labels):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.domain.types import Usage
-from scripts.evaluation import paper, plots
+from scripts.evaluation import drawing, paper, plots
 from scripts.evaluation.report import write_report
 from scripts.evaluation.results import (
     RUN_FILE,
@@ -305,14 +305,14 @@ def test_the_same_folders_give_the_same_report(tmp_path):
 
 
 def test_a_method_looks_the_same_whatever_stands_beside_it():
-    alone = plots.styles(["unaligned"])["unaligned"]
-    many = plots.styles(["mine", "unaligned", "comparative, few-shot", *map(str, range(9))])
+    alone = drawing.styles(["unaligned"])["unaligned"]
+    many = drawing.styles(["mine", "unaligned", "comparative, few-shot", *map(str, range(9))])
     assert many["unaligned"] == alone
     assert len({style.colour for style in many.values()}) == 12
 
 
 def test_more_runs_than_colours_are_still_told_apart():
-    looks = plots.styles(map(str, range(24))).values()
+    looks = drawing.styles(map(str, range(24))).values()
     assert len({(style.colour, style.hatch) for style in looks}) == 24
 
 
