@@ -50,6 +50,7 @@ _FITTED: dict[str, Any] = {
     "done": 500,
     "total": 500,
     "left_out": {},
+    "warnings": [],
     "fitted": {
         "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48",
         "scorer": examples.SCORE_SET["scorer"],
@@ -68,6 +69,7 @@ _STARTED: dict[str, Any] = {
     "done": 0,
     "total": 500,
     "left_out": {},
+    "warnings": [],
     "fitted": None,
 }
 _REQUESTS: Any = {
@@ -184,6 +186,7 @@ def _out(name: str, of: CalibrationState) -> CalibrationOut:
         done=fit.done if fit else 0,
         total=fit.total if fit else 0,
         left_out=fit.left_out if fit else {},
+        warnings=list(fit.warnings) if fit else [],
         fitted=_fitted(info) if info else None,
     )
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.calibrations.sharpening import rows_by_scenario, sharpened
 from app.domain import features
 from app.domain.align import Floats
-from app.domain.bank import MAX_DISTINCT_LEVELS
+from app.domain.bank import MAX_DISTINCT_LEVELS, LabelledScenario
 from app.domain.calibration import (
     AttributeReport,
     Basis,
@@ -69,6 +69,24 @@ class LabelledEvidence:
     evidence: Evidence
     labels: Floats
     """(C, A), NaN where there is no label."""
+
+
+def labels_of(
+    scenario: LabelledScenario, positions: Sequence[int], attributes: Sequence[str]
+) -> Floats:
+    """Labels (C, A) of a scenario's candidates, NaN where there is none.
+
+    `positions` says which candidate each response is. Those of one text are one candidate: it has
+    the mean of their labels, because the expected label is what is to be learnt.
+    """
+    sums = np.zeros((max(positions) + 1, len(attributes)))
+    counts = np.zeros_like(sums)
+    for labels, position in zip(scenario.labels, positions, strict=True):
+        for column, name in enumerate(attributes):
+            if name in labels:
+                sums[position, column] += labels[name]
+                counts[position, column] += 1
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
 @dataclass(frozen=True, slots=True)

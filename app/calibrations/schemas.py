@@ -81,6 +81,8 @@ class CalibrationOut(Open):
     """Scenarios of the bank that are scored."""
     total: int
     left_out: dict[str, int] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
+    """Of the last fit: what in its request has no effect, or not the one that one may expect."""
     fitted: FittedOut | None = None
     """The version in use; null before there is one."""
 

@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from msgspec.structs import replace
 
-from app.calibrations.fitting import LabelledEvidence, UnfitBank, fit
+from app.calibrations.fitting import LabelledEvidence, UnfitBank, fit, labels_of
 from app.calibrations.process import in_a_process
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.artefact import to_bytes, with_digest
@@ -124,6 +123,7 @@ class CalibrationFitter:
             state="scoring",
             detail=f"0 of {len(scenarios)} scenarios are scored",
             total=len(scenarios),
+            warnings=planned.warnings,
             started_ms=int(time.time() * 1000),
             owner=uuid.uuid4().hex,
         )
@@ -259,12 +259,8 @@ class CalibrationFitter:
             fields,
             work.planned.scorer.settings,
         )
-        labels = np.full((len(plan.scenario.candidates), len(fields)), np.nan)
-        for index, position in enumerate(plan.presentation.positions):
-            for column, attribute in enumerate(work.planned.attributes):
-                label = scenario.labels[index].get(attribute.name)
-                if label is not None:
-                    labels[position, column] = label
+        names = [attribute.name for attribute in work.planned.attributes]
+        labels = labels_of(scenario, plan.presentation.positions, names)
         return LabelledEvidence(scenario.question, evidence, labels)
 
     async def _score(self, planned: PlannedRequest) -> ScoreOutcome:

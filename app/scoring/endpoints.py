@@ -229,6 +229,7 @@ async def retarget(
                 _pair(one, t, request_id) for one in answered for t in range(len(targets))
             ]
         }
+    content["warnings"] = list(dict.fromkeys(one.warning for one in answered if one.warning))
     total = round((time.perf_counter() - started) * 1000, 2)
     content["timings_ms"] = TimingsOut(total=total).model_dump()
     return Response(orjson.dumps(content), media_type="application/json")

@@ -30,7 +30,7 @@ from app.errors import (
     UnknownScoreSet,
     escaped,
 )
-from app.scoring.calibrator import Calibrated, Calibrator, Outcome, Scored
+from app.scoring.calibrator import Calibrated, Calibrator, Outcome, Scored, Uncalibrated
 from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import check_metric, weightless
 from app.scoring.present import Alignment, aligned_scores, select_one, selection_out, wishes
@@ -62,6 +62,8 @@ class RetargetedSet:
     """Full selections, one a target; empty when only indices were asked for."""
     calibrated: Calibrated | None = None
     """What the scores were calibrated by."""
+    warning: str | None = None
+    """Why they were not, though there is a calibration for their scorer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def _retarget_one(
     if isinstance(covariance, AzimuthError):
         return _answerless(set_id, dict.fromkeys(range(count), covariance), count)
     calibrated = task.calibrated if isinstance(task.calibrated, Calibrated) else None
+    warning = task.calibrated.warning if isinstance(task.calibrated, Uncalibrated) else None
     size = len(next(iter(found.cells.values()))[1].scores)
     presentation = stored.presentation or _canonical(size)
     if alignment.explain or alignment.chances:
@@ -217,13 +220,13 @@ def _retarget_one(
             selected = _compact(distance, alignment.limits)
             for target in problems:
                 selected[target] = None
-            return RetargetedSet(set_id, problems, selected, [], calibrated)
+            return RetargetedSet(set_id, problems, selected, [], calibrated, warning)
         selections = [
             None if target in problems else _ranked(distance[target], presentation, alignment)
             for target in range(count)
         ]
     chosen = [s.selected.index if s is not None and s.selected else None for s in selections]
-    return RetargetedSet(set_id, problems, chosen, selections, calibrated)
+    return RetargetedSet(set_id, problems, chosen, selections, calibrated, warning)
 
 
 def _distances(

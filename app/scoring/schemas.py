@@ -529,6 +529,8 @@ class RetargetOut(Open):
     """Selections for every pair, score sets first."""
 
     selections: list[PairSelectionOut]
+    warnings: list[str] = []
+    """What may not be as expected of some of the score sets, each told once."""
     timings_ms: TimingsOut
 
 
@@ -540,4 +542,6 @@ class CompactRetargetOut(Open):
     """For each score set what its scores were calibrated by; null when they are raw."""
     problems: list[dict[str, object]]
     """Problem documents, each with `score_set_id` and the `target_indices` it concerns."""
+    warnings: list[str] = []
+    """What may not be as expected of some of the score sets, each told once."""
     timings_ms: TimingsOut

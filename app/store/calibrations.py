@@ -92,6 +92,8 @@ class FitProgress(Struct, frozen=True):
     """Scenarios that are scored, or cannot be."""
     total: int = 0
     left_out: dict[str, int] = {}
+    warnings: tuple[str, ...] = ()
+    """What of the request has no effect, or not the one that one may expect."""
     started_ms: int = 0
     owner: str = ""
     """Who is at it; nobody when it has ended."""

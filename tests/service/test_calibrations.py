@@ -258,6 +258,14 @@ def test_a_fit_is_accepted_and_says_where_to_ask_for_it(accepted):
     assert begun["fitted"] is None
 
 
+def test_settings_without_effect_on_a_fit_are_told_when_it_begins_and_when_it_is_over(judged):
+    scorer = SCORER | LABELS | {"samples": 3}
+    (warning,) = put(judged, "idle-samples", scorer=scorer).json()["warnings"]
+    assert "makes no use of samples" in warning
+    assert ended(judged, "idle-samples")["warnings"] == [warning]
+    assert delete(judged, "idle-samples") == 204
+
+
 def test_a_fit_that_is_over_tells_what_it_was_fitted_on_and_for(judged, house):
     seen = look(judged, "house")
     assert (seen["state"], seen["detail"]) == ("ready", "fitted")
@@ -569,6 +577,10 @@ def test_an_attribute_that_it_does_not_know_is_a_warning_and_by_name_a_refusal(j
     assert pair["calibration"]["name"] == "house"
     problem = retarget(judged, answer, 422, targets={"coherence": 1}, calibration="house")
     assert problem["detail"] == "calibration 'house' does not know coherence"
+    # Targets that name it are answered by raw scores under auto, which says so, once.
+    for form in ({}, {"compact": True}):
+        told = retarget(judged, answer, targets=[{"coherence": 1}, {"coherence": 0}], **form)
+        assert told["warnings"] == [warning]
 
 
 def test_a_name_that_nothing_was_fitted_under_is_a_404_that_knows_the_others(judged, house):
@@ -608,6 +620,7 @@ def test_retargeting_names_what_scores_were_calibrated_by_in_full_and_compact(ju
         assert pair["calibration"] == (reference if row == 0 else None)
         chosen[row].append(pair["selected"]["index"])
     assert short["selected"] == chosen
+    assert short["warnings"] == []
 
 
 def test_a_new_fit_changes_cached_scores_when_they_are_read_and_no_model_is_called(judged, late):

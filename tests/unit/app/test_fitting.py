@@ -1,0 +1,26 @@
+"""What a calibration is fitted on."""
+
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from app.calibrations.fitting import labels_of
+from app.domain.bank import LabelledScenario
+
+
+def test_labels_go_to_the_candidate_that_a_response_became():
+    scenario = LabelledScenario(
+        id="s", question="?", responses=("b", "a"), labels=({"wit": 0.25, "care": 1}, {"wit": 1})
+    )
+    found = labels_of(scenario, (1, 0), ["care", "wit"])
+    assert_array_equal(found, [[np.nan, 1], [1, 0.25]])
+
+
+def test_the_same_text_twice_has_the_mean_of_its_labels():
+    scenario = LabelledScenario(
+        id="s",
+        question="?",
+        responses=("a", "b", "a"),
+        labels=({"wit": 0.25}, {"wit": 1}, {"wit": 0.75, "care": 0.5}),
+    )
+    found = labels_of(scenario, (0, 1, 0), ["wit", "care"])
+    assert_array_equal(found, [[0.5, 0.5], [1, np.nan]])
