@@ -58,7 +58,7 @@ async def _calibrate(options: argparse.Namespace, body: dict[str, Any]) -> str:
         if options.bank_file:
             await service.put_bank(options.bank, options.bank_file.read_bytes())
         begun = await _begin(service, options.name, body)
-        for warning in begun["warnings"]:
+        for warning in begun.get("warnings", ()):
             print(f"note: {warning}", file=sys.stderr)
         with tqdm(
             total=begun["total"],
