@@ -1,0 +1,141 @@
+"""Results folders, measured, and grouped by what may be compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scripts.evaluation.certainty import Certainty, certainty
+from scripts.evaluation.metrics import (
+    Accuracy,
+    AttributeQuality,
+    Cost,
+    Ratio,
+    accuracy,
+    accuracy_by_size,
+    attribute_quality,
+    cost,
+    judge,
+    order_flips,
+    position_biases,
+)
+from scripts.evaluation.results import Results, Run, ScenarioResult, read_results
+
+
+class Evaluated(Struct, frozen=True):
+    """A run and everything that the report tells of it."""
+
+    folder: Path
+    title: str
+    results: Results
+    accuracies: dict[str, Accuracy]
+    """Target set -> accuracy."""
+    by_size: dict[str, dict[int, Accuracy]]
+    """Target set -> number of attributes -> accuracy."""
+    qualities: tuple[AttributeQuality, ...]
+    """Of the attributes that have scores; none for methods that choose."""
+    flips: dict[str, Ratio]
+    """Target set -> order flips, where they were measured."""
+    biases: dict[str, Ratio]
+    """Attribute, or `(choice)` -> position bias, where it was measured."""
+    cost: Cost
+    certainties: dict[str, Certainty]
+    """Target set -> how honest probabilities are, where they were asked for."""
+
+    @property
+    def run(self) -> Run:
+        """What the run was."""
+        return self.results.run
+
+    @property
+    def answered(self) -> tuple[ScenarioResult, ...]:
+        """Scenarios that did not fail."""
+        return self.results.answered
+
+
+def evaluate(folder: Path) -> Evaluated:
+    """Read a results folder and measure it."""
+    results = read_results(folder)
+    run, scenarios = results.run, results.answered
+    accuracies, by_size = {}, {}
+    for target_set in run.target_sets:
+        pairs = judge(scenarios, target_set)  # may be large: only the figures are kept
+        accuracies[target_set.name] = accuracy(pairs)
+        by_size[target_set.name] = accuracy_by_size(pairs)
+    flips = {t.name: order_flips(scenarios, t.name) for t in run.target_sets}
+    return Evaluated(
+        folder=folder,
+        title=run.title,
+        results=results,
+        accuracies=accuracies,
+        by_size=by_size,
+        qualities=tuple(
+            attribute_quality(scenarios, name)
+            for name in run.attributes
+            if any(name in scenario.scores for scenario in scenarios)
+        ),
+        flips={name: found for name, found in flips.items() if found.parts},
+        biases=position_biases(scenarios),
+        cost=cost(scenarios),
+        certainties={
+            target_set.name: found
+            for target_set in run.target_sets
+            if (found := certainty(scenarios, target_set)) is not None
+        },
+    )
+
+
+class Group(Struct, frozen=True):
+    """Runs on one dataset with one model."""
+
+    dataset: str
+    model: str
+    runs: list[Evaluated]
+
+    @property
+    def title(self) -> str:
+        """The dataset and the model."""
+        return f"{self.dataset or 'data'}, {self.model or 'no model'}"
+
+
+def group_runs(runs: Iterable[Evaluated]) -> list[Group]:
+    """Group runs by dataset and model. Runs without a model stand beside every model of their data.
+
+    Titles that a group has twice get the name of their folder.
+    """
+    every = list(runs)
+    keys = dict.fromkeys((e.run.dataset, e.run.model) for e in every)
+    with_model = {dataset for dataset, model in keys if model}
+    return [
+        Group(
+            dataset,
+            model,
+            _with_distinct_titles(e for e in every if _belongs(e.run, dataset, model)),
+        )
+        for dataset, model in keys
+        if model or dataset not in with_model
+    ]
+
+
+def _belongs(run: Run, dataset: str, model: str) -> bool:
+    return run.dataset == dataset and run.model in (model, "")
+
+
+def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
+    every = list(runs)
+    counts = Counter(e.run.title for e in every)
+    taken: Counter[str] = Counter()
+    found = []
+    for evaluated in every:
+        title = evaluated.run.title
+        if counts[title] > 1:
+            title = f"{title} ({evaluated.folder.name})"
+        taken[title] += 1
+        if taken[title] > 1:
+            title = f"{title} {taken[title]}"
+        found.append(replace(evaluated, title=title))
+    return found
