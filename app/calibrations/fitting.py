@@ -114,7 +114,8 @@ def fit(
 ) -> Calibration:
     """Fit a calibration of `A` = `len(fields)` attributes; without its digest.
 
-    The same scenarios give the same calibration. Raises `UnfitBank`.
+    Scenarios that the judge has not scored (NaN) still tell what surface features are worth. The
+    same scenarios give the same calibration. Raises `UnfitBank`.
     """
     names = [attribute_name(field) for field in fields]
     bank = _in_rows(scenarios, names)
@@ -191,8 +192,11 @@ def _in_rows(scenarios: Sequence[LabelledEvidence], names: Sequence[str]) -> _Ba
     if not scenarios:
         raise TooFewLabels(_lacking(0, names[0]))
     sizes = [len(scenario.labels) for scenario in scenarios]
-    # Folds by the order in which questions first come: the same for the same bank.
-    questions = {q: i for i, q in enumerate(dict.fromkeys(s.question for s in scenarios))}
+    # Folds by the order in which questions first come: the same for the same bank. Those that the
+    # judge was asked come first, so that every fold has its share of them.
+    asked = [s.question for s in scenarios if not np.isnan(s.evidence.judge).all()]
+    every = dict.fromkeys([*asked, *(s.question for s in scenarios)])
+    questions = {question: index for index, question in enumerate(every)}
     fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
     bank = _Bank(
         scenarios=tuple(s.evidence for s in scenarios),

@@ -18,7 +18,8 @@ class CalibrationRequest(Closed):
     scorer: ScorerIn = ScorerIn()
     """How scenarios are scored: the settings that `/score` and `/select` shall have."""
     scenarios: int | None = Field(None, ge=20)
-    """How many of the bank's scenarios to score, drawn by `sample_seed`; all if not given."""
+    """How many of the bank's scenarios to score, drawn by `sample_seed`; all if not given. What
+    surface features tell, which takes no model, is learnt from all of them anyhow."""
     sample_seed: int = Field(0, ge=0, lt=2**31)
 
 
@@ -63,6 +64,9 @@ class FittedOut(Open):
     bank: BankRefOut
     """What it was fitted on."""
     scenarios: int
+    """Scenarios of the bank that the judge scored for it."""
+    labelled: int
+    """Those with labels, scored or not: what the opinion of surface features was fitted on."""
     left_out: dict[str, int]
     """Why scenarios or cells of the bank could not be used -> how many."""
     reports: list[AttributeReportOut]

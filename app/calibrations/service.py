@@ -9,9 +9,10 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec.structs import replace
 
 from app.calibrations.fitting import LabelledEvidence, UnfitBank, fit, labels_of
@@ -19,11 +20,11 @@ from app.calibrations.process import in_a_process
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.artefact import to_bytes, with_digest
 from app.domain.bank import Bank, LabelledScenario
-from app.domain.calibration import Calibration, evidence_of
+from app.domain.calibration import Calibration, Evidence, evidence_of
 from app.domain.fingerprint import attribute_field, scorer_fingerprint
 from app.domain.methods import METHODS
-from app.domain.plan import plan_scores
-from app.domain.types import BankRef, Candidate
+from app.domain.plan import ScorePlan, plan_scores
+from app.domain.types import Attribute, BankRef, Candidate, Scorer
 from app.errors import (
     AzimuthError,
     CalibrationRunning,
@@ -66,7 +67,10 @@ class _Fit:
     request: CalibrationRequest
     planned: PlannedScorer
     bank: Bank
+    labelled: Sequence[LabelledScenario]
+    """All scenarios with labels, in the bank's order."""
     scenarios: Sequence[LabelledScenario]
+    """Those of them that are to be scored."""
     progress: FitProgress
     left_out: Counter[str]
 
@@ -118,7 +122,8 @@ class CalibrationFitter:
         bank = await self._banks.load(info.digest) if info else None
         if bank is None:
             raise await self._banks.unknown(request.bank, "#/bank")
-        scenarios = _to_score(bank, [a.name for a in planned.attributes], request)
+        labelled = _labelled(bank, [a.name for a in planned.attributes], request)
+        scenarios = _drawn(labelled, request)
         started = FitProgress(
             state="scoring",
             detail=f"0 of {len(scenarios)} scenarios are scored",
@@ -131,7 +136,7 @@ class CalibrationFitter:
             state = (await self._store.states()).get(name)
             detail = state.fit.detail if state and state.fit else "just begun"
             raise CalibrationRunning(f"{name!r} is being fitted: {detail}")
-        work = _Fit(name, request, planned, bank, scenarios, started, Counter())
+        work = _Fit(name, request, planned, bank, labelled, scenarios, started, Counter())
         task = asyncio.create_task(self._see_through(work), name=f"calibration {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -207,14 +212,15 @@ class CalibrationFitter:
         finally:
             for task in tasks:
                 task.cancel()
-        evidence = [one for one in found if one is not None]
+        judged = {
+            scenario.id: one
+            for scenario, one in zip(work.scenarios, found, strict=True)
+            if one is not None
+        }
         work.progress = replace(work.progress, state="fitting", detail="fitting")
         scorer = work.planned.scorer
         calibration, artefact = await in_a_process(
-            fit_for,
-            evidence,
-            scorer_fingerprint(scorer),
-            [attribute_field(a) for a in work.planned.attributes],
+            fit_for, judged, work.labelled, scorer, work.planned.attributes
         )
         info = CalibrationInfo(
             name=work.name,
@@ -223,10 +229,11 @@ class CalibrationFitter:
             scorer=scorer,
             fields=calibration.fields,
             bank=BankRef(work.request.bank, work.bank.digest),
-            scenarios=len(evidence),
+            scenarios=len(judged),
             left_out=dict(work.left_out),
             reports=calibration.reports,
             created_ms=int(time.time() * 1000),
+            labelled=len(work.labelled),
         )
         return info, artefact
 
@@ -237,8 +244,7 @@ class CalibrationFitter:
             for attribute in work.planned.attributes
             if any(attribute.name in labels for labels in scenario.labels)
         ]
-        candidates = [Candidate(str(i), text) for i, text in enumerate(scenario.responses)]
-        plan = plan_scores(scenario.question, candidates, wanted, work.planned.scorer)
+        plan = _plan(scenario, wanted, work.planned.scorer)
         try:
             outcome = await self._score(
                 PlannedRequest(plan, work.planned.pool, live=True, warnings=())
@@ -285,11 +291,35 @@ class CalibrationFitter:
 
 
 def fit_for(
-    evidence: Sequence[LabelledEvidence], scorer: str, fields: Sequence[str]
+    judged: Mapping[str, LabelledEvidence],
+    labelled: Sequence[LabelledScenario],
+    scorer: Scorer,
+    attributes: Sequence[Attribute],
 ) -> tuple[Calibration, bytes]:
-    """Fit, and name the result by its content; beside it, its bytes. Raises `UnfitBank`."""
-    calibration = with_digest(fit(evidence, scorer=scorer, fields=fields))
+    """Fit, and name the result by its content; beside it, its bytes. Raises `UnfitBank`.
+
+    `judged` holds what the scorer made of scenarios, by their ids. The other labelled ones tell
+    what surface features are worth.
+    """
+    numbers = max((one.evidence.judge.shape[2] for one in judged.values()), default=1)
+
+    def silent(scenario: LabelledScenario) -> LabelledEvidence:
+        plan = _plan(scenario, attributes, scorer)
+        surface = np.array(plan.surface.values)
+        judge = np.full((len(surface), len(attributes), numbers), np.nan)
+        names = [attribute.name for attribute in attributes]
+        labels = labels_of(scenario, plan.presentation.positions, names)
+        return LabelledEvidence(scenario.question, Evidence(surface, judge), labels)
+
+    evidence = [judged.get(one.id) or silent(one) for one in labelled]
+    fields = [attribute_field(attribute) for attribute in attributes]
+    calibration = with_digest(fit(evidence, scorer=scorer_fingerprint(scorer), fields=fields))
     return calibration, to_bytes(calibration)
+
+
+def _plan(scenario: LabelledScenario, attributes: Sequence[Attribute], scorer: Scorer) -> ScorePlan:
+    candidates = [Candidate(str(i), text) for i, text in enumerate(scenario.responses)]
+    return plan_scores(scenario.question, candidates, attributes, scorer)
 
 
 async def _patiently(tell: Callable[[], Awaitable[bool]]) -> None:
@@ -305,10 +335,10 @@ async def _patiently(tell: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(_BEAT_S)
 
 
-def _to_score(
+def _labelled(
     bank: Bank, attributes: Sequence[str], request: CalibrationRequest
 ) -> list[LabelledScenario]:
-    """The scenarios to score, in the bank's order. Raises `InvalidRequest`."""
+    """The scenarios with labels, in the bank's order. Raises `InvalidRequest`."""
     labelled = [
         scenario
         for scenario in bank.scenarios
@@ -321,7 +351,14 @@ def _to_score(
         raise InvalidRequest(
             f"{says}; name the others in scorer.attributes", fields=[FieldError("#/bank", says)]
         )
-    if request.scenarios is not None and request.scenarios < len(labelled):
-        drawn = random.Random(request.sample_seed).sample(range(len(labelled)), request.scenarios)
-        labelled = [labelled[index] for index in sorted(drawn)]
     return labelled
+
+
+def _drawn(
+    labelled: Sequence[LabelledScenario], request: CalibrationRequest
+) -> Sequence[LabelledScenario]:
+    """Those to score, in the same order."""
+    if request.scenarios is None or request.scenarios >= len(labelled):
+        return labelled
+    drawn = random.Random(request.sample_seed).sample(range(len(labelled)), request.scenarios)
+    return [labelled[index] for index in sorted(drawn)]

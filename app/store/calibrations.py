@@ -76,11 +76,13 @@ class CalibrationInfo(Struct, frozen=True):
     bank: BankRef
     """The labelled bank that it was fitted on."""
     scenarios: int
-    """Scenarios that it was fitted on."""
+    """Scenarios that the judge scored for it."""
     left_out: dict[str, int]
     """Why scenarios or cells of the bank could not be used -> how many."""
     reports: tuple[AttributeReport, ...]
     created_ms: int
+    labelled: int = 0
+    """Scenarios whose labels surface features were fitted on; 0 where they were the scored ones."""
 
 
 class FitProgress(Struct, frozen=True):

@@ -366,6 +366,22 @@ def test_what_the_judge_could_not_score_is_counted_by_its_reason(by_labels):
     assert by_labels["scenarios"] == COUNT - 2
 
 
+def test_of_a_sample_the_judge_is_asked_and_of_all_the_others_surface_features_learn(judged, house):
+    found = fitted(judged, "sampled", scenarios=24, scorer=SCORER)
+    assert (found["scenarios"], found["labelled"]) == (24, COUNT)
+    assert (house["scenarios"], house["labelled"]) == (COUNT, COUNT)
+    assert {report["scenarios"] for report in found["reports"]} == {24}
+    (verbosity,) = [
+        r for r in found["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
+    ]
+    # Twice the labels, and surface features that tell them: nothing is lost for the sample.
+    (whole,) = [
+        r for r in house["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
+    ]
+    assert verbosity["error_features"] < 1.5 * whole["error_features"]
+    assert delete(judged, "sampled") == 204
+
+
 def test_without_reasoning_the_probabilities_of_labels_are_evidence_too(judged, by_labels):
     answer = score(judged, HELD_OUT[0], **LABELS)
     assert answer["calibration"]["digest"] == by_labels["digest"]

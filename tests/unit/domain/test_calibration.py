@@ -115,6 +115,33 @@ def test_a_bank_with_partial_labels_gives_a_calibration_for_each_attribute_alone
     assert estimate(calibration, [whole])[0].basis == "alone"
 
 
+def test_surface_features_are_learnt_from_scenarios_that_the_judge_has_not_scored_too():
+    """Wit is what the first feature tells; the judge, which knows nothing, has seen few of them."""
+    draw = np.random.default_rng(3)
+    made = []
+    for index in range(400):
+        surface = draw.normal(size=(2, 3))
+        labels = np.clip(0.5 + 0.3 * surface[:, :2], 0, 1)
+        judge = draw.random((2, 2, 1)) if index % 10 == 0 else np.full((2, 2, 1), np.nan)
+        made.append(LabelledEvidence(f"question {index}", Evidence(surface, judge), labels))
+    known, test = made[:300], [m for m in made[300:] if not np.isnan(m.evidence.judge).any()]
+    scored = [m for m in known if not np.isnan(m.evidence.judge).any()]
+    few = fit(scored, scorer="s", fields=FIELDS)
+    many = fit(known, scorer="s", fields=FIELDS)
+    assert error(many, test) < 0.7 * error(few, test)
+    # What is said of the judge is measured where it judged.
+    assert {report.scenarios for report in many.reports} == {30}
+
+
+def test_scenarios_that_the_judge_has_not_scored_are_not_enough():
+    known = scenarios(60, noise=0.1)
+    silent = [
+        replace(m, evidence=replace(m.evidence, judge=np.full((2, 2, 1), np.nan))) for m in known
+    ]
+    with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
+        fit([*known[:19], *silent[19:]], scorer="s", fields=FIELDS)
+
+
 def test_too_few_labels_are_no_ground_to_stand_on():
     with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
         fit(scenarios(19, noise=0.1), scorer="s", fields=FIELDS)
