@@ -135,7 +135,8 @@ def report(calibration: dict[str, Any]) -> str:
     lines = [
         f"{calibration['name']} is fitted for {scorer['method']} with {scorer['model']}, on "
         f"{fitted['scenarios']} scenarios of {bank['name']}"
-        + (f" (left out: {left_out})" if left_out else ""),
+        + (f" (left out: {left_out})" if left_out else "")
+        + _learnt_from(fitted),
         "",
         *_table(fitted["reports"]),
         "",
@@ -146,6 +147,13 @@ def report(calibration: dict[str, Any]) -> str:
     lines += [one["says"] for one in fitted["reports"] if one["basis"] == best]
     lines += ["", f'Version {fitted["digest"]}; applied with "calibration": "auto" or its name.']
     return "\n".join(lines)
+
+
+def _learnt_from(fitted: dict[str, Any]) -> str:
+    labelled = fitted.get("labelled", fitted["scenarios"])
+    if labelled == fitted["scenarios"]:
+        return ""
+    return f"; surface features on all its {labelled}"
 
 
 def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -192,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         "--scenarios",
         type=positive,
         metavar="N",
-        help="a seeded sample of the bank's; all if not given",
+        help="score a seeded sample of the bank's; all if not given",
     )
     add("--sample-seed", type=int, default=0, metavar="S")
     add("--url", default="http://127.0.0.1:8000")

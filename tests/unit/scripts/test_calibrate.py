@@ -211,3 +211,9 @@ def test_methods_that_choose_cannot_be_calibrated(capsys):
     with pytest.raises(SystemExit):
         calibrate.main(["house", "--bank", "b", "--method", "unaligned"])
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_the_report_tells_when_only_a_sample_of_the_labelled_scenarios_was_scored():
+    told = calibrate.report(READY | {"fitted": READY["fitted"] | {"labelled": 500}})
+    assert "on 38 scenarios of people (left out: 2 context-overflow); surface features on " in told
+    assert "all its 500" in told
