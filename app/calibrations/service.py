@@ -259,15 +259,9 @@ class CalibrationFitter:
         if not outcome.cells:
             return None
         fields = [attribute_field(attribute) for attribute in work.planned.attributes]
-        evidence = evidence_of(
-            outcome.cells,
-            plan.surface.values,
-            fields,
-            work.planned.scorer.settings,
-        )
-        names = [attribute.name for attribute in work.planned.attributes]
-        labels = labels_of(scenario, plan.presentation.positions, names)
-        return LabelledEvidence(scenario.question, evidence, labels)
+        settings = work.planned.scorer.settings
+        evidence = evidence_of(outcome.cells, plan.surface.values, fields, settings)
+        return _beside_labels(evidence, scenario, plan, work.planned.attributes)
 
     async def _score(self, planned: PlannedRequest) -> ScoreOutcome:
         """Score one scenario, waiting for whatever is away or full."""
@@ -307,9 +301,7 @@ def fit_for(
         plan = _plan(scenario, attributes, scorer)
         surface = np.array(plan.surface.values)
         judge = np.full((len(surface), len(attributes), numbers), np.nan)
-        names = [attribute.name for attribute in attributes]
-        labels = labels_of(scenario, plan.presentation.positions, names)
-        return LabelledEvidence(scenario.question, Evidence(surface, judge), labels)
+        return _beside_labels(Evidence(surface, judge), scenario, plan, attributes)
 
     evidence = [judged.get(one.id) or silent(one) for one in labelled]
     fields = [attribute_field(attribute) for attribute in attributes]
@@ -320,6 +312,18 @@ def fit_for(
 def _plan(scenario: LabelledScenario, attributes: Sequence[Attribute], scorer: Scorer) -> ScorePlan:
     candidates = [Candidate(str(i), text) for i, text in enumerate(scenario.responses)]
     return plan_scores(scenario.question, candidates, attributes, scorer)
+
+
+def _beside_labels(
+    evidence: Evidence,
+    scenario: LabelledScenario,
+    plan: ScorePlan,
+    attributes: Sequence[Attribute],
+) -> LabelledEvidence:
+    """The evidence and the labels of a scenario, both in the order of its presentation."""
+    names = [attribute.name for attribute in attributes]
+    labels = labels_of(scenario, plan.presentation.positions, names)
+    return LabelledEvidence(scenario.question, evidence, labels)
 
 
 async def _patiently(tell: Callable[[], Awaitable[bool]]) -> None:
