@@ -304,3 +304,16 @@ def test_labels_that_are_several_tokens_are_told(engine, request):
         pytest.skip("nothing is known here of this engine's tokens")
     assert "single token" in engine.engine.check_labels(("0", "very good indeed"))
     assert "same token" in engine.engine.check_labels(("1", "1"))
+
+
+def test_on_a_cpu_vllms_processes_keep_the_memory_that_they_free(engine):
+    """Fresh pages for every tensor make large batches several times slower."""
+    if engine.info.engine != "vllm":
+        pytest.skip("about vLLM's processes")
+    import psutil
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        pytest.skip("about CPUs")
+    environments = [child.environ() for child in psutil.Process().children(recursive=True)]
+    assert any("mmap_max=0" in one.get("GLIBC_TUNABLES", "") for one in environments)
