@@ -306,8 +306,8 @@ def test_labels_that_are_several_tokens_are_told(engine, request):
     assert "same token" in engine.engine.check_labels(("1", "1"))
 
 
-def test_on_a_cpu_vllms_processes_keep_the_memory_that_they_free(engine):
-    """Fresh pages for every tensor make large batches several times slower."""
+def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
+    """Ten prompts of 2,900 tokens and a model of 1.5 billion parameters did, and vLLM ended."""
     if engine.info.engine != "vllm":
         pytest.skip("about vLLM's processes")
     import psutil
@@ -316,4 +316,5 @@ def test_on_a_cpu_vllms_processes_keep_the_memory_that_they_free(engine):
     if not current_platform.is_cpu():
         pytest.skip("about CPUs")
     environments = [child.environ() for child in psutil.Process().children(recursive=True)]
-    assert any("mmap_max=0" in one.get("GLIBC_TUNABLES", "") for one in environments)
+    timeouts = [one.get("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "300") for one in environments]
+    assert any(int(timeout) > 300 for timeout in timeouts)

@@ -78,7 +78,9 @@ class VllmEngine:
             "disable_log_stats": True,
         }
         if on_cpu:
-            _prepare_cpu_processes()
+            # A batch of long prompts may take minutes, and after five vLLM would end itself. A hang
+            # is found by the worker's canary.
+            os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
             # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
             arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
             # vLLM 0.32 ends with "CPU Generator does not use offset" when a prompt is worked on in
@@ -218,29 +220,6 @@ def _prepare_environment(settings: EngineSettings) -> None:
         }
     if Path(settings.model).is_dir():
         defaults["HF_HUB_OFFLINE"] = "1"
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-
-
-def _prepare_cpu_processes() -> None:
-    """What vLLM's processes, which begin after this, are to know on a CPU, unless the user has set
-    it."""
-    defaults = {
-        # glibc gives every large tensor fresh pages and takes them away again, and a batch touches
-        # gigabytes of them in every layer: the kernel's work for that outweighs the model's. Kept
-        # memory is used again. (`man 3 mallopt`; a preloaded allocator does not read this.)
-        "GLIBC_TUNABLES": ":".join(
-            f"glibc.malloc.{name}={value}"
-            for name, value in {
-                "mmap_max": 0,
-                "trim_threshold": 16 * 2**30,
-                "top_pad": 256 * 2**20,
-            }.items()
-        ),
-        # A batch of long prompts may take minutes; vLLM would end itself after five of them. A
-        # hang is found by the worker's canary.
-        "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "3600",
-    }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
