@@ -166,7 +166,7 @@ def test_a_seed_draws_an_answer_again(engine):
 
 def test_a_seed_draws_all_samples_again(engine):
     if engine.info.engine in ("openai", "vllm"):
-        pytest.skip("its numbers depend on what else is in a batch")
+        pytest.skip("promises a seed at best for one sample at a time")
     _, first = ask(engine, samples=3, temperature=1.0, seed=1)
     _, again = ask(engine, samples=3, temperature=1.0, seed=1)
     assert [a.text for a in again.answers] == [a.text for a in first.answers]
@@ -307,7 +307,7 @@ def test_labels_that_are_several_tokens_are_told(engine, request):
 
 
 def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
-    """Ten prompts of 2,900 tokens and a model of 1.5 billion parameters did, and vLLM ended."""
+    """A batch of long prompts did on a model of 1.5 billion parameters, and vLLM ended itself."""
     if engine.info.engine != "vllm":
         pytest.skip("about vLLM's processes")
     import psutil

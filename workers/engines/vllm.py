@@ -78,8 +78,8 @@ class VllmEngine:
             "disable_log_stats": True,
         }
         if on_cpu:
-            # A batch of long prompts may take minutes, and after five vLLM would end itself. A hang
-            # is found by the worker's canary.
+            # A batch of long prompts may take minutes, and after five vLLM would end itself. How
+            # long is too long is for the worker's canary and its setting to say.
             os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
             # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
             arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
