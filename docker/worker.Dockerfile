@@ -1,9 +1,10 @@
 # The worker. BUILD is cuda (default; the driver comes from the NVIDIA container runtime) or cpu.
 FROM python:3.12-slim
 ARG BUILD=cuda
-# Triton compiles small launchers with a C compiler; vLLM's CPU build looks for NUMA nodes.
+# Triton compiles small launchers with a C compiler; vLLM's CPU build looks for NUMA nodes and is
+# faster with tcmalloc.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends gcc libc6-dev libnuma1 \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev libnuma1 libtcmalloc-minimal4 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /azimuth
 COPY locks locks

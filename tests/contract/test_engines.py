@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from ctypes.util import find_library
+from pathlib import Path
 
 import httpx
 import jsonschema
@@ -318,3 +320,20 @@ def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
     environments = [child.environ() for child in psutil.Process().children(recursive=True)]
     timeouts = [one.get("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "300") for one in environments]
     assert any(int(timeout) > 300 for timeout in timeouts)
+
+
+def test_on_a_cpu_the_systems_tcmalloc_serves_vllms_processes(engine):
+    if engine.info.engine != "vllm":
+        pytest.skip("about vLLM's processes")
+    import psutil
+    from vllm.platforms import current_platform
+
+    library = find_library("tcmalloc_minimal") or find_library("tcmalloc")
+    if not current_platform.is_cpu() or library is None:
+        pytest.skip("about CPUs of a system with tcmalloc")
+    loaded = [
+        region.path
+        for child in psutil.Process().children(recursive=True)
+        for region in child.memory_maps()
+    ]
+    assert any(Path(path).name.startswith("libtcmalloc") for path in loaded)

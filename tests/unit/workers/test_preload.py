@@ -1,0 +1,27 @@
+"""vLLM's processes on a CPU get the system's tcmalloc, unless something speaks against it."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.engines.vllm import preload_with_tcmalloc
+
+MINIMAL = {"tcmalloc_minimal": "libtcmalloc_minimal.so.4", "tcmalloc": "libtcmalloc.so.4"}
+
+
+@pytest.mark.parametrize(
+    ("preload", "system", "expected"),
+    [
+        ("", MINIMAL, "libtcmalloc_minimal.so.4"),
+        ("", {"tcmalloc": "libtcmalloc.so.4"}, "libtcmalloc.so.4"),
+        ("libgomp.so.1", MINIMAL, "libtcmalloc_minimal.so.4:libgomp.so.1"),
+        ("libjemalloc.so.2", MINIMAL, "libjemalloc.so.2"),
+        ("/opt/libtcmalloc.so", MINIMAL, "/opt/libtcmalloc.so"),
+        ("libgomp.so.1", {}, "libgomp.so.1"),
+        ("", {}, ""),
+    ],
+)
+def test_tcmalloc_comes_first_where_the_system_has_it_and_no_other_is_loaded(
+    preload, system, expected
+):
+    assert preload_with_tcmalloc(preload, system.get) == expected
