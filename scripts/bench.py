@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,9 @@ from pathlib import Path
 from scripts import calibrate, evaluate
 from scripts.evaluation import drawing
 from scripts.evaluation.data import UnusableData, read_scenarios
-from scripts.evaluation.frontier import MODES, Mode, mode_called, picture, read_frontier, table
+from scripts.evaluation.frontier import MODES, Mode, mode_called, picture, read_frontiers, table
 from scripts.evaluation.plots import FREE
+from scripts.evaluation.results import slug
 
 _EXAMPLES = 5
 
@@ -85,8 +85,8 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     common += ["--label", mode.name, "--url", options.url]
     if mode.scenarios:
         common += ["--sample", str(mode.scenarios)]
-    slug = re.sub(r"[^a-z0-9]+", "-", mode.name)
-    raw = options.out / f"{slug}-raw"
+    stem = slug(mode.name)
+    raw = options.out / f"{stem}-raw"
     if mode.name == FREE:
         fitted = ["--method", "features", "--bank-file", str(options.train)]
         return evaluate.main([*common, *fitted, "--out", str(raw)])
@@ -108,12 +108,18 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
         asked += ["--bank-chars", str(chars)] if chars else []
         scorer += ["--examples-bank", bank]
     status = evaluate.main([*asked, "--out", str(raw)])
-    name = f"frontier-{options.train.resolve().parent.name}-{slug}"
+    name = f"frontier-{options.train.resolve().parent.name}-{stem}"
     fitting = [name, "--bank", f"{name}-labels", "--bank-file", str(options.train), *scorer]
     if mode.training:
         fitting += ["--scenarios", str(mode.training)]
     status |= calibrate.main([*fitting, "--url", options.url])
-    better = ["--calibration", name, "--probabilities", "--out", str(options.out / f"{slug}-cal")]
+    better = [
+        "--calibration",
+        name,
+        "--probabilities",
+        "--out",
+        str(options.out / f"{stem}-cal"),
+    ]
     return status | evaluate.main([*asked, *better])
 
 
@@ -155,18 +161,20 @@ def _size(text: str) -> int | None:
 
 
 def _draw(folders: Sequence[Path], out: Path, wanted: Sequence[str] | None = None) -> int:
-    measured = read_frontier(folders)
-    sets = list(wanted or dict.fromkeys(name for one in measured for name in one.sets))
-    known = {name for one in measured for name in one.sets}
+    frontiers = read_frontiers(folders)
+    known = dict.fromkeys(name for one in frontiers for name in one.sets)
+    sets = list(wanted or known)
     if missing := [name for name in sets if name not in known]:
         raise ValueError(f"no run has the targets {missing[0]!r}: {', '.join(sorted(known))}")
     out.mkdir(parents=True, exist_ok=True)
-    told = table(measured, sets)
+    told = "\n\n".join(table(one, [name for name in sets if name in one.sets]) for one in frontiers)
     (out / "frontier.md").write_text(told + "\n", "utf-8")
     print(told)
-    for name in sets:
-        svg = drawing.on_white(picture(measured, name))
-        (out / f"frontier-{name}.svg").write_text(svg, "utf-8")
+    for number, one in enumerate(frontiers, start=1):
+        for name in sets:
+            if name in one.sets:
+                path = out / f"frontier-{number}-{slug(one.key.title)}-{slug(name)}.svg"
+                path.write_text(drawing.on_white(picture(one, name)), "utf-8")
     print(f"\n{out}/frontier.md, {out}/frontier-*.svg")
     return 0
 

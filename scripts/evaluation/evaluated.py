@@ -23,7 +23,14 @@ from scripts.evaluation.metrics import (
     order_flips,
     position_biases,
 )
-from scripts.evaluation.results import Results, Run, ScenarioResult, read_results
+from scripts.evaluation.results import (
+    DataAndModel,
+    Results,
+    Run,
+    ScenarioResult,
+    by_data_and_model,
+    read_results,
+)
 
 
 class Evaluated(Struct, frozen=True):
@@ -92,37 +99,24 @@ def evaluate(folder: Path) -> Evaluated:
 class Group(Struct, frozen=True):
     """Runs on one dataset with one model."""
 
-    dataset: str
-    model: str
+    key: DataAndModel
     runs: list[Evaluated]
 
     @property
     def title(self) -> str:
         """The dataset and the model."""
-        return f"{self.dataset or 'data'}, {self.model or 'no model'}"
+        return self.key.title
 
 
 def group_runs(runs: Iterable[Evaluated]) -> list[Group]:
-    """Group runs by dataset and model. Runs without a model stand beside every model of their data.
+    """Group runs by dataset and model, as `by_data_and_model` does.
 
     Titles that a group has twice get the name of their folder.
     """
-    every = list(runs)
-    keys = dict.fromkeys((e.run.dataset, e.run.model) for e in every)
-    with_model = {dataset for dataset, model in keys if model}
     return [
-        Group(
-            dataset,
-            model,
-            _with_distinct_titles(e for e in every if _belongs(e.run, dataset, model)),
-        )
-        for dataset, model in keys
-        if model or dataset not in with_model
+        Group(key, _with_distinct_titles(alike))
+        for key, alike in by_data_and_model(runs, lambda evaluated: evaluated.run).items()
     ]
-
-
-def _belongs(run: Run, dataset: str, model: str) -> bool:
-    return run.dataset == dataset and run.model in (model, "")
 
 
 def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:

@@ -6,10 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from scripts.evaluation import drawing, plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
-from scripts.evaluation.results import Results, Run, TargetSet, read_results
+from scripts.evaluation.results import (
+    DataAndModel,
+    Results,
+    Run,
+    TargetSet,
+    by_data_and_model,
+    read_results,
+)
 from scripts.evaluation.tables import accuracy_with_interval, row_of
 
 REFERENCE = "few-shot"
@@ -93,10 +102,10 @@ class Measured:
         """What it reaches on a target set, and what it takes."""
         answered = self.results.answered
         spent = cost(answered)
-        seconds = None
-        if spent.mean_seconds is not None:
-            # Little's law: with N in flight all the time, one is done every (latency / N).
-            seconds = spent.mean_seconds / self.results.run.concurrency
+        # Little's law: with N in flight all the time, one is done every (latency / N).
+        usual = self.results.run.concurrency
+        apart = [s.seconds / (s.concurrency or usual) for s in answered if not s.cached]
+        seconds = sum(apart) / len(apart) if apart else None
         free = self.mode == FREE
         read = (spent.prompt_tokens or 0) - (spent.cached_prompt_tokens or 0)
         tokens = read + (spent.output_tokens or 0)
@@ -108,20 +117,51 @@ class Measured:
         )
 
 
-def read_frontier(folders: Iterable[Path]) -> list[Measured]:
-    """Runs by mode. Raises as `read_results` does."""
-    measured: list[Measured] = []
-    for folder in folders:
-        results = read_results(folder)
-        kind = "calibrated" if results.run.calibration else "raw"
-        measured.append(Measured(mode_of(results.run), kind, results))
-    return measured
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Runs on one dataset with one model, and what they reach for what they take."""
+
+    key: DataAndModel
+    measured: tuple[Measured, ...]
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the target sets that any of the runs has."""
+        return tuple(dict.fromkeys(name for one in self.measured for name in one.sets))
 
 
-def picture(measured: Sequence[Measured], target_set: str) -> str:
+def read_frontiers(folders: Iterable[Path]) -> list[Frontier]:
+    """Runs by dataset and model; a run without a model stands beside every model of its data.
+
+    There it counts with the scenarios that the model was asked about, so that a sample of hard
+    scenarios does not make the model look worse than no model.
+
+    Raises as `read_results` does, and ValueError for two runs of the same mode and kind.
+    """
+    frontiers: list[Frontier] = []
+    read = ((folder, read_results(folder)) for folder in folders)
+    for key, alike in by_data_and_model(read, lambda item: item[1].run).items():
+        asked = {s.id for _, results in alike if results.run.model for s in results.scenarios}
+        found: dict[tuple[str, str], tuple[Path, Measured]] = {}
+        for folder, results in alike:
+            kind = "calibrated" if results.run.calibration else "raw"
+            mode = mode_of(results.run)
+            if same := found.get((mode, kind)):
+                raise ValueError(
+                    f"{same[0]} and {folder} are both {mode!r}, {kind}, on {key.title}: draw one"
+                )
+            if asked and not results.run.model:
+                shared = tuple(s for s in results.scenarios if s.id in asked)
+                results = replace(results, scenarios=shared)
+            found[mode, kind] = folder, Measured(mode, kind, results)
+        frontiers.append(Frontier(key, tuple(one for _, one in found.values())))
+    return frontiers
+
+
+def picture(frontier: Frontier, target_set: str) -> str:
     """Accuracy against cost as SVG."""
     points: dict[str, dict[str, FrontierPoint]] = {}
-    for one in measured:
+    for one in frontier.measured:
         if target_set in one.sets:
             points.setdefault(one.mode, {})[one.kind] = one.point(target_set)
     for by_kind in points.values():
@@ -132,14 +172,15 @@ def picture(measured: Sequence[Measured], target_set: str) -> str:
     return plots.frontier_plot(points, drawing.styles(points), target_set)
 
 
-def table(measured: Sequence[Measured], target_sets: Sequence[str]) -> str:
+def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
     """Markdown: a row a mode and kind, a column a target set, and what a scenario takes.
 
-    Beside each accuracy its difference from the raw scores of the reference mode on the scenarios
-    that both have, with the 95 % interval of a paired bootstrap.
+    Beside each accuracy its difference from the raw scores of the reference mode, by the same
+    model, on the scenarios that both have, with the 95 % interval of a paired bootstrap.
     """
+    measured = frontier.measured
     reference = next((m for m in measured if (m.mode, m.kind) == (REFERENCE, "raw")), None)
-    header = ["mode", "scores", "scenarios"]
+    header = [frontier.key.title, "scores", "scenarios"]
     for name in target_sets:
         header += [name, f"against {REFERENCE}, raw"]
     header += ["tokens computed", "seconds"]

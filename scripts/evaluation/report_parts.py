@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ from scripts.evaluation.metrics import (
     leaning,
     unscored_reasons,
 )
-from scripts.evaluation.results import Run, TargetSet
+from scripts.evaluation.results import Run, TargetSet, slug
 
 DASH = "–"
 """Stands where there is nothing to tell."""
@@ -87,7 +86,7 @@ class Section(Struct, frozen=True):
 def group_section(number: int, group: Group) -> Section:
     """All that is told of one group, the `number`th of the report."""
     style = drawing.styles(e.title for e in group.runs)
-    prefix = f"{number}-{_slug(group.title)}"
+    prefix = f"{number}-{slug(group.title)}"
     makers = (
         _accuracy_part,
         _size_part,
@@ -100,10 +99,6 @@ def group_section(number: int, group: Group) -> Section:
     )
     parts = [part for make in makers if (part := make(prefix, group.runs, style))]
     return Section(prefix, group.title, tuple(_warnings(group)), tuple(parts))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")
 
 
 Styles = dict[str, drawing.Style]
@@ -490,7 +485,7 @@ def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
             Cell(_seconds(e.cost.mean_seconds)),
             Cell(_seconds(e.cost.median_seconds)),
             Cell(f"{e.cost.timed} of {e.cost.scenarios}"),
-            Cell(str(e.run.concurrency)),
+            Cell(_in_flight(e)),
             Cell(_paper_seconds(e.run)),
         )
         for e in runs
@@ -511,6 +506,10 @@ def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
         "where they were measured; shorter is cheaper.",
     )
     return Part(f"{prefix}-cost", "Cost", (Table(caption, header, rows),), picture)
+
+
+def _in_flight(evaluated: Evaluated) -> str:
+    return ", ".join(map(str, evaluated.results.concurrencies))
 
 
 def _number(value: float | None) -> str:
@@ -561,7 +560,7 @@ def _facts(evaluated: Evaluated) -> list[tuple[str, str]]:
         ("scenarios", f"{scenarios}, {len(evaluated.answered)} answered"),
         ("targets", ", ".join(targets)),
         ("order check", f"{run.order_check} scenarios" if run.order_check else "none"),
-        ("in flight", str(run.concurrency)),
+        ("in flight", _in_flight(evaluated)),
         ("started", run.started),
         *((f"version of {key}", value) for key, value in run.versions.items()),
     ]

@@ -6,9 +6,10 @@ Ids and numbers only, no texts: tables and plots are drawn from it without the m
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -96,7 +97,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     order_check: int = 0
     """Scenarios that were also asked for with the candidates in reverse order."""
     concurrency: int = 1
-    """Scenarios in flight at once."""
+    """Requests in flight at once when the run was begun; it may be resumed with another number."""
     definitions: dict[str, str] = {}
     """Attribute -> its name with a digest of its definition, as score sets call its cells."""
 
@@ -153,6 +154,8 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     when its candidate moves from the first place in the prompt to the last."""
     seconds: float = 0.0
     """From request to answer; other scenarios were in flight meanwhile."""
+    concurrency: int = 0
+    """How many requests could be in flight; 0 in older records, for which the run's holds."""
     usage: Usage = Usage()
     """Tokens that scoring took, also when the scores came from the cache."""
     cached: bool = False
@@ -179,6 +182,12 @@ class Results(Struct, frozen=True):
     def complete(self) -> bool:
         """Whether every scenario of the run is there."""
         return len(self.scenarios) == len(self.run.scenarios)
+
+    @property
+    def concurrencies(self) -> tuple[int, ...]:
+        """How many requests could be in flight, in every number that scenarios were asked with."""
+        found = {s.concurrency or self.run.concurrency for s in self.scenarios}
+        return tuple(sorted(found or {self.run.concurrency}))
 
     @property
     def answered(self) -> tuple[ScenarioResult, ...]:
@@ -229,3 +238,40 @@ def read_scenarios(folder: Path) -> Iterator[ScenarioResult]:
             yield decoder.decode(line)
         except msgspec.DecodeError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
+
+
+Item = TypeVar("Item")
+
+
+class DataAndModel(NamedTuple):
+    """What runs in one table have in common; the model is empty where none is used."""
+
+    dataset: str
+    model: str
+
+    @property
+    def title(self) -> str:
+        """The dataset and the model, in words."""
+        return f"{self.dataset or 'data'}, {self.model or 'no model'}"
+
+
+def by_data_and_model(
+    items: Iterable[Item], run_of: Callable[[Item], Run]
+) -> dict[DataAndModel, list[Item]]:
+    """What belongs to each dataset and model, both in the order given.
+
+    Runs without a model stand beside every model of their data, and alone only if there is none.
+    """
+    every = [(item, DataAndModel(run_of(item).dataset, run_of(item).model)) for item in items]
+    keys = dict.fromkeys(key for _, key in every)
+    with_model = {key.dataset for key in keys if key.model}
+    return {
+        key: [item for item, own in every if own in (key, DataAndModel(key.dataset, ""))]
+        for key in keys
+        if key.model or key.dataset not in with_model
+    }
+
+
+def slug(text: str) -> str:
+    """A title as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")

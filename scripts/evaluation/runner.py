@@ -221,6 +221,7 @@ class Evaluation:
             },
             unscored=_unscored(cells),
             seconds=round(seconds, 3),
+            concurrency=self.service.concurrency,
             usage=_usage(cells),
             cached=any(c["cached"] for c in cells),
             score_set=answer["id"],
@@ -329,6 +330,7 @@ class Evaluation:
     # --- methods that choose
 
     async def _choose(self, scenario: LabelledScenario) -> None:
+        assert self.service is not None
         wishes = self.wishes(scenario)
         answers = await self._choices(scenario, wishes, {})
         problems = [answer for answer, _ in answers if isinstance(answer, ServiceProblem)]
@@ -352,6 +354,7 @@ class Evaluation:
                 unscored={CHOICE: problems[0].reason or ""} if problems else {},
                 selected=wishes.spread(choices_of(self._for_each(wishes, chosen))),
                 seconds=round(sum(seconds for _, seconds in answers), 3),
+                concurrency=self.service.concurrency,
                 usage=_usage(cells),
                 cached=any(c["cached"] for c in cells),
             )

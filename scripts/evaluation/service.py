@@ -67,6 +67,7 @@ class Service:
 
     def __init__(self, url: str, concurrency: int, *, patience_s: float = _PATIENCE_S) -> None:
         self._client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=httpx.Timeout(900.0))
+        self.concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._patience_s = patience_s
         self._reached = False

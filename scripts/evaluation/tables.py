@@ -7,7 +7,13 @@ from pathlib import Path
 
 from scripts.evaluation import paper
 from scripts.evaluation.metrics import Accuracy, accuracy, judge
-from scripts.evaluation.results import Results, TargetSet, read_results
+from scripts.evaluation.results import (
+    DataAndModel,
+    Results,
+    TargetSet,
+    by_data_and_model,
+    read_results,
+)
 
 _PAPER_MODEL = paper.LLAMA_3B
 
@@ -16,27 +22,20 @@ def table(folders: Sequence[Path]) -> str:
     """Accuracies with their 95 % intervals, one table for each dataset and model.
 
     Rows in the order of the folders; runs without a model stand beside every model of their data.
-    Beside them the paper's figures for Llama-3.2-3B, where it has
-    any for the same method and kind of targets. Raises like `read_results`.
+    Beside them the paper's figures for Llama-3.2-3B, where it has any for the same method and kind
+    of targets. Raises like `read_results`.
     """
     every = [read_results(folder) for folder in folders]
-    models = dict.fromkeys((r.run.dataset, r.run.model) for r in every if r.run.model)
-    alone = {r.run.dataset for r in every} - {dataset for dataset, _ in models}
-    groups = {
-        (dataset, model): [
-            r for r in every if r.run.dataset == dataset and r.run.model in (model, "")
-        ]
-        for dataset, model in (*models, *((dataset, "") for dataset in sorted(alone)))
-    }
-    return "\n\n".join(_one(dataset, model, runs) for (dataset, model), runs in groups.items())
+    groups = by_data_and_model(every, lambda results: results.run)
+    return "\n\n".join(_one(key, runs) for key, runs in groups.items())
 
 
-def _one(dataset: str, model: str, runs: Sequence[Results]) -> str:
+def _one(key: DataAndModel, runs: Sequence[Results]) -> str:
     sets: dict[str, TargetSet] = {}
     for results in runs:
         sets |= {target_set.name: target_set for target_set in results.run.target_sets}
     has_paper = any(_paper(results) for results in runs)
-    header = [f"{dataset}, {model}" if model else dataset, "scenarios"]
+    header = [key.title, "scenarios"]
     header += [f"{name} ({_count(target_set)})" for name, target_set in sets.items()]
     header += ["the paper, 3B"] if has_paper else []
     lines = [row_of(header), row_of(["---"] * len(header))]

@@ -124,6 +124,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):
     # What was scored before the kill was not asked for again.
     asked = {s.id for s in read_results(broken).scenarios if not s.cached}
     assert len(asked) >= before
+    assert read_results(broken).concurrencies == (2, 8)
 
 
 def test_a_folder_of_another_run_is_refused(azimuth, tmp_path, capsys):

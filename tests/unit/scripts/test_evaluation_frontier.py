@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.types import Usage
 from scripts import bench
-from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_frontier, table
+from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_frontiers, table
 from scripts.evaluation.journal import Journal
 from scripts.evaluation.results import Run, ScenarioResult, TargetSet
 
@@ -16,7 +16,7 @@ HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 LABELS = ({"wit": 1.0}, {"wit": 0.0})
 
 
-def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.0):
+def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.0, model="judge"):
     """A run that is right on the first `right` scenarios."""
     ids = tuple(str(i) for i in range(of))
     made = Run(
@@ -33,6 +33,8 @@ def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.
         started="",
         label=label,
         concurrency=4,
+        dataset="jokes",
+        scorer={} if label == FREE else {"model": model},
     )
     journal = Journal.open(folder, made)
     if calibrated:
@@ -63,8 +65,10 @@ def folders(tmp_path):
 
 
 def test_modes_stand_with_what_they_reach_take_and_gain(folders):
-    lines = table(read_frontier(folders), ["high"]).split("\n")
+    (frontier,) = read_frontiers(folders)
+    lines = table(frontier, ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
+    assert header[0] == "jokes, judge"
     assert header[-2:] == ["tokens computed", "seconds"]
     free, raw, better, reference = rows
     assert free[:2] == [FREE, "raw"]
@@ -76,8 +80,21 @@ def test_modes_stand_with_what_they_reach_take_and_gain(folders):
     assert reference[4] == ""  # it is what the others are compared with
 
 
+def test_seconds_count_with_the_requests_that_were_then_in_flight(tmp_path):
+    """A run that was resumed with another concurrency."""
+    folder = run(tmp_path / "a", "labels", 20, seconds=8.0)  # 2 s apart: four in flight
+    lines = (folder / "scenarios.jsonl").read_text().splitlines()
+    changed = [{**json.loads(line), "seconds": 8.0, "concurrency": 1} for line in lines[20:]]
+    lines[20:] = [json.dumps(line) for line in changed]
+    (folder / "scenarios.jsonl").write_text("\n".join(lines) + "\n")
+    (frontier,) = read_frontiers([folder])
+    assert frontier.measured[0].point("high").seconds == pytest.approx((2 + 8) / 2)
+    assert frontier.measured[0].results.concurrencies == (1, 4)
+
+
 def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
-    svg = picture(read_frontier(folders), "high")
+    (frontier,) = read_frontiers(folders)
+    svg = picture(frontier, "high")
     assert svg.count("<svg ") == 1
 
 
@@ -92,7 +109,40 @@ def test_every_mode_has_a_name_of_its_own():
 def test_table_and_pictures_are_drawn_from_folders(folders, tmp_path, capsys):
     assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "frontier.md").read_text() in capsys.readouterr().out
-    assert (tmp_path / "out" / "frontier-high.svg").exists()
+    assert (tmp_path / "out" / "frontier-1-jokes-judge-high.svg").exists()
+
+
+def test_each_model_is_compared_with_its_own_few_shot_scores(folders, tmp_path, capsys):
+    folders += [
+        run(tmp_path / "d", "labels", 30, model="other"),
+        run(tmp_path / "e", "few-shot", 10, model="other"),
+    ]
+    ours, other = read_frontiers(folders)
+    assert [one.mode for one in ours.measured] == [FREE, "labels", "labels", "few-shot"]
+    assert [one.mode for one in other.measured] == [FREE, "labels", "few-shot"]
+    assert "+50.0 [" in table(other, ["high"])
+    assert "+50.0 [" not in table(ours, ["high"])
+    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").glob("frontier-*-jokes-*-high.svg"))) == 2
+
+
+def test_features_alone_count_with_the_scenarios_that_the_model_was_asked_about(tmp_path):
+    folders = [
+        run(tmp_path / "free", FREE, 20, of=40),
+        run(tmp_path / "a", "labels", 10, of=20, model="judge"),
+        run(tmp_path / "b", "labels", 10, of=30, model="other"),
+    ]
+    found = [one.measured[0].results for one in read_frontiers(folders)]
+    assert [len(free.answered) for free in found] == [20, 30]
+    (alone,) = read_frontiers(folders[:1])
+    assert len(alone.measured[0].results.answered) == 40
+
+
+def test_two_runs_of_one_mode_are_not_drawn_over_each_other(folders, tmp_path, capsys):
+    folders.append(run(tmp_path / "again", "labels", 25))
+    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert f"{folders[1]} and {folders[-1]} are both 'labels', raw, on jokes, judge" in told
 
 
 def test_a_folder_that_holds_no_run_is_told(tmp_path, capsys):
@@ -137,8 +187,14 @@ def test_a_target_set_that_no_run_has_is_told(folders, tmp_path, capsys):
 def test_the_frontier_of_the_readme_is_that_of_the_published_runs():
     root = Path(__file__).resolve().parents[3]
     published = root / "scripts" / "evaluation" / "published"
-    measured = read_frontier(sorted(published.glob("helpsteer2-*smollm2*")))
-    assert measured
+    folders = [
+        folder
+        for name in ("0-features", "*comparative*", "*labels*")
+        for folder in sorted(published.glob(f"helpsteer2-{name}"))
+    ]
     readme = (root / "README.md").read_text("utf-8")
-    rows = table([m for m in measured if m.mode in MODE_NAMES], ["sampled", "all"]).splitlines()
-    assert not [row for row in rows if row not in readme]
+    frontiers = read_frontiers(folders)
+    assert frontiers
+    for frontier in frontiers:
+        rows = table(frontier, ["sampled", "all"]).splitlines()
+        assert not [row for row in rows if row not in readme]
