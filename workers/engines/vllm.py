@@ -235,7 +235,7 @@ def preload_with_tcmalloc(
     """`LD_PRELOAD` (None: this process's) with tcmalloc in front, where the system has it.
 
     glibc gives the memory of a large tensor back at once and gets fresh pages for the next, which
-    on CPUs can take longer than what is computed in them; tcmalloc keeps it. vLLM preloads the
+    with long prompts takes a good part of the time; tcmalloc keeps it. vLLM preloads the
     copy that some of its wheels bundle, but none of the system. An allocator that is preloaded
     already stays the only one.
     """
