@@ -113,13 +113,7 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     if mode.training:
         fitting += ["--scenarios", str(mode.training)]
     status |= calibrate.main([*fitting, "--url", options.url])
-    better = [
-        "--calibration",
-        name,
-        "--probabilities",
-        "--out",
-        str(options.out / f"{stem}-cal"),
-    ]
+    better = ["--calibration", name, "--probabilities", "--out", str(options.out / f"{stem}-cal")]
     return status | evaluate.main([*asked, *better])
 
 
@@ -167,14 +161,16 @@ def _draw(folders: Sequence[Path], out: Path, wanted: Sequence[str] | None = Non
     if missing := [name for name in sets if name not in known]:
         raise ValueError(f"no run has the targets {missing[0]!r}: {', '.join(sorted(known))}")
     out.mkdir(parents=True, exist_ok=True)
-    told = "\n\n".join(table(one, [name for name in sets if name in one.sets]) for one in frontiers)
+    tables: list[str] = []
+    for number, one in enumerate(frontiers, start=1):
+        own = [name for name in sets if name in one.sets]
+        tables.append(table(one, own))
+        for name in own:
+            path = out / f"frontier-{number}-{slug(one.key.title)}-{slug(name)}.svg"
+            path.write_text(drawing.on_white(picture(one, name)), "utf-8")
+    told = "\n\n".join(tables)
     (out / "frontier.md").write_text(told + "\n", "utf-8")
     print(told)
-    for number, one in enumerate(frontiers, start=1):
-        for name in sets:
-            if name in one.sets:
-                path = out / f"frontier-{number}-{slug(one.key.title)}-{slug(name)}.svg"
-                path.write_text(drawing.on_white(picture(one, name)), "utf-8")
     print(f"\n{out}/frontier.md, {out}/frontier-*.svg")
     return 0
 

@@ -103,8 +103,7 @@ class Measured:
         answered = self.results.answered
         spent = cost(answered)
         # Little's law: with N in flight all the time, one is done every (latency / N).
-        usual = self.results.run.concurrency
-        apart = [s.seconds / (s.concurrency or usual) for s in answered if not s.cached]
+        apart = [s.seconds / self.results.concurrency_of(s) for s in answered if not s.cached]
         seconds = sum(apart) / len(apart) if apart else None
         free = self.mode == FREE
         read = (spent.prompt_tokens or 0) - (spent.cached_prompt_tokens or 0)

@@ -183,10 +183,14 @@ class Results(Struct, frozen=True):
         """Whether every scenario of the run is there."""
         return len(self.scenarios) == len(self.run.scenarios)
 
+    def concurrency_of(self, scenario: ScenarioResult) -> int:
+        """How many requests could be in flight when the scenario was asked."""
+        return scenario.concurrency or self.run.concurrency
+
     @property
     def concurrencies(self) -> tuple[int, ...]:
-        """How many requests could be in flight, in every number that scenarios were asked with."""
-        found = {s.concurrency or self.run.concurrency for s in self.scenarios}
+        """Every number of requests in flight that scenarios were asked with."""
+        found = {self.concurrency_of(scenario) for scenario in self.scenarios}
         return tuple(sorted(found or {self.run.concurrency}))
 
     @property

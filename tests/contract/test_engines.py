@@ -308,8 +308,7 @@ def test_labels_that_are_several_tokens_are_told(engine, request):
     assert "same token" in engine.engine.check_labels(("1", "1"))
 
 
-def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
-    """A batch of long prompts did on a model of 1.5 billion parameters, and vLLM ended itself."""
+def processes_of_vllm_on_a_cpu(engine):
     if engine.info.engine != "vllm":
         pytest.skip("about vLLM's processes")
     import psutil
@@ -317,23 +316,19 @@ def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
 
     if not current_platform.is_cpu():
         pytest.skip("about CPUs")
-    environments = [child.environ() for child in psutil.Process().children(recursive=True)]
+    return psutil.Process().children(recursive=True)
+
+
+def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
+    """A batch of long prompts did on a model of 1.5 billion parameters, and vLLM ended itself."""
+    environments = [process.environ() for process in processes_of_vllm_on_a_cpu(engine)]
     timeouts = [one.get("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "300") for one in environments]
     assert any(int(timeout) > 300 for timeout in timeouts)
 
 
 def test_on_a_cpu_the_systems_tcmalloc_serves_vllms_processes(engine):
-    if engine.info.engine != "vllm":
-        pytest.skip("about vLLM's processes")
-    import psutil
-    from vllm.platforms import current_platform
-
-    library = find_library("tcmalloc_minimal") or find_library("tcmalloc")
-    if not current_platform.is_cpu() or library is None:
-        pytest.skip("about CPUs of a system with tcmalloc")
-    loaded = [
-        region.path
-        for child in psutil.Process().children(recursive=True)
-        for region in child.memory_maps()
-    ]
+    processes = processes_of_vllm_on_a_cpu(engine)
+    if not (find_library("tcmalloc_minimal") or find_library("tcmalloc")):
+        pytest.skip("this system has no tcmalloc")
+    loaded = [region.path for process in processes for region in process.memory_maps()]
     assert any(Path(path).name.startswith("libtcmalloc") for path in loaded)

@@ -84,8 +84,8 @@ class VllmEngine:
             # A batch of long prompts may take minutes, and after five vLLM would end itself. How
             # long is too long is for the worker's canary and its setting to say.
             os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
-            if sys.platform == "linux" and (preload := preload_with_tcmalloc()):
-                os.environ["LD_PRELOAD"] = preload
+            if sys.platform == "linux":
+                os.environ["LD_PRELOAD"] = preload_with_tcmalloc(os.environ.get("LD_PRELOAD", ""))
             # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
             arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
             # vLLM 0.32 ends with "CPU Generator does not use offset" when a prompt is worked on in
@@ -229,18 +229,14 @@ def _prepare_environment(settings: EngineSettings) -> None:
         os.environ.setdefault(name, value)
 
 
-def preload_with_tcmalloc(
-    preload: str | None = None, find: Callable[[str], str | None] = find_library
-) -> str:
-    """`LD_PRELOAD` (None: this process's) with tcmalloc in front, where the system has it.
+def preload_with_tcmalloc(preload: str, find: Callable[[str], str | None] = find_library) -> str:
+    """The value `preload` of `LD_PRELOAD` with tcmalloc in front, where the system has it.
 
     glibc gives the memory of a large tensor back at once and gets fresh pages for the next, which
-    with long prompts takes a good part of the time; tcmalloc keeps it. vLLM preloads the
-    copy that some of its wheels bundle, but none of the system. An allocator that is preloaded
-    already stays the only one.
+    with long prompts takes a good part of the time; tcmalloc keeps it. vLLM preloads the copy that
+    some of its wheels bundle, but none of the system. An allocator that is preloaded already stays
+    the only one.
     """
-    if preload is None:
-        preload = os.environ.get("LD_PRELOAD", "")
     if "malloc" in preload:
         return preload
     library = find("tcmalloc_minimal") or find("tcmalloc")

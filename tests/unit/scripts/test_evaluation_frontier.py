@@ -11,7 +11,6 @@ from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_
 from scripts.evaluation.journal import Journal
 from scripts.evaluation.results import Run, ScenarioResult, TargetSet
 
-MODE_NAMES = {mode.name for mode in MODES}
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 LABELS = ({"wit": 1.0}, {"wit": 0.0})
 
