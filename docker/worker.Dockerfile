@@ -18,7 +18,8 @@ COPY workers workers
 RUN useradd --system --create-home azimuth \
     && mkdir -p /home/azimuth/.cache/huggingface && chown -R azimuth /home/azimuth
 USER azimuth
-ENV PYTHONUNBUFFERED=1
+# Inside a container the loopback address would be reached by nobody: AZIMUTH_WORKER_METRICS_PORT.
+ENV AZIMUTH_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 # A worker is well when its heartbeat in Redis says ready or still loading.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=600s \
     CMD [".venv/bin/python", "-m", "workers.healthcheck"]

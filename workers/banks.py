@@ -12,7 +12,7 @@ import numpy as np
 
 from app.domain.bank import Bank
 from app.domain.types import Attribute, Choice, Scenario
-from app.errors import UnknownBank
+from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
 from workers.embedding import Embedder, Vectors
 from workers.examples import (
@@ -131,7 +131,15 @@ class BankLibrary:
         else:
             questions = [scenario.question for scenario in bank.scenarios]
             vectors = await asyncio.to_thread(self._embedder.encode, questions)
-            await self._store.put_vectors(digest, self._embedder.name, vectors.tobytes())
+            await self._share(digest, vectors)
         index = await asyncio.to_thread(ExampleIndex, vectors)
         _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
         return IndexedBank(bank, index)
+
+    async def _share(self, digest: str, vectors: Vectors) -> None:
+        """Spare the other workers the embedding, where Redis has room: it is not needed here."""
+        rows = np.ascontiguousarray(vectors).data.cast("B")
+        try:
+            await self._store.put_vectors(digest, self._embedder.name, rows)
+        except StoreUnavailable as error:
+            _log.warning("embeddings are not shared: %s", error.detail, extra={"bank": digest})

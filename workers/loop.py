@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from app.domain.types import Cell, Unscored
@@ -32,6 +34,10 @@ _log = logging.getLogger(__name__)
 _BLOCK_MS = 1000
 _TAKE_OVER_S = 1.0
 _STORE_RETRY_S = 0.5
+_INDEX_AGAIN_S = 300.0
+"""Longest that a bank which fails to be indexed waits for its next try."""
+_ALL = "(all)"
+"""In the place of a bank's digest: look which banks there are."""
 
 
 class WorkerFailed(Exception):
@@ -77,16 +83,57 @@ async def beat_forever(
 
 
 async def index_forever(banks: BankStore, library: BankLibrary, hub: NoticeHub) -> None:
-    """Index the banks that there are, then each new one as soon as it is stored."""
+    """Index the banks that there are, then each new one as soon as it is stored.
+
+    One that fails is tried again, ever more seldom, while the others have their turn. No failure
+    ends this: a worker without an index for one bank still serves all requests that name others.
+    """
+    due = {_ALL: time.monotonic()}
+    failures: Counter[str] = Counter()
     while True:
+        digest = await _next_due(due, hub)
         try:
-            for digest in await banks.digests():
+            if digest == _ALL:
+                for stored in await banks.digests():
+                    if stored not in library.ready:
+                        due.setdefault(stored, time.monotonic())
+            else:
                 await library.get(digest)
-            while True:
-                await library.get((await hub.banks.get()).digest)
-        except (StoreUnavailable, UnknownBank) as error:
+            del failures[digest]
+        except UnknownBank as error:
+            # Deleted meanwhile. There will be a notice if it is stored again.
             _log.warning("indexing ahead of need: %s", error.detail)
-            await asyncio.sleep(_STORE_RETRY_S)
+        except Exception as error:
+            failures[digest] += 1
+            due[digest] = time.monotonic() + index_again_in_s(failures[digest])
+            if isinstance(error, StoreUnavailable):
+                # Notices may have been lost as well.
+                due.setdefault(_ALL, due[digest])
+            _log.warning(
+                "indexing ahead of need: %s",
+                plain(error),
+                extra={"bank": digest},
+                exc_info=not isinstance(error, StoreUnavailable),
+            )
+
+
+def index_again_in_s(failures: int) -> float:
+    """Seconds until a bank that could not be indexed is tried again: 0.5, 1, 2 … 300."""
+    return float(min(_STORE_RETRY_S * 2 ** min(failures - 1, 16), _INDEX_AGAIN_S))
+
+
+async def _next_due(due: dict[str, float], hub: NoticeHub) -> str:
+    """Wait for the next bank to index and take it off `due` (digest -> when, monotonic)."""
+    while True:
+        while not hub.banks.empty():
+            due[hub.banks.get_nowait().digest] = time.monotonic()
+        first = min(due, key=due.__getitem__, default=None)
+        if first is not None and due[first] <= time.monotonic():
+            del due[first]
+            return first
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if first is None else due[first] - time.monotonic()):
+                due[(await hub.banks.get()).digest] = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -296,7 +343,7 @@ class JobLoop:
             lost = [e for e in entries if e not in held and e in self._tasks]
             if lost:
                 # Finished this moment, or taken over while we were silent. The work goes on either
-                # way: cells are stored by content, so twice the same is once.
+                # way: of a cell that is scored twice, the first scores stay.
                 _log.info("leases no longer held", extra={"entries": lost})
 
     async def _watch_engine(self) -> None:

@@ -97,6 +97,9 @@ class ScenarioScorer:
         asked for together come from one prompt. Raises `EngineError` when the engine fails; cells
         that came before are good.
         """
+        questions = _questions(job)
+        if not questions:
+            return
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
         started = time.perf_counter()
         bank = await self._banks.get(job.scorer.bank.digest) if job.scorer.bank else None
@@ -105,7 +108,7 @@ class ScenarioScorer:
         base = CellTimings(queue=queue_ms, retrieval=embed_ms)
         tasks = [
             asyncio.create_task(self._cells(job, question, bank, query, base))
-            for question in _questions(job)
+            for question in questions
         ]
         try:
             pending = set(tasks)
@@ -292,8 +295,11 @@ class ScenarioScorer:
 
 
 def _questions(job: Job) -> list[_Question]:
-    """What a job asks, one conversation each: everything by itself, or attributes together."""
-    if job.scorer.settings.joint:
+    """What a job asks, one conversation each: everything by itself, or attributes together.
+
+    Nothing when all of it has been scored meanwhile: a job that is delivered again may come so.
+    """
+    if job.scorer.settings.joint and job.attributes:
         return [_Question(job.scorer.settings.joint, dict(job.attributes))]
     return [_Question(asked, {field: asked}) for field, asked in job.cells.items()]
 

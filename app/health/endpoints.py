@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -16,6 +19,8 @@ from app.problems import answers, problem_called, problem_responses
 from app.resources import Resources, Use
 
 router = APIRouter(tags=["health"])
+_PATIENCE_S = 2.0
+"""How long Redis may take here: probes and scrapers give up before the store's own time-outs."""
 
 _READY: dict[str, Any] = {
     "status": "ready",
@@ -72,7 +77,8 @@ async def healthz() -> HealthOut:
 async def readyz(use: Use, response: Response) -> ReadyOut:
     """Redis, the workers and the model, each with its state; 503 until all are ready."""
     try:
-        ready = await _readiness(use)
+        async with _patience():
+            ready = await _readiness(use)
     except StoreUnavailable as error:
         unknown = PartOut(state="unknown", detail="Redis knows")
         ready = ReadyOut(
@@ -97,10 +103,12 @@ async def readyz(use: Use, response: Response) -> ReadyOut:
 async def metrics(use: Use) -> Response:
     """Counters of this process, and the state of queue and workers at this moment."""
     try:
-        await _sample(use)
+        async with _patience():
+            await _sample(use)
     except StoreUnavailable:
         WORKERS.clear()  # better no figure than a stale one; /readyz says that Redis is away
         QUEUE_DEPTH.clear()
+        DEAD_LETTERS.clear()
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -121,6 +129,16 @@ async def get_problem(slug: str) -> dict[str, str | int]:
         "status": problem.status,
         "example": problem.example,
     }
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Raises `StoreUnavailable` when what is within takes too long."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable(f"Redis does not answer within {_PATIENCE_S:g} s") from error
 
 
 async def _readiness(use: Resources) -> ReadyOut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +13,13 @@ import msgspec
 
 from app.domain.plan import ScorePlan
 from app.domain.types import Attribute, Cell, CellTimings, Choice, Job, Unscored, Usage
-from app.errors import ContextOverflow, DeadlinePassed, ScoringFailed, StoreUnavailable
+from app.errors import (
+    ContextOverflow,
+    DeadlinePassed,
+    QueueFull,
+    ScoringFailed,
+    StoreUnavailable,
+)
 from app.metrics import CELLS, TOKENS
 from app.scoring.planning import PlannedRequest, not_ready
 from app.store.cells import ScoreCache
@@ -20,6 +27,7 @@ from app.store.fleet import Fleet
 from app.store.notices import Listener, NoticeHub
 from app.store.queue import JobQueue
 
+_log = logging.getLogger(__name__)
 _STORE_RETRY_S = 0.5
 
 
@@ -105,14 +113,26 @@ class ScoringService:
                     break
                 listener.settled.difference_update(again)
                 waiting |= await self._submit(planned, again, deadline_ms, request_id)
+            pending = frozenset(f for f in waiting if f not in cells and f not in unscored)
             if listener.resynced:
-                # Redis may have forgotten how the candidates were listed: tell it again.
-                await self._submit(planned, fields, deadline_ms, request_id)
+                # Redis may have forgotten how the candidates were listed: tell it again. Cells that
+                # failed are left out: they would be scored anew, and nobody waits for them.
+                known = [field for field in fields if field in cells or field in pending]
+                try:
+                    await self._submit(planned, known, deadline_ms, request_id)
+                except (QueueFull, StoreUnavailable) as error:
+                    if pending:
+                        raise
+                    _log.warning(
+                        "answered, but not told again: %s",
+                        error.detail,
+                        extra={"request_id": request_id, "score_set": plan.score_set},
+                    )
         outcome = ScoreOutcome(
             cells=cells,
             unscored=unscored,
             cached=frozenset(hits),
-            pending=frozenset(f for f in waiting if f not in cells and f not in unscored),
+            pending=pending,
             total_ms=(time.monotonic() - started) * 1000,
         )
         _count(outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,7 +15,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
-from app.errors import FieldError, UnknownBank
+from app.errors import FieldError, StoreUnavailable, UnknownBank
 from app.store.queue import BankNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 
@@ -23,6 +24,11 @@ _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
 _INDEXED = PREFIX + "bank-indexed:"
 _RETIRED_S = 86_400
+_PIECE_BYTES = 1_000_000
+"""Embeddings are kept in pieces of this size. Any Redis takes them: the bound that it has for a
+string is 512 MB as shipped and 1 MiB at least. No single write comes near the client's time-out."""
+_PIECES = "pieces"
+"""Field that tells how many pieces there are; it is written last."""
 
 
 class BankInfo(Struct, frozen=True):
@@ -140,23 +146,44 @@ class BankStore:
                 return packaged.bank
         with translated():
             content: Any = await self._redis.get(_DATA + digest)
-        return parse_bank(zlib.decompress(content)) if content else None
+        if not content:
+            return None
+        # Off the event loop: a large bank takes seconds to read.
+        return await asyncio.to_thread(lambda: parse_bank(zlib.decompress(content)))
 
     async def digests(self) -> list[str]:
         """Current versions of all banks: what a worker indexes ahead of need."""
         infos = [await self.info(name) for name in await self.names()]
         return list(dict.fromkeys(info.digest for info in infos if info))
 
-    async def vectors(self, digest: str, embedder: str) -> bytes | None:
-        """Embeddings of a bank's questions, float32, row after row, if a worker made them."""
+    async def vectors(self, digest: str, embedder: str) -> bytearray | None:
+        """Embeddings of a bank's questions, float32, row after row, if all of them are stored."""
+        key = _vectors_key(digest, embedder)
+        whole = bytearray()
         with translated():
-            stored: Any = await self._redis.get(f"{_VECTORS}{digest}:{embedder}")
-        return bytes(stored) if stored else None
+            pieces = int(await self._redis.hget(key, _PIECES) or 0)
+            for number in range(pieces):
+                piece: Any = await self._redis.hget(key, str(number))
+                if piece is None:
+                    return None
+                whole += piece
+        return whole or None
 
-    async def put_vectors(self, digest: str, embedder: str, vectors: bytes) -> None:
-        """Share a bank's embeddings with the other workers."""
-        with translated():
-            await self._redis.set(f"{_VECTORS}{digest}:{embedder}", vectors)
+    async def put_vectors(self, digest: str, embedder: str, vectors: bytes | memoryview) -> None:
+        """Share a bank's embeddings with the other workers: all of them, or none."""
+        key = _vectors_key(digest, embedder)
+        starts = range(0, len(vectors), _PIECE_BYTES)
+        try:
+            with translated():
+                for number, start in enumerate(starts):
+                    piece: Any = bytes(vectors[start : start + _PIECE_BYTES])
+                    await self._redis.hset(key, str(number), piece)
+                await self._redis.hset(key, _PIECES, str(len(starts)))
+        except StoreUnavailable:
+            # Half of them are of use to nobody, and a Redis that is full needs the room.
+            with suppress(StoreUnavailable), translated():
+                await self._redis.unlink(key)
+            raise
 
     async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
         """Tell that a worker's index of a bank is ready; said again with each heartbeat."""
@@ -172,3 +199,8 @@ class BankStore:
             stored = await self._redis.hgetall(_INDEXED + digest)
         now = time.time() * 1000
         return sorted(as_text(worker) for worker, until in stored.items() if int(until) > now)
+
+
+def _vectors_key(digest: str, embedder: str) -> str:
+    """Hash of piece number -> piece. Not the key of earlier versions, which held one string."""
+    return f"{_VECTORS}{digest}:{embedder}:{_PIECES}"

@@ -90,10 +90,11 @@ return {'joined', depth, unpack(waiting)}
 
 # KEYS: score set, in-flight.  ARGV: kind (cell or fail), field, value, TTL s, channel, notice, job,
 # scorer JSON.
-# A failure never replaces a score, and only the job that holds a marker clears it.
+# The first score stays: a job delivered twice may draw others, after the first were told. A failure
+# never replaces a score, and only the job that holds a marker clears it.
 _SETTLE = """
 if ARGV[1] == 'cell' then
-  redis.call('HSET', KEYS[1], 'cell:' .. ARGV[2], ARGV[3])
+  redis.call('HSETNX', KEYS[1], 'cell:' .. ARGV[2], ARGV[3])
   redis.call('HDEL', KEYS[1], 'fail:' .. ARGV[2])
 elseif redis.call('HEXISTS', KEYS[1], 'cell:' .. ARGV[2]) == 0 then
   redis.call('HSET', KEYS[1], 'fail:' .. ARGV[2], ARGV[3])
@@ -343,7 +344,7 @@ class JobQueue:
             )
 
     async def store_cell(self, job: Job, field: str, cell: Cell) -> None:
-        """Save a cell and tell those who wait for it."""
+        """Save a cell, unless it has been scored already, and tell those who wait for it."""
         await self._settled("cell", job, field, msgspec.json.encode(cell))
 
     async def store_unscored(self, job: Job, field: str, unscored: Unscored) -> None:

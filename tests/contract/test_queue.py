@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 
+import msgspec
 import pytest
 
 from app.domain.features import surface_of
@@ -163,6 +164,35 @@ async def test_a_failure_never_replaces_a_score(queue, redis):
     cells, unscored = await ScoreCache(redis).cells("s", [field])
     assert field in cells
     assert unscored == {}
+
+
+async def test_of_a_job_delivered_twice_the_scores_that_were_told_first_stay(queue, redis):
+    """A worker that lost its lease goes on; sampled answers and batches make its scores differ."""
+    one, field = job(HELP), attribute_field(HELP)
+    await submit(queue, one)
+    await queue.store_cell(one, field, cell(score=0.25))
+    await queue.store_cell(one, field, cell(score=0.75))
+    cells, _ = await ScoreCache(redis).cells("s", [field])
+    assert cells[field] == cell(score=0.25)
+
+
+async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
+    """Whoever waits, because the first notice was lost, is not left waiting."""
+    one, field = job(HELP), attribute_field(HELP)
+    await submit(queue, one)
+    scored = "azimuth:ss:s"
+    await redis.hset(scored, f"cell:{field}", msgspec.json.encode(cell()))
+    await redis.hset(scored, f"fail:{field}", "an older attempt's")
+    hub = NoticeHub(redis)
+    await hub.start()
+    with hub.listen("s") as mine:
+        await mine.wait(2)  # the subscription itself
+        await queue.store_cell(one, field, cell(score=0.75))
+        await mine.wait(2)
+        assert mine.settled == {field}
+    await hub.close()
+    assert not await redis.hexists(scored, f"fail:{field}")
+    assert not await redis.hexists("azimuth:inflight:s", field)
 
 
 async def test_a_full_queue_refuses_and_leaves_no_trace(queue, redis):

@@ -267,6 +267,27 @@ def test_redis_away_is_a_503_and_the_service_recovers_by_itself(service):
     assert service.post("/v1/score", SCENARIO).status_code == 200
 
 
+def test_a_redis_that_hangs_is_told_of_while_it_hangs(service):
+    """Whatever probes a service gives up within seconds itself."""
+    service.start_api()
+    service.start_worker()
+    with service.client(timeout_s=8) as client:
+        assert "azimuth_dead_letter_jobs{" in client.get("/metrics").text
+        os.kill(service.redis_child.pid, signal.SIGSTOP)
+        try:
+            ready = client.get("/readyz")
+            metrics = client.get("/metrics")
+        finally:
+            os.kill(service.redis_child.pid, signal.SIGCONT)
+    assert ready.status_code == 503
+    assert ready.json()["redis"]["state"] == "away"
+    assert metrics.status_code == 200
+    # Better no figure than a stale one.
+    for gauge in ("azimuth_workers", "azimuth_queue_jobs", "azimuth_dead_letter_jobs"):
+        assert gauge + "{" not in metrics.text
+    wait_until(lambda: service.ready(), what="recovery")
+
+
 def test_a_caller_who_waits_while_redis_is_restarted_empty_still_gets_scores(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="3", **LEASE)

@@ -1,16 +1,55 @@
 """What ships around the code agrees with the code."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
-from app.settings import _GROUPS, Settings, variables_of
+from app.settings import (
+    _GROUPS,
+    PREFIX,
+    ApiSettings,
+    EngineSettings,
+    RetrievalSettings,
+    Settings,
+    StoreSettings,
+    WorkerSettings,
+    variables_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 VARIABLES = {variable for group in _GROUPS for variable, _ in variables_of(group)}
+WORKERS = ("worker", "worker-cpu")
+FIXED = {"AZIMUTH_REDIS_URL", "AZIMUTH_HOST", "AZIMUTH_PORT"}
+"""Settings that are not the user's in a container: where Redis is, and where it listens itself."""
+
+
+def environment_of(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """A container's environment as compose fills it in, `given` a .env file or a shell."""
+
+    def fill(match: re.Match[str]) -> str:
+        return given.get(match[1]) or match[2]
+
+    environment = COMPOSE["services"][name]["environment"]
+    return {k: re.sub(r"\$\{(\w+):-(.*?)\}", fill, v) for k, v in environment.items()}
+
+
+def settings_of(name: str, **given: str) -> Settings:
+    return Settings.from_environment(environment_of(name, given))
+
+
+def read_by(name: str) -> set[str]:
+    """The variables that make a difference to the process in a container."""
+    if name == "api":
+        groups = (ApiSettings, StoreSettings)
+        return {variable for group in groups for variable, _ in variables_of(group)}
+    groups = (StoreSettings, WorkerSettings, EngineSettings, RetrievalSettings)
+    source = (ROOT / "workers" / "main.py").read_text()
+    named = {PREFIX + field.upper() for field in re.findall(r"settings\.api\.(\w+)", source)}
+    return named | {variable for group in groups for variable, _ in variables_of(group)}
 
 
 def test_compose_has_redis_api_and_workers_for_both_kinds_of_machine():
@@ -24,13 +63,64 @@ def test_compose_has_redis_api_and_workers_for_both_kinds_of_machine():
     assert services["api"]["ports"][0].startswith("127.0.0.1:")
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "worker-cpu"])
-def test_what_compose_sets_is_a_setting(name):
-    environment = COMPOSE["services"][name]["environment"]
-    ours = {key for key in environment if key.startswith("AZIMUTH_")}
-    assert ours <= VARIABLES
-    filled = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", v) for k, v in environment.items()}
-    assert Settings.from_environment(filled).store.redis_url == "redis://redis:6379/0"
+@pytest.mark.parametrize("name", ["api", *WORKERS])
+def test_every_setting_reaches_the_containers_that_read_it(name):
+    for variable in read_by(name) - FIXED:
+        assert environment_of(name, {variable: "as told"}).get(variable) == "as told", variable
+
+
+def test_every_setting_is_read_by_some_container():
+    assert set.union(*(read_by(name) for name in ("api", *WORKERS))) == VARIABLES
+
+
+@pytest.mark.parametrize("name", ["api", *WORKERS])
+def test_a_variable_that_no_setting_has_reaches_no_container(name):
+    """The processes refuse it by name, and .env may well hold something for others."""
+    assert "env_file" not in COMPOSE["services"][name]
+    ours = {key for key in COMPOSE["services"][name]["environment"] if key.startswith(PREFIX)}
+    assert ours <= VARIABLES - FIXED
+
+
+@pytest.mark.parametrize("name", ["api", *WORKERS])
+def test_containers_find_redis_and_listen_where_they_are_reached_whatever_is_set(name):
+    elsewhere = {"AZIMUTH_REDIS_URL": "redis://127.0.0.1/9", "REDIS_URL": "redis://127.0.0.1/9"}
+    here = {"AZIMUTH_HOST": "127.0.0.1", "AZIMUTH_PORT": "9000"}
+    settings = settings_of(name, **elsewhere, **here)
+    assert settings.store.redis_url == "redis://redis:6379/0"
+    assert settings.api.port == 8000
+    image = Path(COMPOSE["services"][name]["build"]["dockerfile"])
+    assert "ENV AZIMUTH_HOST=0.0.0.0" in (ROOT / image).read_text()
+
+
+def test_scores_are_kept_as_long_by_the_worker_that_stores_them_as_by_the_api():
+    for name in ("api", *WORKERS):
+        assert settings_of(name, AZIMUTH_CACHE_TTL_S="3600").store.cache_ttl_s == 3600
+
+
+def test_each_worker_has_a_model_unless_one_is_named():
+    gpu, cpu = (settings_of(name).engine for name in WORKERS)
+    assert (gpu.model, gpu.context_length) == ("Qwen/Qwen3-4B-Instruct-2507", 16384)
+    assert cpu == EngineSettings()  # the small model that its image carries
+    for name in WORKERS:
+        engine = settings_of(name, AZIMUTH_MODEL="m", AZIMUTH_CONTEXT_LENGTH="999").engine
+        assert (engine.model, engine.context_length) == ("m", 999)
+
+
+def test_an_endpoint_is_used_by_a_worker_that_takes_no_gpu():
+    assert "deploy" not in COMPOSE["services"]["worker-cpu"]
+    engine = settings_of(
+        "worker-cpu",
+        AZIMUTH_ENGINE="openai",
+        AZIMUTH_OPENAI_URL="http://my-cluster:8000/v1",
+        AZIMUTH_MODEL="m",
+        AZIMUTH_CONTEXT_LENGTH="32768",
+    ).engine
+    assert (engine.engine, engine.model, engine.context_length) == ("openai", "m", 32768)
+
+
+def test_the_gpu_worker_gets_as_many_gpus_as_it_spreads_a_model_over():
+    (devices,) = COMPOSE["services"]["worker"]["deploy"]["resources"]["reservations"]["devices"]
+    assert devices["count"] == "${AZIMUTH_TENSOR_PARALLEL_SIZE:-1}"
 
 
 @pytest.mark.parametrize("name", ["api", "worker"])
@@ -52,6 +142,13 @@ def test_the_example_environment_names_settings_only():
     names = re.findall(r"^#? ?(AZIMUTH_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert names
     assert set(names) <= VARIABLES
+
+
+def test_the_example_environment_as_it_is_leaves_each_worker_its_own_model():
+    text = (ROOT / ".env.example").read_text()
+    given = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    for name in WORKERS:
+        assert settings_of(name, **given).engine == settings_of(name).engine
 
 
 def test_the_readme_s_table_has_every_setting_and_its_default():

@@ -363,6 +363,13 @@ async def test_whatever_the_job_asks_for_all_is_asked_and_its_cells_share_the_wh
     assert total == Usage(sum(p.length for p in prompts), 2, written)
 
 
+@pytest.mark.parametrize("joint", [(), TOGETHER])
+async def test_a_job_whose_cells_were_all_scored_meanwhile_asks_the_model_nothing(joint):
+    engine = ScriptedEngine()
+    assert await scored(engine, attributes=(), joint=joint) == {}
+    assert engine.asked == []
+
+
 async def test_joint_orders_and_samples_are_averaged_by_attribute():
     engine = ScriptedEngine(
         [good_jointly((0, 100), (0, 0), (10, 30)), good_jointly((20, 100), (0, 0), (10, 30))],

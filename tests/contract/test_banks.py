@@ -1,0 +1,151 @@
+"""Banks and their embeddings on a real Redis, and what a worker makes of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+
+import numpy as np
+import pytest
+
+from app.domain.bank import Bank, parse_bank
+from app.errors import StoreUnavailable
+from app.store import banks as banks_module
+from app.store.banks import BankStore
+from workers.banks import BankLibrary
+from workers.embedding import HashingEmbedder
+
+SMALLEST_LIMIT = 1_048_576
+"""The least that a Redis can be told to take as one string, in bytes."""
+SHIPPED_LIMIT = 536_870_912
+
+
+class CountingEmbedder(HashingEmbedder):
+    """Tells how many texts it was given."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def encode(self, texts):
+        self.texts += len(texts)
+        return super().encode(texts)
+
+
+def bank_of(scenarios: int) -> Bank:
+    lines = [
+        json.dumps({"id": f"s{i}", "question": f"question {i}", "responses": ["a"], "labels": [{}]})
+        for i in range(scenarios)
+    ]
+    return parse_bank("\n".join(lines).encode())
+
+
+def row_bytes() -> int:
+    return HashingEmbedder().encode(["x"]).nbytes
+
+
+@pytest.fixture
+async def frugal_redis(redis):
+    """A Redis that takes no string longer than it must."""
+    await redis.config_set("proto-max-bulk-len", SMALLEST_LIMIT)
+    yield redis
+    await redis.config_set("proto-max-bulk-len", SHIPPED_LIMIT)
+
+
+@pytest.fixture
+async def full_redis(redis):
+    """A Redis that gives, but takes nothing in once it has a bank."""
+    yield redis
+    await redis.config_set("maxmemory", 0)
+
+
+async def test_embeddings_longer_than_any_string_of_redis_come_back_as_they_were(frugal_redis):
+    store = BankStore(frugal_redis)
+    embeddings = np.random.default_rng(7).random((2000, 384), dtype=np.float32)
+    assert embeddings.nbytes > 2 * SMALLEST_LIMIT
+    await store.put_vectors("digest", "embedder", embeddings.data.cast("B"))
+    assert await store.vectors("digest", "embedder") == embeddings.tobytes()
+    assert await store.vectors("digest", "another") is None
+
+
+async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis):
+    store = BankStore(frugal_redis)
+    bank = bank_of(2 * SMALLEST_LIMIT // row_bytes())
+    await store.put("large", bank)
+    first, second = CountingEmbedder(), CountingEmbedder()
+    made = await BankLibrary(store, first).get(bank.digest)
+    taken = await BankLibrary(store, second).get(bank.digest)
+    assert first.texts == len(bank.scenarios)
+    assert second.texts == 0
+    assert made.bank == taken.bank == bank
+
+
+async def test_embeddings_with_a_gap_are_none(redis):
+    """Half of them may be there: a worker that died while it stored them, or two at a time."""
+    store = BankStore(redis)
+    await store.put_vectors("digest", "embedder", bytes(3_000_000))
+    (key,) = await redis.keys("*vectors*")
+    await redis.hdel(key, "1")
+    assert await store.vectors("digest", "embedder") is None
+
+
+async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_redis, caplog):
+    store = BankStore(full_redis)
+    bank = bank_of(5)
+    await store.put("b", bank)
+    await full_redis.config_set("maxmemory", 1)
+    library = BankLibrary(store, HashingEmbedder())
+    with caplog.at_level(logging.WARNING):
+        assert (await library.get(bank.digest)).bank == bank
+    assert library.ready == [bank.digest]
+    assert "takes nothing in" in caplog.text
+
+
+async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monkeypatch):
+    store = BankStore(redis)
+    written = 0
+    hset = redis.hset
+
+    async def until_full(*given, **more):
+        nonlocal written
+        written += 1
+        if written > 2:
+            await redis.config_set("maxmemory", 1)
+        return await hset(*given, **more)
+
+    monkeypatch.setattr(redis, "hset", until_full)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.put_vectors("digest", "embedder", bytes(5_000_000))
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert await redis.keys("*vectors*") == []
+
+
+async def test_embeddings_of_a_version_that_no_name_points_to_expire_with_it(redis):
+    store = BankStore(redis)
+    before, after = bank_of(2), bank_of(3)
+    await store.put("b", before)
+    await store.put_vectors(before.digest, "embedder", bytes(16))
+    await store.put("b", after)
+    (key,) = await redis.keys("*vectors*")
+    assert await redis.ttl(key) > 0
+    assert await store.load(before.digest) == before
+
+
+async def test_a_bank_is_read_off_the_event_loop(redis, monkeypatch):
+    """A large one takes seconds, in which an API process must answer and a worker must beat."""
+    read_in: list[threading.Thread] = []
+
+    def recorded(content: bytes) -> Bank:
+        read_in.append(threading.current_thread())
+        return parse_bank(content)
+
+    store, bank = BankStore(redis), bank_of(3)
+    await store.put("b", bank)
+    monkeypatch.setattr(banks_module, "parse_bank", recorded)
+    banks_module.builtin_banks()  # these are read once, at their first use
+    read_in.clear()
+    assert await store.load(bank.digest) == bank
+    assert read_in
+    assert threading.main_thread() not in read_in

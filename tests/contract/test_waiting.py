@@ -1,0 +1,159 @@
+"""What a request that waits makes of a connection to Redis that was lost for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.domain.plan import plan_scores
+from app.domain.types import (
+    Attribute,
+    Candidate,
+    CandidateScore,
+    Cell,
+    ModelIdentity,
+    Scorer,
+    ScorerSettings,
+    Unscored,
+)
+from app.errors import AzimuthError, QueueFull, StoreUnavailable
+from app.scoring.planning import PlannedRequest
+from app.scoring.service import Patience, ScoringService
+from app.store.cells import ScoreCache
+from app.store.fleet import Fleet, pool_for
+from app.store.notices import NoticeHub
+from app.store.queue import JobQueue
+from app.store.redis import NOTICES, view_key
+
+HELP, WIT = Attribute("help", "Helps."), Attribute("wit", "Witty.")
+MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})
+POOL = pool_for(MODEL)
+PLAN = plan_scores(
+    "q",
+    [Candidate("a", "x"), Candidate("b", "y")],
+    [HELP, WIT],
+    Scorer(ScorerSettings(), MODEL),
+)
+HELPED, WITTY = PLAN.cells
+REQUEST = PlannedRequest(PLAN, POOL, live=True, warnings=())
+PATIENT = Patience(wait_s=20, deadline_s=60)
+
+
+def cell(attribute: Attribute) -> Cell:
+    return Cell(attribute.name, (CandidateScore(0.5), CandidateScore(0.5)))
+
+
+CUT = Unscored("wit", "truncated", "the answer was cut")
+
+
+class WatchedQueue(JobQueue):
+    """Counts what is submitted, and refuses when told to."""
+
+    submitted = 0
+    refusal: AzimuthError | None = None
+
+    async def submit(self, *given, **more):
+        if self.refusal is not None:
+            raise self.refusal
+        submission = await super().submit(*given, **more)
+        self.submitted += 1
+        return submission
+
+
+class Waiting:
+    """A request that waits for its cells, and the worker's end of the queue."""
+
+    def __init__(self, redis, queue: WatchedQueue, answer: asyncio.Task) -> None:
+        self.redis = redis
+        self.queue = queue
+        self.answer = answer
+
+    async def claim(self):
+        ((entry, job_id),) = await self.queue.read(POOL.name, "w", count=1, block_ms=5000)
+        return await self.queue.load(POOL.name, entry, job_id)
+
+    async def lose_the_notices(self) -> None:
+        """Cut the subscription; on return it has been made anew and the store been looked at."""
+        asked = self.queue.submitted
+        await self.redis.client_kill_filter(_type="pubsub")
+        async with asyncio.timeout(10):
+            while self.queue.submitted == asked:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def waiting(redis, patience: Patience = PATIENT):
+    queue = WatchedQueue(redis, queue_limit=5, cache_ttl_s=100)
+    await queue.open(POOL.name)
+    hub = NoticeHub(redis)
+    await hub.start()
+    async with asyncio.timeout(10):
+        while (await redis.pubsub_numsub(NOTICES))[0][1] == 0:
+            await asyncio.sleep(0.01)
+    service = ScoringService(ScoreCache(redis), queue, hub, Fleet(redis))
+    answer = asyncio.create_task(service.score(REQUEST, patience, "r"))
+    yield Waiting(redis, queue, answer)
+    answer.cancel()
+    await asyncio.gather(answer, return_exceptions=True)
+    await hub.close()
+
+
+async def test_a_cell_that_failed_is_not_asked_for_again_when_its_caller_has_an_answer(redis):
+    async with waiting(redis) as request:
+        claimed = await request.claim()
+        await request.lose_the_notices()
+        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
+        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        await request.queue.finish(POOL.name, claimed)
+        outcome = await request.answer
+        assert set(outcome.cells) == {HELPED}
+        assert outcome.unscored == {WITTY: CUT}
+        assert await request.queue.depth(POOL.name) == 0
+    # Who asks for the score set is still told why.
+    assert await ScoreCache(redis).cells(PLAN.score_set, [WITTY]) == ({}, {WITTY: CUT})
+
+
+async def test_how_the_candidates_were_listed_is_told_again_to_a_redis_that_forgot_it(redis):
+    """Without it the id of the score set, which the caller gets, would lead nowhere."""
+    async with waiting(redis) as request:
+        claimed = await request.claim()
+        await request.lose_the_notices()
+        await redis.delete(view_key(PLAN.score_set, PLAN.view))
+        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
+        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        await request.answer
+    (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
+    assert stored.presentation == PLAN.presentation
+    assert stored.unscored == {WITTY: CUT}
+
+
+async def test_work_that_redis_forgot_is_queued_again_for_those_who_will_poll(redis):
+    async with waiting(redis, Patience(wait_s=2, deadline_s=60)) as request:
+        await request.claim()
+        await request.lose_the_notices()
+        await redis.flushall()
+        await request.queue.open(POOL.name)
+        outcome = await request.answer
+        assert outcome.pending == {HELPED, WITTY}
+        assert await request.queue.depth(POOL.name) == 1
+    (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
+    assert set(stored.pending) == {HELPED, WITTY}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [QueueFull("as many as may", retry_after_s=5), StoreUnavailable("Redis does not answer")],
+    ids=lambda refusal: type(refusal).__name__,
+)
+async def test_a_finished_answer_is_given_whatever_redis_then_says(redis, refusal):
+    async with waiting(redis) as request:
+        claimed = await request.claim()
+        await request.lose_the_notices()
+        request.queue.refusal = refusal
+        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
+        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        outcome = await request.answer
+    assert set(outcome.cells) == {HELPED}
+    assert outcome.unscored == {WITTY: CUT}
