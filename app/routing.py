@@ -13,7 +13,7 @@ from app.errors import MalformedBody
 
 
 class UnicodeRoute(APIRoute):
-    """Refuses JSON whose escapes make half a character.
+    """Refuses JSON with half a character in it, as an escape or as bytes.
 
     `"\\ud800"` is valid JSON, but the string that it stands for has no UTF-8 form: it could be
     neither hashed nor stored nor shown to a model.
@@ -31,12 +31,19 @@ class UnicodeRoute(APIRoute):
 
 
 def refuse_half_characters(body: bytes) -> None:
-    """Raise `MalformedBody` when a JSON body holds a lone surrogate; costs a search otherwise."""
-    if b"\\ud" not in body and b"\\uD" not in body:
+    """Raise `MalformedBody` when a JSON body holds a lone surrogate, or bytes that are no text.
+
+    JSON is read leniently later on: bytes of half a character would pass. Costs a search.
+    """
+    try:
+        text = body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the body is not JSON in UTF-8: {error.reason}") from error
+    if "\\ud" not in text and "\\uD" not in text:
         return
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise MalformedBody("the body holds half a character (a lone surrogate)") from error
-    except ValueError:
-        return  # no JSON at all: validation says so, and where
+    except (ValueError, RecursionError):
+        return  # no JSON that anybody reads: validation says so, and where

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 
 from app.attributes.schemas import AttributeSetIn, AttributeSetOut, AttributeSetsOut
 from app.domain.types import Attribute, AttributeSet
-from app.errors import UnknownAttributeSet, UnknownBank
+from app.errors import UnknownAttributeSet
 from app.problems import answers, problem_responses
 from app.resources import Use
 from app.routing import UnicodeRoute
@@ -82,7 +82,7 @@ async def put_attribute_set(
     A changed definition makes new cells; scores under the old one stay with the old one.
     """
     if body.bank is not None and await use.banks.info(body.bank) is None:
-        raise UnknownBank(f"no bank is called {body.bank!r}")
+        raise await use.banks.unknown(body.bank, "#/bank")
     attribute_set = AttributeSet(
         name=name,
         description=body.description,

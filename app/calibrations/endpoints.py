@@ -19,13 +19,14 @@ from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
 from app.problems import answers, problem_responses
 from app.resources import Use
+from app.routing import UnicodeRoute
 from app.scoring import examples
 from app.scoring.calibrator import AUTO, NONE
 from app.scoring.present import scorer_out
 from app.scoring.schemas import BankRefOut, Name
 from app.store.calibrations import CalibrationInfo, CalibrationState
 
-router = APIRouter(tags=["calibrations"])
+router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
 
 _REPORT: dict[str, Any] = {
     "attribute": "verbosity",

@@ -46,6 +46,9 @@ _SURFACE_LEAF, _STACK_LEAF = 10, 5
 _STACK_SHARE = 0.5
 _CLEARLY = 1.645
 """Standard errors by which a judge must lower the error: by luck one in twenty would."""
+_LEAST_DEVIATION = 1e-9
+_LEAST_GAIN = 1e-9
+"""Of the mean squared error: less is rounding."""
 _ALPHAS = np.logspace(-1, 4, 16)
 
 _BASES: tuple[Basis, ...] = ("together", "alone")
@@ -313,7 +316,9 @@ def _stack(
     from sklearn.linear_model import RidgeCV
 
     center, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    # What never varies says nothing. Its deviation need not be 0: the mean of equal floats is off
+    # by their last bit, and divided by that the first other value would drown everything.
+    scale = np.where(scale > _LEAST_DEVIATION, scale, 1.0)
     ridge = RidgeCV(alphas=_ALPHAS, alpha_per_target=len(columns) > 1)
     ridge.fit((inputs - center) / scale, labels if len(columns) > 1 else labels[:, 0])
     coefficients = np.asarray(ridge.coef_, dtype=np.float64).reshape(len(columns), -1).T
@@ -376,7 +381,8 @@ def _report(
     lost = {of: _means(np.square(guess - label), number) for of, guess in said.items()}
     judge = min(judges, key=lambda candidate: float(lost[candidate].mean()))
     gain = lost["features"] - lost[judge]
-    helps = gain.mean() > _CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain))
+    luck = _CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain))
+    helps = gain.mean() > max(luck, _LEAST_GAIN)
     layer: Layer = judge if helps else "features"
     error = {of: float(np.sqrt(lost[of].mean())) for of in said}
     return AttributeReport(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec.structs import replace
 
-from app.calibrations.fitting import LabelledEvidence, UnfitBank, fit, labels_of
+from app.calibrations.fitting import LEAST_SCENARIOS, LabelledEvidence, UnfitBank, fit, labels_of
 from app.calibrations.process import in_a_process
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.artefact import to_bytes, with_digest
@@ -124,6 +124,7 @@ class CalibrationFitter:
             raise await self._banks.unknown(request.bank, "#/bank")
         labelled = _labelled(bank, [a.name for a in planned.attributes], request)
         scenarios = _drawn(labelled, request)
+        _check_enough(scenarios, [a.name for a in planned.attributes], request)
         started = FitProgress(
             state="scoring",
             detail=f"0 of {len(scenarios)} scenarios are scored",
@@ -356,6 +357,21 @@ def _labelled(
             f"{says}; name the others in scorer.attributes", fields=[FieldError("#/bank", says)]
         )
     return labelled
+
+
+def _check_enough(
+    scenarios: Sequence[LabelledScenario], attributes: Sequence[str], request: CalibrationRequest
+) -> None:
+    """Raise `InvalidRequest` where even the best of judges would leave too little to fit on."""
+    for name in attributes:
+        found = sum(any(name in labels for labels in s.labels) for s in scenarios)
+        if found < LEAST_SCENARIOS:
+            some = "" if request.scenarios is None else f" of the {len(scenarios)} drawn"
+            says = (
+                f"{found}{some} scenarios of bank {request.bank!r} are labelled on {name!r}; a "
+                f"calibration needs {LEAST_SCENARIOS}"
+            )
+            raise InvalidRequest(says, fields=[FieldError("#/bank", says)])
 
 
 def _drawn(

@@ -49,6 +49,24 @@ class TargetMatrix(Struct, frozen=True):
     upper: Floats | None = None
     """(T, A), the upper bounds; None where every wish is a value."""
 
+    @property
+    def counting(self) -> NDArray[np.bool_]:
+        """(T, A), whether a target names the attribute and it weighs something."""
+        return self.weights > 0
+
+    def part(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None = None) -> TargetMatrix:
+        """Some of the targets, over some of the attributes (None: over all)."""
+        if columns is None:
+            columns = np.arange(len(self.attributes))
+        chosen = np.ix_(rows, columns)
+        return TargetMatrix(
+            tuple(self.attributes[a] for a in columns),
+            self.values[chosen],
+            self.weights[chosen],
+            self.named[chosen],
+            None if self.upper is None else self.upper[chosen],
+        )
+
 
 class RankedCandidate(Struct, frozen=True):
     """A candidate and how far it lies from the target."""
@@ -120,7 +138,8 @@ def distances(
     - manhattan: sum_a w_a d_a;
     - chebyshev: max_a w_a d_a;
     - mahalanobis: sqrt(e^T P e) with e_a = sqrt(w_a) (s_a - t_a) and P the inverse `covariance`
-      (A, A) of the attributes that a target names: correlated ones count once. Values only.
+      (A, A) of the attributes that count for a target, which are those that it names and that
+      weigh more than 0: correlated ones count once. Values only.
 
     Raises ValueError for a Mahalanobis distance without a covariance or with bounds.
     """
@@ -153,17 +172,27 @@ def _mahalanobis(scores: Floats, targets: TargetMatrix, covariance: Floats | Non
     if covariance is None or targets.upper is not None:
         raise ValueError("a Mahalanobis distance needs a covariance, and values for wishes")
     total = np.zeros((len(targets.values), len(scores)))
-    # Targets that name the same attributes share one precision: that of these attributes alone.
-    patterns, group = np.unique(targets.named, axis=0, return_inverse=True)
+    # Targets for which the same attributes count share one precision: that of these alone.
+    patterns, group = np.unique(targets.counting, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         columns = np.flatnonzero(pattern)
         rows = np.flatnonzero(group.reshape(-1) == number)
         root = np.linalg.cholesky(precision_of(covariance, columns))
         weight = np.sqrt(targets.weights[np.ix_(rows, columns)])
-        for c, candidate in enumerate(scores):
-            error = weight * (candidate[columns] - targets.values[np.ix_(rows, columns)])
-            total[rows, c] = np.sqrt(np.square(error @ root).sum(axis=1))
+        values, within = targets.values[np.ix_(rows, columns)], scores[:, columns]
+        # The (T, C, A) array of all errors may be large: the longer of T and C goes at once.
+        if len(rows) < len(scores):
+            for row, one, wanted in zip(rows, weight, values, strict=True):
+                total[row] = _length((within - wanted) * one @ root)
+        else:
+            for c, candidate in enumerate(within):
+                total[rows, c] = _length((candidate - values) * weight @ root)
     return total
+
+
+def _length(vectors: Floats) -> Floats:
+    """(N, K) -> (N,)"""
+    return np.asarray(np.sqrt(np.einsum("nk,nk->n", vectors, vectors)))
 
 
 def precision_of(covariance: Floats, columns: NDArray[np.intp]) -> Floats:

@@ -92,6 +92,9 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
             _check(scenario)
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
+        except RecursionError:
+            errors.append(LineError(number, "its JSON is nested too deeply"))
+            break
         except (ValueError, UnicodeDecodeError) as error:  # msgspec's errors are ValueErrors
             errors.append(LineError(number, _plain(error)))
             if len(errors) >= max_errors:

@@ -15,29 +15,28 @@ LEAST_VARIANCE = 1e-3
 """Of an attribute whose labels hardly differ (0.03 squared): no wish shall weigh a thousandfold."""
 
 
-class Unlabelled(ValueError):
-    """A bank has too few labels of an attribute to tell how they vary."""
-
-    def __init__(self, attribute: str) -> None:
-        super().__init__(f"the bank has fewer than two labels of {attribute!r}")
-        self.attribute = attribute
-
-
 def label_covariance(scenarios: Sequence[LabelledScenario], attributes: Sequence[str]) -> Floats:
     """Covariance of the labels of some attributes over all responses of a bank: (A, A).
 
     Each pair of attributes is estimated from the responses that are labelled on both (a pair that
     never is counts as uncorrelated); covariances are shrunk towards 0 by `SHRINKAGE`, and the
-    result is made positive definite. In squared units of the labels. Raises `Unlabelled`.
+    result is made positive definite. In squared units of the labels. An attribute with fewer than
+    two labels varies as nobody knows: its row and column are NaN.
     """
     rows = [labels for scenario in scenarios for labels in scenario.labels]
-    values = np.array([[labels.get(name, np.nan) for name in attributes] for labels in rows])
-    values = values.reshape(len(rows), len(attributes))
+    every = np.array([[labels.get(name, np.nan) for name in attributes] for labels in rows])
+    every = every.reshape(len(rows), len(attributes))
+    enough = np.flatnonzero((~np.isnan(every)).sum(axis=0) >= 2)
+    result = np.full((len(attributes), len(attributes)), np.nan)
+    if len(enough):
+        result[np.ix_(enough, enough)] = _covariance(every[:, enough])
+    return result
+
+
+def _covariance(values: Floats) -> Floats:
+    """That of columns with at least two values each, NaN being none: (R, A) -> (A, A)."""
     known = ~np.isnan(values)
-    for column, name in enumerate(attributes):
-        if known[:, column].sum() < 2:
-            raise Unlabelled(name)
-    size = len(attributes)
+    size = values.shape[1]
     covariance = np.zeros((size, size))
     for a in range(size):
         for b in range(a, size):

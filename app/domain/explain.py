@@ -80,7 +80,7 @@ def explain(
     if form is not None:
         wishes = target.values[0, named]
         flips = _flips(within, wishes, names, form, selection.selected.index)
-    counting = within[:, target.weights[0, named] > 0]
+    counting = scores[:, target.counting[0]]
     return Explanation(contributions, flips, never_selected(counting))
 
 
@@ -101,7 +101,8 @@ def _quadratic_form(
     middle = np.eye(len(columns))
     if metric == "mahalanobis":
         assert covariance is not None, "distances() has refused that"
-        middle = precision_of(covariance, columns)
+        counting = target.counting[0, columns]
+        middle[np.ix_(counting, counting)] = precision_of(covariance, columns[counting])
     return np.asarray(root[:, None] * middle * root[None, :], dtype=np.float64)
 
 

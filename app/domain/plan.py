@@ -57,8 +57,8 @@ def plan_scores(
 
     Raises `InvalidRequest` when ids or attribute names repeat.
     """
-    _refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
-    _refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
+    refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
+    refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
     scenario, presentation = canonical_scenario(question, candidates)
     return ScorePlan(
         scenario=scenario,
@@ -97,7 +97,8 @@ def split_score_set_id(score_set_id: str) -> tuple[str, str | None]:
     return score_set, view or None
 
 
-def _refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:
+def refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:
+    """Raise `InvalidRequest`, pointing to every name that is there more than once."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         errors = [

@@ -138,8 +138,9 @@ def probabilities(
 ) -> Floats:
     """How likely each candidate is to be the nearest to a target: (C,), adding up to 1.
 
-    `scores` are (C, A), `target` has one row. Errors are drawn, and the draws are always the same,
-    so the same scores get the same answer. Draws in which all candidates are equally near decide
+    `scores` are (C, A), of different texts: one that is listed twice is one candidate. `target` has
+    one row. Errors are drawn, and the draws are always the same, so the same scores get the same
+    answer. Draws in which all candidates are equally near decide
     nothing and do not count; where only some are, these share the draw.
     """
     source = np.random.default_rng(0)

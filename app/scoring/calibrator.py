@@ -20,6 +20,7 @@ from app.store.cells import StoredScoreSet
 _KEPT_ARTEFACTS = 32
 _KEPT_ESTIMATES = 20_000
 AUTO, NONE = "auto", "none"
+_AS_GIVEN = "scores are as the model gave them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Calibrator:
         self._ready: dict[str, CalibrationInfo] | None = None
         self._age = 0
         self._loaded: OrderedDict[str, Calibration] = OrderedDict()
-        self._estimates: OrderedDict[tuple[str, str, frozenset[str]], Estimate] = OrderedDict()
+        self._estimates: OrderedDict[_Key, Estimate] = OrderedDict()
 
     def forget(self) -> None:
         """Calibrations have changed, or may have."""
@@ -118,6 +119,8 @@ class Calibrator:
                 if isinstance(found, Estimate):
                     known = tuple(info.fields[column] for column in found.columns)
                     outcomes[index] = Calibrated(name, info.digest, found, known)
+                elif wanted == AUTO:  # nobody asked for this one: scores stay, and say why
+                    outcomes[index] = Uncalibrated(f"{found.detail}: {_AS_GIVEN}")
                 else:
                     outcomes[index] = found
         return outcomes
@@ -180,7 +183,7 @@ class Calibrator:
         missing: dict[int, Evidence] = {}
         for index, scored in enumerate(score_sets):
             known = self._estimates.get(_key(info, scored))
-            problem = None if known else _unfit(calibration, scored)
+            problem = None if known else _unfit(info, calibration, scored)
             found.append(known or problem)
             if known is None and problem is None and scored.surface is not None:
                 missing[index] = evidence_of(
@@ -196,8 +199,13 @@ class Calibrator:
         return [one for one in found if one is not None]
 
 
-def _key(info: CalibrationInfo, scored: Scored) -> tuple[str, str, frozenset[str]]:
-    return info.digest, scored.score_set, frozenset(scored.cells)
+_Key = tuple[str, str, frozenset[tuple[str, int]]]
+
+
+def _key(info: CalibrationInfo, scored: Scored) -> _Key:
+    # With when each cell was made: one that expired and was scored again may say something else.
+    made = frozenset((field, cell.created_ms) for field, cell in scored.cells.items())
+    return info.digest, scored.score_set, made
 
 
 def choose(
@@ -217,7 +225,7 @@ def choose(
         lacking = _names(set(scored.asked) - set(latest.fields))
         return Uncalibrated(
             f"calibration {latest.name!r} is for this scorer but does not know "
-            f"{', '.join(lacking)}: scores are as the model gave them"
+            f"{', '.join(lacking)}: {_AS_GIVEN}"
         )
     return None
 
@@ -238,9 +246,15 @@ def _names(fields: Collection[str]) -> list[str]:
     return sorted(map(attribute_name, fields))
 
 
-def _unfit(calibration: Calibration, scored: Scored) -> InvalidRequest | None:
-    versions = {features.VERSION, calibration.features}
-    if scored.surface is None or versions != {scored.surface.version}:
+def _unfit(
+    info: CalibrationInfo, calibration: Calibration, scored: Scored
+) -> InvalidRequest | None:
+    if calibration.features != features.VERSION:
+        return _refusal(
+            f"calibration {info.name!r} was fitted on surface features of another version: fit it "
+            "again"
+        )
+    if scored.surface is None or scored.surface.version != features.VERSION:
         return _refusal(
             "the score set has no surface features of this version, which calibrating needs: ask "
             "for its scores again (they are cached), or give calibration none"

@@ -6,8 +6,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import numpy as np
+
 from app.domain.align import Floats
-from app.domain.covariance import Unlabelled, label_covariance
+from app.domain.covariance import label_covariance
 from app.errors import FieldError, InvalidRequest, UnknownBank
 from app.store.banks import BankStore
 
@@ -30,11 +32,14 @@ class LabelCovariances:
             raise await self._banks.unknown(name, "#/covariance_bank")
         return info.digest
 
-    async def get(self, digest: str | None, attributes: Sequence[str]) -> Floats:
-        """Covariance of attributes' labels in a bank: (A, A).
+    async def get(
+        self, digest: str | None, attributes: Sequence[str]
+    ) -> tuple[Floats, dict[str, InvalidRequest]]:
+        """Covariance of attributes' labels in a bank, (A, A), and what keeps some from one.
 
-        Raises `InvalidRequest` without a bank, or where it has too few labels, and `UnknownBank`
-        for a version that has expired.
+        Rows and columns of attributes that the bank labels too seldom are NaN, and these have their
+        problem. Raises `InvalidRequest` without a bank, and `UnknownBank` for a version that has
+        expired.
         """
         if digest is None:
             raise InvalidRequest(NO_BANK, fields=[FieldError("#/covariance_bank", NO_BANK)])
@@ -44,14 +49,18 @@ class LabelCovariances:
             if bank is None:
                 says = f"the bank's version {digest} has expired"
                 raise UnknownBank(says, fields=[FieldError("#/covariance_bank", says)])
-            try:
-                self._known[key] = await asyncio.to_thread(
-                    label_covariance, bank.scenarios, attributes
-                )
-            except Unlabelled as error:
-                says = str(error)
-                raise InvalidRequest(says, fields=[FieldError("#/distance", says)]) from error
+            self._known[key] = await asyncio.to_thread(label_covariance, bank.scenarios, attributes)
         self._known.move_to_end(key)
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
-        return self._known[key]
+        covariance = self._known[key]
+        return covariance, {
+            name: _unlabelled(name)
+            for name, variance in zip(attributes, np.diag(covariance), strict=True)
+            if np.isnan(variance)
+        }
+
+
+def _unlabelled(attribute: str) -> InvalidRequest:
+    says = f"the bank has fewer than two labels of {attribute!r}"
+    return InvalidRequest(says, fields=[FieldError("#/distance", says)])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 import orjson
 from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.domain.align import target_matrix
+from app.domain.align import Floats, target_matrix
 from app.domain.plan import split_score_set_id
 from app.domain.types import CHOICE, Attribute, Cell
 from app.errors import (
@@ -19,14 +22,15 @@ from app.errors import (
     CellsUnscored,
     FieldError,
     InvalidRequest,
+    UnknownCalibration,
     UnknownScoreSet,
 )
 from app.problems import answers, problem_document, problem_for, problem_responses
 from app.resources import Resources, Use
 from app.routing import UnicodeRoute
 from app.scoring import examples
-from app.scoring.calibrator import AUTO, Calibrated, Scored, Uncalibrated
-from app.scoring.planning import PlannedRequest
+from app.scoring.calibrator import Calibrated, Scored, Uncalibrated
+from app.scoring.planning import PlannedRequest, idle_covariance
 from app.scoring.present import (
     Alignment,
     assembled,
@@ -119,7 +123,8 @@ async def score(
     Cells that are in the cache are not scored again; cells in flight for another request are
     waited for. Scores do not depend on any target.
     """
-    planned, outcome = await _scored(request, use, body, prefer)
+    planned = await use.planner.plan(body)
+    outcome = await _scored(request, use, body, planned, prefer)
     if outcome.pending:
         return _pending(planned)
     applied = await _calibrate(use, planned, outcome, body.calibration)
@@ -150,7 +155,9 @@ async def select(
     Methods that choose without scoring (`prompt_aligned`, `unaligned`, `reward_model`) are for
     comparison: they select what they prefer, and cannot be retargeted.
     """
-    planned, outcome = await _scored(request, use, body, prefer)
+    planned = await use.planner.plan(body)
+    covariance = await _covariance(use, planned, body)  # what is wrong with it is told before work
+    outcome = await _scored(request, use, body, planned, prefer)
     if outcome.pending:
         return _pending(planned)
     presentation = planned.plan.presentation
@@ -164,16 +171,15 @@ async def select(
         alignment = Alignment.of(body)
         wanted = {name: wish for name, wish in wishes(target).items() if name not in ignored}
         matrix = target_matrix([wanted], body.weights)
-        covariance = None
-        if body.distance == "mahalanobis":
-            bank = planned.plan.scorer.bank.digest if planned.plan.scorer.bank else None
-            if body.covariance_bank:
-                bank = await use.covariances.digest_of(body.covariance_bank)
-            covariance = await use.covariances.get(bank, matrix.attributes)
+        if covariance is not None:
+            places = [list(target).index(name) for name in matrix.attributes]
+            covariance = covariance[np.ix_(places, places)]
         by_name = {cell.attribute: (field, cell) for field, cell in usable.items()}
-        cells = dict(by_name[name] for name in matrix.attributes)
+        columns = [by_name[name] for name in matrix.attributes]
         calibrated = applied if isinstance(applied, Calibrated) else None
-        selection = select_one(cells, presentation, matrix, alignment, covariance, calibrated)
+        selection = await asyncio.to_thread(
+            select_one, columns, presentation, matrix, alignment, covariance, calibrated
+        )
     answer = SelectOut(
         **dict(selection),
         ignored=ignored,
@@ -215,21 +221,26 @@ async def retarget(
     targets = [body.targets] if isinstance(body.targets, dict) else body.targets
     answered = await use.retargeter.retarget(ids, targets, body)
     if len(answered) == len(targets) == 1 and answered[0].problems:
-        raise answered[0].problems[0]
-    request_id: str = request.state.request_id
+        problem = answered[0].problems[0]
+        problem.fields = _fields(problem, body, 0, 0)
+        raise problem
+    pairs = _Pairs(body, request.state.request_id)
     if body.compact:
         content: dict[str, Any] = {
             "selected": [one.selected for one in answered],
             "calibrations": [_reference(one) for one in answered],
-            "problems": [p for one in answered for p in _problems(one, request_id)],
+            "problems": [p for i, one in enumerate(answered) for p in pairs.problems(one, i)],
         }
     else:
         content = {
             "selections": [
-                _pair(one, t, request_id) for one in answered for t in range(len(targets))
+                pairs.answer(one, index, target)
+                for index, one in enumerate(answered)
+                for target in range(len(targets))
             ]
         }
-    content["warnings"] = list(dict.fromkeys(one.warning for one in answered if one.warning))
+    warnings = dict.fromkeys(one.warning for one in answered if one.warning)
+    content["warnings"] = [*warnings, *idle_covariance(body.covariance_bank, body.distance)]
     total = round((time.perf_counter() - started) * 1000, 2)
     content["timings_ms"] = TimingsOut(total=total).model_dump()
     return Response(orjson.dumps(content), media_type="application/json")
@@ -260,14 +271,11 @@ async def get_score_set(
         )
     presentation = stored.presentation
     scored = Scored.of(split_score_set_id(score_set_id)[0], stored)
-    applied: Calibrated | Uncalibrated | None
     try:
         applied = await use.calibrator.apply_to_one(calibration, scored)
-    except InvalidRequest as error:
-        if calibration != AUTO:
-            error.fields = (FieldError("query:calibration", error.detail),)
-            raise
-        applied = Uncalibrated(error.detail)  # nobody asked for it: to look is not refused
+    except (InvalidRequest, UnknownCalibration) as error:
+        error.fields = tuple(FieldError("query:calibration", f.detail) for f in error.fields)
+        raise
     calibrated = applied if isinstance(applied, Calibrated) else None
     cells = [
         cell_out(field, cell, presentation, cached=True, calibrated=calibrated)
@@ -285,10 +293,28 @@ async def get_score_set(
     return answer
 
 
+async def _covariance(
+    use: Resources, planned: PlannedRequest, body: SelectRequest
+) -> Floats | None:
+    """That of the target's attributes, (A, A), where the distance needs one. Raises the problem."""
+    if body.distance != "mahalanobis":
+        return None
+    bank = planned.plan.scorer.bank.digest if planned.plan.scorer.bank else None
+    if body.covariance_bank:
+        bank = await use.covariances.digest_of(body.covariance_bank)
+    covariance, unlabelled = await use.covariances.get(bank, list(body.target or {}))
+    for problem in unlabelled.values():
+        raise problem
+    return covariance
+
+
 async def _scored(
-    request: Request, use: Resources, body: ScoreRequest, prefer: str | None
-) -> tuple[PlannedRequest, ScoreOutcome]:
-    planned = await use.planner.plan(body)
+    request: Request,
+    use: Resources,
+    body: ScoreRequest,
+    planned: PlannedRequest,
+    prefer: str | None,
+) -> ScoreOutcome:
     plan = planned.plan
     fields = [field for field, asked in plan.cells.items() if isinstance(asked, Attribute)]
     await use.calibrator.check(body.calibration, plan.fingerprint, fields)  # before any work
@@ -314,7 +340,7 @@ async def _scored(
         "retrieval_ms": round(outcome.timings.retrieval, 2),
         "engine_ms": round(outcome.timings.engine, 2),
     }
-    return planned, outcome
+    return outcome
 
 
 def patience_for(
@@ -416,47 +442,68 @@ def _pending(planned: PlannedRequest) -> Response:
     )
 
 
-def _pair(one: RetargetedSet, target: int, request_id: str) -> dict[str, Any]:
-    pair = PairSelectionOut(
-        score_set_id=one.score_set_id,
-        target_index=target,
-        calibration=calibration_out(one.calibrated),
-    ).model_dump()
-    selection = one.selections[target]
-    if selection is None:
-        return pair | {"problem": _document(one.problems[target], request_id)}
-    return pair | selection.model_dump()
-
-
 def _reference(one: RetargetedSet) -> dict[str, Any] | None:
     reference = calibration_out(one.calibrated)
     return reference.model_dump() if reference else None
 
 
-def _problems(one: RetargetedSet, request_id: str) -> list[dict[str, Any]]:
-    """Problem documents of a set, each once with all the targets that it concerns."""
-    targets_of: dict[str, list[int]] = {}
-    error_of: dict[str, AzimuthError] = {}
-    for target, error in one.problems.items():
-        targets_of.setdefault(error.detail, []).append(target)
-        error_of[error.detail] = error
-    return [
-        {
-            **_document(error_of[detail], request_id),
-            "score_set_id": one.score_set_id,
-            "target_indices": targets,
-        }
-        for detail, targets in targets_of.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """What a request is told about its pairs of score set and target."""
+
+    body: RetargetRequest
+    request_id: str
+
+    def answer(self, one: RetargetedSet, index: int, target: int) -> dict[str, Any]:
+        """Of one target and a score set, the `index`-th of the request."""
+        pair = PairSelectionOut(
+            score_set_id=one.score_set_id,
+            target_index=target,
+            calibration=calibration_out(one.calibrated),
+        ).model_dump()
+        selection = one.selections[target]
+        if selection is None:
+            return pair | {"problem": self._document(one.problems[target], index, target)}
+        return pair | selection.model_dump()
+
+    def problems(self, one: RetargetedSet, index: int) -> list[dict[str, Any]]:
+        """Problem documents of a set, each once with all the targets that it concerns."""
+        targets_of: dict[str, list[int]] = {}
+        error_of: dict[str, AzimuthError] = {}
+        for target, error in one.problems.items():
+            targets_of.setdefault(error.detail, []).append(target)
+            error_of[error.detail] = error
+        return [
+            {
+                **self._document(error_of[detail], index, targets[0]),
+                "score_set_id": one.score_set_id,
+                "target_indices": targets,
+            }
+            for detail, targets in targets_of.items()
+        ]
+
+    def _document(self, error: AzimuthError, index: int, target: int) -> dict[str, Any]:
+        return problem_document(
+            problem_for(error),
+            error.detail,
+            self.request_id,
+            fields=_fields(error, self.body, index, target),
+            extensions=dict(error.extensions),
+        )
 
 
-def _document(error: AzimuthError, request_id: str) -> dict[str, Any]:
-    return problem_document(
-        problem_for(error),
-        error.detail,
-        request_id,
-        fields=error.fields,
-        extensions=dict(error.extensions),
+def _fields(
+    error: AzimuthError, body: RetargetRequest, index: int, target: int
+) -> tuple[FieldError, ...]:
+    """An error's fields, pointing to the score set and the target among several."""
+    pointers = [field.pointer for field in error.fields]
+    if not isinstance(body.targets, dict):
+        pointers = [re.sub("^#/targets/", f"#/targets/{target}/", p) for p in pointers]
+    if not isinstance(body.score_set_ids, str):
+        pointers = [f"{p}/{index}" if p == "#/score_set_ids" else p for p in pointers]
+    return tuple(
+        FieldError(pointer, field.detail)
+        for pointer, field in zip(pointers, error.fields, strict=True)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.domain.align import Distance
 from app.domain.methods import METHODS, MethodTraits, profile_name, reads_labels
-from app.domain.plan import ScorePlan, plan_scores
+from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.types import (
     Attribute,
     AttributeSet,
@@ -107,6 +107,7 @@ class Planner:
         check_joint(request)
         attribute_set = await self._attribute_set(request.attribute_set)
         attributes = resolve_attributes(request.attributes, attribute_set)
+        refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
         if isinstance(request, SelectRequest):
             check_target(request, traits, [a.name for a in attributes])
         pool, live = await self._pool(request.model, request.method)
@@ -122,7 +123,11 @@ class Planner:
             model=pool.model,
             bank=BankRef(bank.name, bank.digest) if bank else None,
         )
-        warnings = (*without_effect(request, traits), *_check_labels(request, asked, bank))
+        warnings = (
+            *without_effect(request, traits),
+            *without_weight(request),
+            *_check_labels(request, asked, bank),
+        )
         return PlannedScorer(scorer, tuple(attributes), choice, pool, live, warnings)
 
     async def _attribute_set(self, name: str) -> AttributeSet:
@@ -157,7 +162,7 @@ class Planner:
         ready = {w.pool for w in await self._fleet.workers() if w.state == "ready"}
         named = [p for p in pools if requested is None or p.model.name == requested]
         if not named:
-            if requested and pools:
+            if requested is not None and pools:
                 known = sorted({p.model.name for p in pools})
                 raise UnknownModel(
                     f"no model is called {requested!r}",
@@ -166,10 +171,14 @@ class Planner:
                 )
             raise await not_ready(self._fleet)
         default = [p for p in named if p.model.name == self._default_model]
-        if not requested and self._default_model and METHODS[method].generates:
+        if requested is None and self._default_model and METHODS[method].generates:
             # Never another model than the one that was set, not even when that one is away.
             if not default:
-                raise await not_ready(self._fleet)
+                others = ", ".join(sorted({repr(p.model.name) for p in named}))
+                raise ModelNotReady(
+                    f"no worker serves {self._default_model!r}, which AZIMUTH_DEFAULT_MODEL names; "
+                    f"a request may name as its model {others}"
+                )
             named = default
         serving = [p for p in named if method in p.model.profiles]
         if not serving:
@@ -381,6 +390,22 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
     if not given:
         return ()
     return (f"method {request.method!r} makes no use of {', '.join(given)}",)
+
+
+def without_weight(request: ScorerIn) -> tuple[str, ...]:
+    """What a request says about distances that changes none."""
+    if not isinstance(request, SelectRequest):
+        return ()
+    stray = [name for name in request.weights or {} if name not in (request.target or {})]
+    told = [f"the target does not name {', '.join(stray)}: a weight has no effect"] if stray else []
+    return (*told, *idle_covariance(request.covariance_bank, request.distance))
+
+
+def idle_covariance(bank: str | None, metric: Distance) -> tuple[str, ...]:
+    """The warning for a covariance bank beside a distance that has no use for one."""
+    if bank is None or metric == "mahalanobis":
+        return ()
+    return (f"covariance_bank has no effect on the {metric} distance",)
 
 
 def _is_given(request: ScorerIn, name: str) -> bool:

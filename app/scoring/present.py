@@ -100,58 +100,62 @@ def wishes(target: Mapping[str, float | BoundsIn]) -> dict[str, Wish]:
     }
 
 
-def score_matrix(cells: Sequence[Cell], presentation: Presentation) -> Floats:
-    """Scores as (C, A): the caller's candidates by the given cells."""
-    columns = [[s.score for s in cell.scores] for cell in cells]
-    return np.array(columns, dtype=np.float64).T[list(presentation.positions)]
+Column = tuple[str, Cell]
+"""What one of the `A` columns of a target is compared with: a cell, after its field."""
 
 
-def own_errors(cells: Sequence[Cell], presentation: Presentation) -> OwnErrors | None:
-    """The scores' standard errors; None when that of any score is not known."""
+def _score_matrix(cells: Sequence[Cell]) -> Floats:
+    """Scores as (C, A), candidates in canonical order."""
+    return np.array([[s.score for s in cell.scores] for cell in cells], dtype=np.float64).T
+
+
+def own_errors(cells: Sequence[Cell]) -> OwnErrors | None:
+    """The scores' standard errors, (C, A); None when that of any score is not known."""
     columns = [[standard_error(s) for s in cell.scores] for cell in cells]
     if any(error is None for column in columns for error in column):
         return None
-    return OwnErrors(np.array(columns, dtype=np.float64).T[list(presentation.positions)])
+    return OwnErrors(np.array(columns, dtype=np.float64).T)
 
 
-def aligned_scores(
-    cells: Mapping[str, Cell], presentation: Presentation, calibrated: Calibrated | None
-) -> Floats:
-    """What targets are compared with, (C, A): calibrated scores where there are, else the cells'.
+def aligned_scores(columns: Sequence[Column], calibrated: Calibrated | None) -> Floats:
+    """What targets are compared with: calibrated scores where there are, else the cells'.
 
-    `cells` are by field, and stand for the `A` columns in their order.
+    (C, A), candidates in canonical order.
     """
     if calibrated is None:
-        return score_matrix(list(cells.values()), presentation)
-    chosen = np.ix_(list(presentation.positions), calibrated.columns(list(cells)))
-    return calibrated.estimate.scores[chosen]
+        return _score_matrix([cell for _, cell in columns])
+    return calibrated.estimate.scores[:, calibrated.columns([field for field, _ in columns])]
 
 
-def score_errors(
-    cells: Mapping[str, Cell], presentation: Presentation, calibrated: Calibrated | None
-) -> ScoreErrors | None:
+def score_errors(columns: Sequence[Column], calibrated: Calibrated | None) -> ScoreErrors | None:
     """The errors of `aligned_scores`; None where nothing tells them."""
     if calibrated is None:
-        return own_errors(list(cells.values()), presentation)
-    return calibrated.estimate.errors.within(calibrated.columns(list(cells)))
+        return own_errors([cell for _, cell in columns])
+    return calibrated.estimate.errors.within(calibrated.columns([field for field, _ in columns]))
 
 
 def select_one(
-    cells: Mapping[str, Cell],
+    columns: Sequence[Column],
     presentation: Presentation,
     target: TargetMatrix,
     alignment: Alignment,
     covariance: Floats | None = None,
     calibrated: Calibrated | None = None,
 ) -> SelectionOut:
-    """The selection for a target with one row; `cells`, by field, stand for its columns."""
-    scores = aligned_scores(cells, presentation, calibrated)
+    """The selection for a target with one row and the given columns.
+
+    With many draws of many candidates it takes seconds: not for an event loop.
+    """
+    positions = list(presentation.positions)
+    canonical = aligned_scores(columns, calibrated)
+    scores = canonical[positions]
     metric = alignment.metric
     selection = rank(distances(scores, target, metric, covariance)[0])
-    errors = score_errors(cells, presentation, calibrated) if alignment.chances else None
+    errors = score_errors(columns, calibrated) if alignment.chances else None
     chances = None
     if errors is not None:
-        chances = probabilities(scores, errors, target, metric, covariance)
+        # Over different texts: one that is listed twice is no less likely to be the nearest.
+        chances = probabilities(canonical, errors, target, metric, covariance)[positions]
     explanation = explain(scores, target, metric, covariance) if alignment.explain else None
     nearest = None if chances is None else float(chances[selection.selected.index])
     missed = abstain(selection, nearest, alignment.limits)
@@ -161,7 +165,7 @@ def select_one(
             position = presentation.positions[contribution.index]
             contribution.reasonings = {
                 cell.attribute: reasoning
-                for cell in cells.values()
+                for _, cell in columns
                 if (reasoning := cell.scores[position].reasoning)
             }
     return answer
@@ -169,7 +173,7 @@ def select_one(
 
 def select_chosen(cell: Cell, presentation: Presentation) -> SelectionOut:
     """The selection of a method that chooses: the candidate that it prefers most."""
-    shares = score_matrix([cell], presentation)[:, 0]
+    shares = _score_matrix([cell])[list(presentation.positions), 0]
     selection = rank(1.0 - shares)
     ids = presentation.ids
     ranking = [
@@ -358,7 +362,7 @@ def score_set_out(
         else:
             pending = field in outcome.pending
             cells.append(empty_cell_out(field, asked.name, pending=pending))
-    told = [*warnings, *_low_masses(cells), *_without_examples(scorer, cells)]
+    told = [*warnings, *_without_examples(scorer, cells)]
     return assembled(score_set_id, presentation, scorer, cells, told, calibrated)
 
 
@@ -417,7 +421,7 @@ def assembled(
         cells=cells,
         scorer=scorer_out(scorer),
         calibration=calibration_out(calibrated),
-        warnings=list(warnings),
+        warnings=[*warnings, *_low_masses(cells)],
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.align import (
     Floats,
@@ -33,7 +34,14 @@ from app.errors import (
 from app.scoring.calibrator import Calibrated, Calibrator, Outcome, Scored, Uncalibrated
 from app.scoring.covariances import LabelCovariances
 from app.scoring.planning import check_metric, weightless
-from app.scoring.present import Alignment, aligned_scores, select_one, selection_out, wishes
+from app.scoring.present import (
+    Alignment,
+    Column,
+    aligned_scores,
+    select_one,
+    selection_out,
+    wishes,
+)
 from app.scoring.schemas import BoundsIn, RetargetRequest, SelectionOut
 from app.store.cells import StoredScoreSet
 from app.store.recent import RecentScoreSets
@@ -74,6 +82,10 @@ class _Found:
     """Name as the targets have it -> cell field and cell."""
     lacking: dict[str, AzimuthError]
 
+    def columns(self, attributes: Sequence[str]) -> list[Column]:
+        """The cells of some attributes that are there."""
+        return [self.cells[name] for name in attributes]
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -84,6 +96,7 @@ class _Task:
     found: _Found
     calibrated: Outcome
     covariance: Floats | AzimuthError | None
+    """NaN for attributes that have their problem in `found.lacking`."""
 
 
 class Retargeter:
@@ -116,44 +129,55 @@ class Retargeter:
         except WeightlessTarget as error:
             raise weightless() from error
         wanted = [split_score_set_id(score_set_id) for score_set_id in score_set_ids]
-        stored = await self._score_sets.get(wanted, matrix.attributes)
+        stored = await self._score_sets.get(wanted, matrix.attributes, texts=alignment.explain)
         found = [_found(set_id, s, matrix) for set_id, s in zip(score_set_ids, stored, strict=True)]
         calibrated = await self._calibrator.apply(
             request.calibration,
             [_scored(w, s, f) for (w, _), s, f in zip(wanted, stored, found, strict=True)],
         )
-        covariances = await self._covariances_for(stored, matrix, request)
-        # In a thread: large requests take seconds, and other requests shall not wait for them.
+        covariances = await self._covariances_for(stored, found, matrix, request)
         tasks = [
             _Task(*one)
             for one in zip(score_set_ids, stored, found, calibrated, covariances, strict=True)
         ]
         work = partial(_retarget_all, tasks, matrix, alignment, compact=request.compact)
-        small = len(score_set_ids) * len(targets) < (5 if alignment.chances else 1000)
+        # In a thread: large requests take seconds, and other requests shall not wait for them.
+        small = not alignment.chances and len(score_set_ids) * len(targets) < 1000
         return work() if small else await asyncio.to_thread(work)
 
     async def _covariances_for(
         self,
         stored: Sequence[StoredScoreSet | None],
+        found: Sequence[_Found],
         matrix: TargetMatrix,
         request: RetargetRequest,
     ) -> list[Floats | AzimuthError | None]:
-        """For each score set its covariance, None where the distance needs none, or the problem."""
+        """For each score set its covariance, None where the distance needs none, or the problem.
+
+        What the bank does not label is added to what is lacking in the score set.
+        """
         if request.distance != "mahalanobis":
             return [None] * len(stored)
         chosen = None
         if request.covariance_bank:
             chosen = await self._covariances.digest_of(request.covariance_bank)
-        found: list[Floats | AzimuthError | None] = []
-        for one in stored:
+        # A target may name a cell exactly, `name@digest`; banks know names.
+        names = [name.partition("@")[0] for name in matrix.attributes]
+        different = list(dict.fromkeys(names))
+        places = [different.index(name) for name in names]
+        covariances: list[Floats | AzimuthError | None] = []
+        for one, cells in zip(stored, found, strict=True):
             bank = one.scorer.bank.digest if one and one.scorer.bank else None
-            # A target may name a cell exactly, `name@digest`; banks know names.
-            names = [name.partition("@")[0] for name in matrix.attributes]
             try:
-                found.append(await self._covariances.get(chosen or bank, names))
+                covariance, unlabelled = await self._covariances.get(chosen or bank, different)
             except (InvalidRequest, UnknownBank) as error:
-                found.append(error)
-        return found
+                covariances.append(error)
+                continue
+            covariances.append(covariance[np.ix_(places, places)])
+            for attribute, name in zip(matrix.attributes, names, strict=True):
+                if name in unlabelled:
+                    cells.lacking.setdefault(attribute, unlabelled[name])
+        return covariances
 
 
 def _found(set_id: str, stored: StoredScoreSet | None, matrix: TargetMatrix) -> _Found:
@@ -195,7 +219,7 @@ def _retarget_one(
             extensions={"score_set_id": set_id},
         )
         return _answerless(set_id, dict.fromkeys(range(count), missing), count)
-    problems = _problems(matrix, found.lacking) if found.lacking else {}
+    problems = _problems(set_id, matrix, found)
     if len(problems) == count:
         return _answerless(set_id, problems, count)
     if isinstance(task.calibrated, AzimuthError):
@@ -206,57 +230,51 @@ def _retarget_one(
     warning = task.calibrated.warning if isinstance(task.calibrated, Uncalibrated) else None
     size = len(next(iter(found.cells.values()))[1].scores)
     presentation = stored.presentation or _canonical(size)
+    answerable = np.setdiff1d(np.arange(count), list(problems), assume_unique=True)
+    selections: list[SelectionOut | None] = [None] * count
     if alignment.explain or alignment.chances:
         # One by one: each has its own draws or its own linear algebra.
-        selections = [
-            None
-            if target in problems
-            else _select(found, calibrated, matrix, target, presentation, alignment, covariance)
-            for target in range(count)
-        ]
+        for target in answerable.tolist():
+            selections[target] = _select(
+                found, calibrated, matrix, target, presentation, alignment, covariance
+            )
     else:
-        distance = _distances(found, calibrated, matrix, presentation, alignment, covariance)
+        asked, within = _named(matrix.part(answerable) if problems else matrix, covariance)
+        scores = aligned_scores(found.columns(asked.attributes), calibrated)
+        scores = scores[list(presentation.positions)]
+        distance = distances(scores, asked, alignment.metric, within)
         if compact:
-            selected = _compact(distance, alignment.limits)
-            for target in problems:
-                selected[target] = None
+            indices = np.full(count, _NONE)
+            indices[answerable] = _compact(distance, alignment.limits)
+            selected = [None if index == _NONE else index for index in indices.tolist()]
             return RetargetedSet(set_id, problems, selected, [], calibrated, warning)
-        selections = [
-            None if target in problems else _ranked(distance[target], presentation, alignment)
-            for target in range(count)
-        ]
+        for target, own in zip(answerable.tolist(), distance, strict=True):
+            selections[target] = _ranked(own, presentation, alignment)
     chosen = [s.selected.index if s is not None and s.selected else None for s in selections]
     return RetargetedSet(set_id, problems, chosen, selections, calibrated, warning)
 
 
-def _distances(
-    found: _Found,
-    calibrated: Calibrated | None,
-    matrix: TargetMatrix,
-    presentation: Presentation,
-    alignment: Alignment,
-    covariance: Floats | None,
-) -> Floats:
-    """(T, C). What is computed for targets that lack an attribute is not used."""
-    scores = np.zeros((len(presentation.ids), len(matrix.attributes)))
-    have = [a for a, name in enumerate(matrix.attributes) if name in found.cells]
-    cells = dict(found.cells[matrix.attributes[a]] for a in have)
-    scores[:, have] = aligned_scores(cells, presentation, calibrated)
-    return distances(scores, matrix, alignment.metric, covariance)
+_NONE = -1
 
 
-def _compact(distance: Floats, limits: Limits) -> list[int | None]:
-    """Indices of the nearest candidates, None where a limit is missed: (T, C) -> T."""
-    selected: list[int | None] = nearest(distance).tolist()
+def _named(matrix: TargetMatrix, covariance: Floats | None) -> tuple[TargetMatrix, Floats | None]:
+    """Targets over the attributes that any of them names, and the covariance of these."""
+    columns = np.flatnonzero(matrix.named.any(axis=0))
+    within = None if covariance is None else covariance[np.ix_(columns, columns)]
+    if len(columns) == len(matrix.attributes):
+        return matrix, within
+    return matrix.part(np.arange(len(matrix.values)), columns), within
+
+
+def _compact(distance: Floats, limits: Limits) -> NDArray[np.intp]:
+    """Indices of the nearest candidates, `_NONE` where a limit is missed: (T, C) -> (T,)."""
     missed = np.zeros(len(distance), dtype=np.bool_)
     if limits.max_distance is not None:
         missed |= distance.min(axis=1) > limits.max_distance
     if limits.min_margin is not None and distance.shape[1] > 1:
         first, second = np.partition(distance, 1, axis=1)[:, :2].T
         missed |= second - first < limits.min_margin
-    for target in np.flatnonzero(missed).tolist():
-        selected[target] = None
-    return selected
+    return np.where(missed, _NONE, nearest(distance))
 
 
 def _ranked(distance: Floats, presentation: Presentation, alignment: Alignment) -> SelectionOut:
@@ -276,18 +294,9 @@ def _select(
     covariance: Floats | None,
 ) -> SelectionOut:
     """The full selection for one of the targets, over the attributes that it names."""
-    columns = np.flatnonzero(matrix.named[target])
-    rows = np.array([target])
-    single = TargetMatrix(
-        tuple(matrix.attributes[a] for a in columns),
-        matrix.values[np.ix_(rows, columns)],
-        matrix.weights[np.ix_(rows, columns)],
-        matrix.named[np.ix_(rows, columns)],
-        None if matrix.upper is None else matrix.upper[np.ix_(rows, columns)],
-    )
-    cells = dict(found.cells[name] for name in single.attributes)
-    within = None if covariance is None else covariance[np.ix_(columns, columns)]
-    return select_one(cells, presentation, single, alignment, within, calibrated)
+    single, within = _named(matrix.part(np.array([target])), covariance)
+    columns = found.columns(single.attributes)
+    return select_one(columns, presentation, single, alignment, within, calibrated)
 
 
 def _answerless(set_id: str, problems: dict[int, AzimuthError], count: int) -> RetargetedSet:
@@ -325,24 +334,47 @@ def _cell_for(set_id: str, stored: StoredScoreSet, name: str) -> tuple[str, Cell
     )
 
 
-def _problems(matrix: TargetMatrix, lacking: dict[str, AzimuthError]) -> dict[int, AzimuthError]:
+def _problems(set_id: str, matrix: TargetMatrix, found: _Found) -> dict[int, AzimuthError]:
     """One problem a target, naming all that it lacks; targets that lack the same share it."""
-    columns = [a for a, name in enumerate(matrix.attributes) if name in lacking]
+    problems = _named_twice(set_id, matrix, found)
+    columns = [a for a, name in enumerate(matrix.attributes) if name in found.lacking]
     names = [matrix.attributes[a] for a in columns]
     needed = matrix.named[:, columns]
     made: dict[bytes, AzimuthError] = {}
-    problems: dict[int, AzimuthError] = {}
     for target in np.flatnonzero(needed.any(axis=1)).tolist():
         key = needed[target].tobytes()
         if key not in made:
-            made[key] = _merged(
-                [lacking[n] for n, is_named in zip(names, needed[target], strict=True) if is_named]
-            )
+            told = zip(names, needed[target], strict=True)
+            made[key] = _merged([found.lacking[name] for name, is_named in told if is_named])
         problems[target] = made[key]
     return problems
 
 
+def _named_twice(set_id: str, matrix: TargetMatrix, found: _Found) -> dict[int, AzimuthError]:
+    """Targets with two wishes for one cell, which `name` and `name@digest` may both mean."""
+    columns_of: dict[str, list[int]] = {}
+    for a, name in enumerate(matrix.attributes):
+        if name in found.cells:
+            columns_of.setdefault(found.cells[name][0], []).append(a)
+    problems: dict[int, AzimuthError] = {}
+    for columns in columns_of.values():
+        if len(columns) == 1:
+            continue
+        names = [matrix.attributes[a] for a in columns]
+        says = f"{' and '.join(map(repr, names))} are the same scores: a target may name one"
+        error = InvalidRequest(
+            says,
+            fields=[FieldError(f"#/targets/{escaped(name)}", says) for name in names],
+            extensions={"score_set_id": set_id},
+        )
+        twice = matrix.named[:, columns].sum(axis=1) > 1
+        problems |= dict.fromkeys(np.flatnonzero(twice).tolist(), error)
+    return problems
+
+
 def _merged(errors: Sequence[AzimuthError]) -> AzimuthError:
+    if not all(isinstance(error, AttributeNotScored) for error in errors):
+        return next(error for error in errors if not isinstance(error, AttributeNotScored))
     missing = [name for error in errors for name in _list(error.extensions.get("missing"))]
     extensions = dict(errors[0].extensions)
     for error in errors:

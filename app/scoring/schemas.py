@@ -228,7 +228,8 @@ class RetargetRequest(_AlignmentIn):
     """One target or many; a selection is made for every pair of score set and target."""
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest that was fitted for a score set's scorer and
-    knows the attributes, if there is one; `none` for scores as the model gave them."""
+    knows the attributes of all targets, if there is one; `none` for scores as the model gave them.
+    All targets of a score set are compared with the same scores, calibrated or not."""
     compact: bool = False
     """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
     a problem or a limit is missed."""
@@ -258,7 +259,8 @@ class RankedOut(CandidateOut):
     up to 1."""
     probability: float | None = None
     """How likely it is the nearest to the target, by the scores' standard errors; null where these
-    are not known. `/retarget` tells it with `explain` or `min_probability` only."""
+    are not known. Candidates with the same text are one, and each of them tells its probability.
+    `/retarget` tells it with `explain` or `min_probability` only."""
 
 
 class CalibratedScoreOut(Open):
@@ -447,8 +449,7 @@ class ContributionOut(CandidateOut):
     """Attribute -> share of the distance (of its square for euclidean and mahalanobis), adding up
     to 1; all 0 on the target itself."""
     reasonings: dict[str, str] = {}
-    """Attribute -> what the model wrote about the candidate, where it wrote. Not in `/retarget`,
-    which reads numbers alone."""
+    """Attribute -> what the model wrote about the candidate, where it wrote."""
 
 
 class FlipOut(Open):

@@ -31,9 +31,14 @@ class RecentScoreSets:
         self._views: dict[str, set[_Key]] = {}
 
     async def get(
-        self, wanted: Sequence[_Key], attributes: Sequence[str]
+        self, wanted: Sequence[_Key], attributes: Sequence[str], *, texts: bool = False
     ) -> list[StoredScoreSet | None]:
-        """Score sets for (score set, view) pairs; None where absent. Cells carry numbers alone."""
+        """Score sets for (score set, view) pairs; None where absent.
+
+        Cells carry numbers alone, unless `texts` are wanted, which are read anew.
+        """
+        if texts:
+            return await self._cache.score_sets(wanted)
         now = time.monotonic()
         found = {key: entry for key in wanted if (entry := self._fresh(key, attributes, now))}
         missing = [key for key in dict.fromkeys(wanted) if key not in found]
@@ -80,4 +85,4 @@ def _bare(cell: Cell) -> Cell:
         replace(s, reasoning=None, values=s.values if len(s.values) > 1 else ())
         for s in cell.scores
     )
-    return Cell(cell.attribute, scores, cell.kind)
+    return Cell(cell.attribute, scores, cell.kind, created_ms=cell.created_ms)

@@ -55,7 +55,7 @@ def test_retarget_answers_as_select_does(azimuth, target, more):
     for contribution in (answer["explanation"] or {"contributions": []})["contributions"]:
         assert set(contribution.pop("reasonings")) == set(target)
     for contribution in (again["explanation"] or {"contributions": []})["contributions"]:
-        assert contribution.pop("reasonings") == {}  # the memory behind it has numbers alone
+        assert set(contribution.pop("reasonings")) == set(target)
     assert {name: again[name] for name in ALIKE} == {name: answer[name] for name in ALIKE}
     if not kept.get("explain") and "samples" not in more:
         compact = retarget(azimuth, answer, [target, target], **kept, compact=True)
@@ -128,6 +128,16 @@ def test_a_limit_that_is_missed_selects_nothing_and_says_so(azimuth, limit, valu
         assert compact["problems"] == []
 
 
+def test_a_text_that_is_listed_twice_is_no_less_likely_to_be_the_nearest(azimuth):
+    once = select(azimuth, "twins", samples=4)
+    chances = {r["id"]: r["probability"] for r in once["ranking"]}
+    short, long = SCENARIO["responses"]
+    twin = {"id": "twin", "text": short["text"]}
+    twice = select(azimuth, "twins", samples=4, responses=[short, long, twin])
+    found = {r["id"]: r["probability"] for r in twice["ranking"]}
+    assert found == chances | {"twin": chances["short"]}
+
+
 def test_a_probability_that_nothing_is_known_of_is_too_low(azimuth):
     answer = select(azimuth, "limits", min_probability=0.01)
     assert answer["abstained"] == {"reason": "min-probability", "limit": 0.01, "found": None}
@@ -167,12 +177,37 @@ def test_what_does_not_go_together_is_refused(azimuth, more, pointer):
     assert refused(azimuth, "/v1/select", body)["errors"][0]["pointer"] == pointer
 
 
-def test_an_unknown_covariance_bank_is_named(azimuth):
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}])
+def test_an_unknown_covariance_bank_is_named_before_anything_is_scored(azimuth, headers):
     body = SCENARIO | {"target": TARGET, "distance": "mahalanobis", "covariance_bank": "nowhere"}
-    response = azimuth.post("/v1/select", body)
+    response = azimuth.post("/v1/select", body, headers=headers)
     assert response.status_code == 404
     assert response.json()["errors"][0]["pointer"] == "#/covariance_bank"
     assert "'nowhere'" in response.json()["detail"]
+
+
+def test_what_changes_no_distance_is_told(azimuth):
+    answer = select(azimuth, "idle", {"helpfulness": 1}, weights={"verbosity": 3})
+    assert answer["score_set"]["warnings"] == [
+        "the target does not name verbosity: a weight has no effect"
+    ]
+    answer = select(azimuth, "idle", covariance_bank="helpsteer2")
+    idle = "covariance_bank has no effect on the euclidean distance"
+    assert answer["score_set"]["warnings"] == [idle]
+    assert retarget(azimuth, answer, covariance_bank="helpsteer2")["warnings"] == [idle]
+
+
+def test_what_a_bank_does_not_label_is_a_problem_of_the_targets_that_name_it_alone(azimuth):
+    own = {"name": "warmth", "definition": "How warm the words are."}
+    body = SCENARIO | {"question": "unlabelled", "attributes": ["helpfulness", own], "bank": None}
+    score_set = azimuth.post("/v1/score", body).json()
+    targets = [{"helpfulness": 1}, {"warmth": 1}, {"helpfulness": 0, "warmth": 1}]
+    how = {"distance": "mahalanobis", "covariance_bank": "helpsteer2"}
+    answer = retarget(azimuth, {"score_set": score_set}, targets, **how)["selections"]
+    assert [bool(pair["selected"]) for pair in answer] == [True, False, False]
+    assert "labels of 'warmth'" in answer[1]["problem"]["detail"]
+    compact = retarget(azimuth, {"score_set": score_set}, targets, **how, compact=True)
+    assert compact["selected"] == [[answer[0]["selected"]["index"], None, None]]
 
 
 def test_compact_answers_do_not_explain_and_drawing_has_its_limit(azimuth):

@@ -104,8 +104,7 @@ def house(judged, accepted):
 def by_labels(judged):
     """A calibration for a judge that reasons not, of a bank with two scenarios that do not fit."""
     with judged.client() as client:
-        long = [s | {"question": "why " * 9000 + s["id"]} for s in BANK[:2]]
-        client.put("/v1/banks/long", content=lines(*long, *BANK[2:]))
+        client.put("/v1/banks/long", content=lines(*too_long(2), *BANK[2:]))
     return fitted(judged, "by-labels", bank="long", scorer=SCORER | LABELS)
 
 
@@ -131,6 +130,11 @@ def late(judged, second):
 def store(service):
     with service.client() as client:
         client.put("/v1/banks/labelled", content=lines(*BANK)).raise_for_status()
+
+
+def too_long(count):
+    """The first scenarios of the bank, with questions that no prompt has room for."""
+    return [s | {"question": "why " * 9000 + s["id"]} for s in BANK[:count]]
 
 
 def models(service):
@@ -349,9 +353,17 @@ def test_a_process_that_is_told_to_end_leaves_its_fit_interrupted_at_once(judged
 
 
 def test_too_few_labels_are_told_and_an_earlier_version_stays_in_use(judged, house):
+    """Without asking the judge for any score, where it can be told before."""
     with judged.client() as client:
         client.put("/v1/banks/few", content=lines(*BANK[:19]))
-    assert put(judged, "house", bank="few").status_code == 202
+        client.put("/v1/banks/lost", content=lines(*BANK[1:20], *too_long(1)))
+    response = put(judged, "house", bank="few")
+    assert response.status_code == 422
+    assert response.json()["detail"] == (
+        "19 scenarios of bank 'few' are labelled on 'helpfulness'; a calibration needs 20"
+    )
+    assert response.json()["errors"][0]["pointer"] == "#/bank"
+    assert put(judged, "house", bank="lost").status_code == 202
     seen = ended(judged, "house")
     assert seen["state"] == "failed"
     assert seen["detail"] == (
@@ -359,6 +371,13 @@ def test_too_few_labels_are_told_and_an_earlier_version_stays_in_use(judged, hou
     )
     assert seen["fitted"] == house
     assert score(judged, HELD_OUT[0])["calibration"]["digest"] == house["digest"]
+
+
+def test_an_attribute_that_is_named_twice_is_refused_before_any_work(judged):
+    response = put(judged, "twice", scorer=SCORER | {"attributes": ["helpfulness"] * 2})
+    assert response.status_code == 422
+    pointers = [error["pointer"] for error in response.json()["errors"]]
+    assert pointers == ["#/scorer/attributes/0", "#/scorer/attributes/1"]
 
 
 def test_what_the_judge_could_not_score_is_counted_by_its_reason(by_labels):
@@ -691,12 +710,16 @@ def test_a_score_set_from_before_surface_features_says_what_to_do(judged, house)
     score_set = score(judged, HELD_OUT[25], calibration="none")
     key = score_set_key(split_score_set_id(score_set["id"])[0])
     assert judged.redis.hdel(key, "surface") == 1
-    for wanted in ("auto", "house"):
-        problem = retarget(judged, score_set, 422, targets=TARGETS[0], calibration=wanted)
-        assert problem["errors"][0]["pointer"] == "#/calibration"
-        assert "ask for its scores again (they are cached)" in problem["detail"]
+    problem = retarget(judged, score_set, 422, targets=TARGETS[0], calibration="house")
+    assert problem["errors"][0]["pointer"] == "#/calibration"
+    assert "ask for its scores again (they are cached)" in problem["detail"]
+    problem = look_at(judged, score_set["id"], 422, calibration="house")
+    assert problem["errors"][0]["pointer"] == "query:calibration"
+    # Where nobody asked for this calibration, scores are as they were, and say why.
+    plain = retarget(judged, score_set, targets=TARGETS[0])
+    assert plain["selections"][0]["calibration"] is None
+    assert "ask for its scores again (they are cached)" in plain["warnings"][0]
     assert "surface features" in look_at(judged, score_set["id"])["warnings"][0]
-    look_at(judged, score_set["id"], 422, calibration="house")
     # The first way out: nothing is calibrated.
     assert retarget(judged, score_set, calibration="none")["selections"][0]["selected"]
     # The second: features are taken from the texts, and scores from the cache.

@@ -79,6 +79,8 @@ def test_a_default_model_is_never_replaced_by_another(service):
     wait_until(lambda: service.redis.hlen("azimuth:pools"), what="the pool")
     response = service.post("/v1/select", SCENARIO | {"target": TARGET})
     assert response.status_code == 503
+    assert "no worker serves 'mine', which AZIMUTH_DEFAULT_MODEL names" in response.json()["detail"]
+    assert "'other'" in response.json()["detail"]
     service.start_worker(ready=False, AZIMUTH_MODEL_NAME="mine")
     wait_until(lambda: service.redis.hlen("azimuth:pools") == 2, what="both pools")
     answer = service.post("/v1/select", SCENARIO | {"target": TARGET}).json()

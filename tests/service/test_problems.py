@@ -105,6 +105,12 @@ def test_a_body_that_is_no_json_object_says_what_to_send(azimuth, content, conte
         ("POST", "/v1/select", '{"question":"q","responses":["a","b"],"target":{"\\uD800":1}}'),
         ("POST", "/v1/retarget", '{"score_set_ids":"\\udfff","targets":{"x":1}}'),
         ("PUT", "/v1/attribute-sets/x", '{"attributes":[{"name":"n","definition":"\\ud83d"}]}'),
+        (
+            "PUT",
+            "/v1/calibrations/x",
+            '{"bank":"helpsteer2","scorer":{"bank":null,"attributes":'
+            '[{"name":"n","definition":"d","low":"\\ud800"}]}}',
+        ),
     ],
 )
 def test_half_a_character_is_refused_not_stored(azimuth, method, path, body):
@@ -112,6 +118,49 @@ def test_half_a_character_is_refused_not_stored(azimuth, method, path, body):
         headers = {"content-type": "application/json"}
         response = client.request(method, path, content=body, headers=headers)
     assert "surrogate" in problem_of(response, 400, "malformed-body")["detail"]
+
+
+HALF = b"\xed\xa0\x80"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        (
+            "POST",
+            "/v1/score",
+            b'{"question":"q","responses":["a","b"],"bank":null,'
+            b'"attributes":[{"name":"n","definition":"d","low":"%s"}]}',
+        ),
+        ("POST", "/v1/select", b'{"question":"q","responses":["a","b"],"target":{"%s":1}}'),
+        ("POST", "/v1/retarget", b'{"score_set_ids":"%s","targets":{"x":1}}'),
+        ("PUT", "/v1/calibrations/x", b'{"scorer":{"method":"%s"},"bank":"helpsteer2"}'),
+    ],
+)
+def test_the_bytes_of_half_a_character_are_no_text(azimuth, method, path, body):
+    with azimuth.client() as client:
+        headers = {"content-type": "application/json"}
+        response = client.request(method, path, content=body % HALF, headers=headers)
+    assert "UTF-8" in problem_of(response, 400, "malformed-body")["detail"]
+
+
+def test_json_nested_beyond_reading_is_malformed_with_escapes_or_without(azimuth):
+    with azimuth.client() as client:
+        headers = {"content-type": "application/json"}
+        for inside in (b"", b'"\\ud83d"'):
+            deep = b"[" * 200_000 + inside
+            response = client.post("/v1/score", content=deep, headers=headers)
+            problem_of(response, 400, "malformed-body")
+        line = b'{"id":"a","question":"q","more":' + b"[" * 200_000
+        response = client.put("/v1/banks/deep", content=line)
+    assert "line 1: its JSON is nested too deeply" in response.text
+
+
+def test_thousands_of_blank_lines_are_read_in_one_go(azimuth):
+    """A pattern that tried every stretch of them held the API for minutes."""
+    text = "a" + "\n" * 100_000 + "b"
+    body = {"question": "q", "responses": [text, "c"], "attributes": ["coherence"]}
+    assert azimuth.post("/v1/score", body).status_code in (200, 422)
 
 
 def test_a_whole_character_written_as_two_escapes_is_welcome(azimuth):
@@ -142,6 +191,7 @@ def test_a_body_over_the_limit_is_refused_announced_or_not(azimuth):
         ({"bank": "nowhere"}, 404, "unknown-bank", "#/bank"),
         ({"attribute_set": "nothing"}, 404, "unknown-attribute-set", "#/attribute_set"),
         ({"model": "gpt-0"}, 404, "unknown-model", "#/model"),
+        ({"model": ""}, 404, "unknown-model", "#/model"),
     ],
 )
 def test_an_unknown_name_is_told_with_those_that_are_known(azimuth, change, status, slug, pointer):

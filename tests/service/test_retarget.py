@@ -152,6 +152,36 @@ def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
     assert answer["selections"][0]["selected"]
 
 
+@pytest.mark.parametrize("more", [{}, {"explain": True}, {"distance": "mahalanobis"}])
+def test_two_targets_may_name_the_same_scores_in_two_ways_but_one_may_not(azimuth, scored, more):
+    cells = scored[0]["cells"]
+    exact = next(c["definition_id"] for c in cells if c["attribute"] == "helpfulness")
+    targets = [{"helpfulness": 1, "verbosity": 0}, {exact: 1, "verbosity": 0}]
+    targets.append({"helpfulness": 1, exact: 0})
+    ids = scored[0]["id"]
+    first, second, both = retarget(azimuth, score_set_ids=ids, targets=targets, **more)[
+        "selections"
+    ]
+    for one, other in zip(first["ranking"], second["ranking"], strict=True):
+        assert one | {"distance": pytest.approx(one["distance"])} == other
+    assert both["problem"]["status"] == 422
+    pointers = [error["pointer"] for error in both["problem"]["errors"]]
+    assert pointers == ["#/targets/2/helpfulness", f"#/targets/2/{exact}"]
+    problem = retarget(azimuth, 422, score_set_ids=ids, targets=targets[2], **more)
+    assert problem["errors"][0]["pointer"] == "#/targets/helpfulness"
+
+
+def test_a_problem_points_to_the_score_set_and_the_target_that_it_is_of(azimuth, scored):
+    ids = [scored[0]["id"], "nope", scored[2]["id"]]
+    targets = [{"helpfulness": 1}, {"verbosity": 0}]
+    answer = retarget(azimuth, score_set_ids=ids, targets=targets)["selections"]
+    pointers = [p["problem"]["errors"][0]["pointer"] for p in answer if p["problem"]]
+    assert pointers == ["#/score_set_ids/1", "#/score_set_ids/1", "#/targets/1/verbosity"]
+    compact = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
+    pointers = [p["errors"][0]["pointer"] for p in compact["problems"]]
+    assert pointers == ["#/score_set_ids/1", "#/targets/1/verbosity"]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

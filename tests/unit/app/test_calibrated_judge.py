@@ -13,7 +13,7 @@ from app.domain.features import surface_features
 from app.domain.types import Attribute, Scenario, ScorerSettings
 from app.settings import EngineSettings
 from workers.engines.fake import FakeEngine
-from workers.engines.simulated import SimulatedJudge, parse_noise
+from workers.engines.simulated import SimulatedJudge, known_labels, parse_noise
 from workers.methods.comparative import ComparativeRegression
 
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
@@ -33,8 +33,7 @@ def data(shared_data):
 def judged(scenarios, seed):
     """Labels and a simulated judge's scores, as its prompts are answered: (C, A) each."""
     noise = parse_noise(NOISE)
-    known = [dict(zip(s.responses, s.labels, strict=True)) for s in scenarios]
-    judge = SimulatedJudge({k: v for one in known for k, v in one.items()}, noise, seed)
+    judge = SimulatedJudge(known_labels(scenarios), noise, seed)
     engine = FakeEngine(EngineSettings(engine="fake"))
     method, ask_settings = ComparativeRegression(), ScorerSettings()
     for scenario in scenarios:
@@ -68,7 +67,7 @@ def accuracy(labels, scores, targets):
 
 
 def test_a_simulated_judge_is_worth_seven_points_more_when_calibrated(data):
-    """Mean of three seeds on the 50 sampled targets: 74 or more, where raw scores give about 67."""
+    """Mean of three seeds on the 50 sampled targets: 73 or more, where raw scores give about 66."""
     train, test, targets = data
     raw, calibrated = [], []
     for seed in range(3):
@@ -84,8 +83,8 @@ def test_a_simulated_judge_is_worth_seven_points_more_when_calibrated(data):
         raw.append(accuracy(labels, scores, targets))
         calibrated.append(accuracy(labels, [one.scores for one in found], targets))
     print(f"raw {np.mean(raw):.1f} %, calibrated {np.mean(calibrated):.1f} %")
-    assert np.mean(calibrated) >= 74
-    assert np.mean(calibrated) - np.mean(raw) >= 5
+    assert np.mean(calibrated) >= 73
+    assert np.mean(calibrated) - np.mean(raw) >= 6
 
 
 def test_surface_features_alone_are_far_above_chance(data):

@@ -1,8 +1,15 @@
 """Which calibration a request means, and what keeps it from one."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from app.domain.types import BankRef, Cell, ModelIdentity, Scorer, ScorerSettings
+from app.calibrations.fitting import LabelledEvidence, fit
+from app.domain.artefact import to_bytes, with_digest
+from app.domain.calibration import Evidence
+from app.domain.features import NAMES, VERSION, SurfaceFeatures
+from app.domain.types import BankRef, CandidateScore, Cell, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest, UnknownCalibration
 from app.scoring.calibrator import Calibrator, Scored, Uncalibrated, choose
 from app.store.calibrations import CalibrationInfo
@@ -124,10 +131,74 @@ async def test_a_notice_that_comes_while_it_is_read_is_not_missed():
     assert store.reads == 2
 
 
-async def test_one_whose_content_is_gone_is_a_problem_of_the_sets_that_mean_it():
+async def test_one_whose_content_is_gone_is_a_problem_of_the_sets_that_name_it():
     calibrator = Calibrator(Store(info("house", "wit@1")))
-    found = await calibrator.apply("auto", [scored("wit@1"), scored("care@1"), None])
+    found = await calibrator.apply("house", [scored("wit@1"), scored("care@1"), None])
     assert isinstance(found[0], UnknownCalibration)
     assert "fit it again" in found[0].detail
-    assert isinstance(found[1], Uncalibrated)
+    assert isinstance(found[1], InvalidRequest)
     assert found[2] is None
+
+
+async def test_auto_leaves_scores_as_they_are_where_it_cannot_be_used_and_says_so():
+    calibrator = Calibrator(Store(info("house", "wit@1")))
+    (found,) = await calibrator.apply("auto", [scored("wit@1")])
+    assert found == await calibrator.apply_to_one("auto", scored("wit@1"))
+    assert isinstance(found, Uncalibrated)
+    assert "fit it again: scores are as the model gave them" in found.warning
+
+
+SURFACE = SurfaceFeatures(VERSION, ((0.0,) * len(NAMES), (1.0,) * len(NAMES)))
+
+
+def judged(*scores, made=0, surface=SURFACE):
+    cell = Cell("wit", tuple(map(CandidateScore, scores)), created_ms=made)
+    return Scored("set", "mine", SCORER, {"wit@1": cell}, ["wit@1"], surface)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A calibration that listens to its judge."""
+    draw = np.random.default_rng(0)
+    known = []
+    for number in range(60):
+        labels = draw.random((2, 1))
+        evidence = Evidence(draw.normal(size=(2, len(NAMES))), labels[..., None] / 2)
+        known.append(LabelledEvidence(f"question {number}", evidence, labels))
+    return with_digest(fit(known, scorer="mine", fields=["wit@1"]))
+
+
+class Stored(Store):
+    """One calibration with its content."""
+
+    def __init__(self, calibration):
+        super().__init__(info("house", "wit@1"))
+        self.content = to_bytes(calibration)
+
+    async def artefact(self, digest):
+        return self.content
+
+
+async def test_a_cell_that_was_scored_again_is_calibrated_anew(fitted):
+    """It had expired meanwhile: samples and batches may have made other scores of it."""
+    calibrator = Calibrator(Stored(fitted))
+    before = await calibrator.apply_to_one("auto", judged(0.1, 0.4, made=1))
+    after = await calibrator.apply_to_one("auto", judged(0.4, 0.1, made=2))
+    assert before.estimate.scores[0, 0] < before.estimate.scores[1, 0]
+    assert after.estimate.scores[0, 0] > after.estimate.scores[1, 0]
+
+
+async def test_one_fitted_on_other_surface_features_is_to_be_fitted_again(fitted):
+    old = replace(fitted, features="surface/0")
+    calibrator = Calibrator(Stored(old))
+    with pytest.raises(
+        InvalidRequest, match="fitted on surface features of another version: fit it"
+    ):
+        await calibrator.apply_to_one("house", judged(0.1, 0.4))
+
+
+async def test_a_score_set_without_surface_features_of_today_is_to_be_asked_for_again(fitted):
+    calibrator = Calibrator(Stored(fitted))
+    for surface in (None, SurfaceFeatures("surface/0", SURFACE.values)):
+        with pytest.raises(InvalidRequest, match="ask for its scores again"):
+            await calibrator.apply_to_one("house", judged(0.1, 0.4, surface=surface))

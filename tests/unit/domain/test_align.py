@@ -165,6 +165,27 @@ def test_with_an_identity_as_covariance_mahalanobis_is_euclidean():
     assert got == pytest.approx(distances(scores, matrix))
 
 
+def test_what_weighs_nothing_is_as_good_as_not_named():
+    scores = np.array([[0.2, 0.9, 0.4], [0.7, 0.1, 0.5]])
+    some, without = {"a": 1.0, "b": 0.5}, {"b": 0.0}
+    for metric in ("euclidean", "manhattan", "chebyshev", "mahalanobis"):
+        weighed = distances(scores[:, :2], target_matrix([some], without), metric, COVARIANCE)
+        named = distances(scores[:, :1], target_matrix([{"a": 1.0}]), metric, COVARIANCE)
+        assert weighed == pytest.approx(named)
+
+
+def test_mahalanobis_is_the_same_for_one_target_as_among_many():
+    draw = np.random.default_rng(0)
+    scores = draw.random((4, 3))
+    wishes = [dict(zip("abc", row, strict=True)) for row in draw.random((9, 3)).tolist()]
+    weights = {"a": 0.5, "c": 3.0}
+    together = distances(scores, target_matrix(wishes, weights), "mahalanobis", COVARIANCE)
+    alone = [
+        distances(scores, target_matrix([w], weights), "mahalanobis", COVARIANCE)[0] for w in wishes
+    ]
+    assert together == pytest.approx(np.array(alone))
+
+
 def test_mahalanobis_needs_a_covariance_and_values():
     with pytest.raises(ValueError, match="covariance"):
         distances(SCORES, target_matrix([{"a": 1.0, "b": 1.0}]), "mahalanobis")

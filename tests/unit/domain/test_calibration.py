@@ -52,6 +52,24 @@ def error(calibration, test):
     )
 
 
+@pytest.mark.parametrize("said", [0.1, 0.5, 0.7, 0.85])
+def test_a_judge_that_always_says_the_same_of_an_attribute_is_not_heard_on_it(said):
+    """Most such numbers have a deviation that is not quite 0, by the last bit of their mean."""
+    known = scenarios(60, noise=0.2)
+    for one in known:
+        one.evidence.judge[:, 1] = said
+    calibration = fit(known, scorer="s", fields=FIELDS)
+    (wit, care) = (r for r in calibration.reports if r.basis == "together")
+    assert (wit.layer, care.layer) != ("features", "features")
+    assert care.says == "on care this judge adds nothing to surface features"
+    (test,) = scenarios(1, noise=0.2, seed=1)
+    moved = Evidence(test.evidence.surface, test.evidence.judge.copy())
+    test.evidence.judge[:, 1] = said
+    moved.judge[:, 1] = [[0.2], [0.9]]
+    before, after = (found.scores for found in estimate(calibration, [test.evidence, moved]))
+    assert after == pytest.approx(before, abs=0.05)
+
+
 def test_a_good_judge_s_scale_is_undone(good):
     test = scenarios(50, noise=0.2, seed=1)
     raw = np.sqrt(np.mean([np.square(t.evidence.judge[..., 0] - t.labels) for t in test]))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
-from app.domain.covariance import LEAST_VARIANCE, SHRINKAGE, Unlabelled, label_covariance
+from app.domain.covariance import LEAST_VARIANCE, SHRINKAGE, label_covariance
 
 
 def bank(*labels):
@@ -33,11 +33,16 @@ def test_an_attribute_that_hardly_varies_does_not_weigh_a_thousandfold():
     assert found[0, 0] == LEAST_VARIANCE
 
 
-def test_too_few_labels_are_named():
-    with pytest.raises(Unlabelled, match="'b'"):
-        label_covariance(bank({"a": 1.0}, {"a": 0.0, "b": 1.0}), ["a", "b"])
-    with pytest.raises(Unlabelled):
-        label_covariance([], ["a"])
+def test_an_attribute_with_too_few_labels_has_none_and_spoils_no_others():
+    labels = [{"a": 1.0, "c": 0.0}, {"a": 0.0, "b": 1.0, "c": 1.0}]
+    found = label_covariance(bank(*labels), ["a", "b", "c"])
+    assert np.isnan(found[1]).all()
+    assert np.isnan(found[:, 1]).all()
+    assert (
+        found[np.ix_([0, 2], [0, 2])].tolist()
+        == label_covariance(bank(*labels), ["a", "c"]).tolist()
+    )
+    assert np.isnan(label_covariance([], ["a"])).all()
 
 
 @given(

@@ -39,6 +39,13 @@ def test_shares_add_up_to_one_for_every_distance(metric):
         assert sum(contribution.shares.values()) == pytest.approx(1)
 
 
+def test_what_weighs_nothing_has_no_share_and_flips_nothing():
+    found = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 0}), "mahalanobis", COVARIANCE)
+    assert found.contributions[0].shares["wit"] == 0
+    assert found.flips is not None
+    assert "wit" not in {flip.attribute for flip in found.flips}
+
+
 def test_a_candidate_on_the_target_has_no_shares_to_tell():
     assert explain(SCORES, matrix(*SCORES[1])).contributions[0].shares == dict.fromkeys(NAMES, 0.0)
 

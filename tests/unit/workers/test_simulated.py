@@ -59,7 +59,7 @@ async def test_together_or_alone_an_attribute_is_seen_the_same(tmp_path):
     path.write_text(
         json.dumps({"id": "s", "question": "Why?", "responses": texts, "labels": labels})
     )
-    made, scenario = engine(path, fake_noise="0.3"), Scenario("Why?", texts)
+    made, scenario = engine(path, fake_noise="0.1"), Scenario("Why?", texts)
     both = (DEPTH, Attribute("wit", "How funny it is."))
 
     async def seen(method, subject, settings):
@@ -86,15 +86,34 @@ async def test_label_probabilities_peak_at_the_label(labels, compares):
 
 def test_noise_is_one_draw_a_candidate_and_attribute_with_the_deviation_asked_for():
     texts = [f"text {i}" for i in range(800)]
-    known = {text: {"depth": 0.5, "wit": 0.5} for text in texts}
+    known = {("Why?", text): {"depth": 0.5, "wit": 0.5} for text in texts}
     judge = SimulatedJudge(known, {"depth": 0.1, "": 0.05}, seed=1)
-    seen = [judge._seen(text, "depth", 0.5) for text in texts]
+    seen = [judge._seen(one, "depth", 0.5) for one in known]
     assert statistics.stdev(seen) == pytest.approx(0.1, rel=0.1)
     assert statistics.fmean(seen) == pytest.approx(0.5, abs=0.02)
-    assert statistics.stdev(judge._seen(t, "wit", 0.5) for t in texts) < 0.06
-    assert seen == [judge._seen(text, "depth", 0.5) for text in texts]
+    assert statistics.stdev(judge._seen(one, "wit", 0.5) for one in known) < 0.06
+    assert seen == [judge._seen(one, "depth", 0.5) for one in known]
+    assert seen != [judge._seen(("How?", text), "depth", 0.5) for text in texts]
     other = SimulatedJudge(known, {"depth": 0.1}, seed=2)
-    assert seen != [other._seen(text, "depth", 0.5) for text in texts]
+    assert seen != [other._seen(one, "depth", 0.5) for one in known]
+
+
+async def test_the_same_words_have_other_labels_as_an_answer_to_another_question(tmp_path):
+    """As in medical triage, where every scenario has the same few treatments to choose from."""
+    path = tmp_path / "labels.jsonl"
+    lines = [
+        {"id": q, "question": q, "responses": TEXTS, "labels": [{"depth": a}, {"depth": 1 - a}]}
+        for q, a in (("Why?", 0.25), ("How?\n~~~~", 0.5), ("Question:\n~~~\nWhy?\n~~~", 1.0))
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    made, method = engine(path), ComparativeRegression()
+    for line in lines:
+        scenario = Scenario(line["question"], TEXTS)
+        (ask,) = method.asks(scenario, SETTINGS)
+        prompt = made.encode(method.messages(DEPTH, (), scenario, ask, SETTINGS))
+        generation = await made.generate(prompt, method.schema(ask, SETTINGS), Sampling(500))
+        found = method.read(generation.answers[0].text, ask, SETTINGS)
+        assert [j.score for j in found] == [labels["depth"] for labels in line["labels"]]
 
 
 async def test_different_judges_are_different_models(labels):
