@@ -38,19 +38,34 @@ class Abstention(Struct, frozen=True):
     """What there was instead; None for a probability that is not known."""
 
 
-def standard_error(score: CandidateScore) -> float | None:
-    """Standard error of a score, None where nothing tells it.
+class CellErrors(Struct, frozen=True):
+    """Standard errors of a cell's scores."""
 
-    Of a label that was read: its standard deviation under the model's own probabilities, over all
-    orders together. Else that of a mean over samples and orders; a single answer tells nothing of
-    its error, which is not the same as none.
+    deviations: tuple[float, ...]
+    """One for each candidate."""
+    freedom: float
+    """Degrees of freedom behind them; infinite where they are not estimated from a few answers."""
+
+
+def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
+    """Standard errors of the scores of one cell, None where nothing tells them.
+
+    Of labels that were read: their standard deviation under the model's own probabilities, over all
+    orders together. Else those of means over samples and orders. One judge answered about one
+    attribute, so how answers spread is estimated over all candidates together: two answers about
+    one candidate often agree by luck. Single answers tell nothing of their error, which is not the
+    same as none.
     """
-    if score.label_deviation is not None:
-        return score.label_deviation
-    count = len(score.values)
-    if count < 2:
+    read = tuple(s.label_deviation for s in scores if s.label_deviation is not None)
+    if len(read) == len(scores):
+        return CellErrors(read, math.inf)
+    answers = [score.values or (score.score,) for score in scores]
+    freedom = sum(len(values) - 1 for values in answers)
+    if not freedom:
         return None
-    return statistics.stdev(score.values) / math.sqrt(count)
+    squares = sum(statistics.pvariance(values) * len(values) for values in answers)
+    spread = math.sqrt(squares / freedom)
+    return CellErrors(tuple(spread / math.sqrt(len(values)) for values in answers), freedom)
 
 
 class ScoreErrors(Protocol):
@@ -65,14 +80,21 @@ class ScoreErrors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnErrors:
-    """Independent normal errors, as standard errors of means have them."""
+    """Independent errors, as standard errors of means have them: Student's t."""
 
     deviations: Floats
     """(C, A)"""
+    freedom: Floats
+    """(A,), degrees of freedom behind them; where it is infinite, errors are normal."""
 
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
         """`count` draws of all errors: (count, C, A)."""
-        return source.standard_normal((count, *self.deviations.shape)) * self.deviations
+        normal = source.standard_normal((count, *self.deviations.shape))
+        few = np.isfinite(self.freedom)
+        freedom = np.where(few, self.freedom, 1.0)
+        # What the spread may be as well, the same for all candidates: it is estimated over them.
+        wider = np.sqrt(freedom / source.chisquare(freedom, (count, 1, len(freedom))))
+        return np.asarray(normal * self.deviations * np.where(few, wider, 1.0))
 
     def settle(self, drawn: Floats) -> Floats:
         """Scores lie in [0, 1]."""

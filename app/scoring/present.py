@@ -35,7 +35,7 @@ from app.domain.uncertainty import (
     ScoreErrors,
     abstain,
     probabilities,
-    standard_error,
+    standard_errors,
 )
 from app.scoring.calibrator import Calibrated
 from app.scoring.schemas import (
@@ -111,10 +111,14 @@ def _score_matrix(cells: Sequence[Cell]) -> Floats:
 
 def own_errors(cells: Sequence[Cell]) -> OwnErrors | None:
     """The scores' standard errors, (C, A); None when that of any score is not known."""
-    columns = [[standard_error(s) for s in cell.scores] for cell in cells]
-    if any(error is None for column in columns for error in column):
+    found = [standard_errors(cell.scores) for cell in cells]
+    known = [errors for errors in found if errors is not None]
+    if len(known) < len(found):
         return None
-    return OwnErrors(np.array(columns, dtype=np.float64).T)
+    return OwnErrors(
+        np.array([errors.deviations for errors in known]).T,
+        np.array([errors.freedom for errors in known]),
+    )
 
 
 def aligned_scores(columns: Sequence[Column], calibrated: Calibrated | None) -> Floats:
@@ -265,13 +269,14 @@ def cell_out(
     """A scored cell in the caller's order of candidates."""
     several = any(len(s.values) > 1 for s in cell.scores)
     better = _calibrated_scores(field, calibrated)
+    errors = standard_errors(cell.scores) if cell.kind == "score" else None
     scores = [
         CandidateScoreOut(
             index=index,
             score=cell.scores[position].score,
             calibrated=better[position] if better else None,
             spread=cell.scores[position].spread,
-            standard_error=standard_error(cell.scores[position]) if cell.kind == "score" else None,
+            standard_error=errors.deviations[position] if errors else None,
             reasoning=cell.scores[position].reasoning,
             values=list(cell.scores[position].values) if several else None,
             raw=list(cell.scores[position].raw) or None,

@@ -1,6 +1,7 @@
 """Standard errors, probabilities, abstention."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -12,39 +13,86 @@ from app.domain.align import distances, nearest, rank, target_matrix
 from app.domain.types import CandidateScore
 from app.domain.uncertainty import (
     Abstention,
+    CellErrors,
     Limits,
     OwnErrors,
     SharedErrors,
     abstain,
     probabilities,
-    standard_error,
+    standard_errors,
 )
 
 HIGH = target_matrix([{"a": 1.0}])
+NORMAL = np.array([np.inf])
+
+
+def answered(*values):
+    return CandidateScore(statistics.fmean(values), values=values)
 
 
 def test_the_error_of_a_mean_shrinks_with_the_answers_behind_it():
-    two = CandidateScore(0.5, values=(0.4, 0.6))
-    assert standard_error(two) == pytest.approx(math.sqrt(0.02) / math.sqrt(2))
-    eight = CandidateScore(0.5, values=(0.4, 0.6) * 4)
-    assert standard_error(eight) < standard_error(two)
+    two = standard_errors([answered(0.4, 0.6)])
+    assert two == CellErrors((pytest.approx(math.sqrt(0.02) / math.sqrt(2)),), 1)
+    eight = standard_errors([answered(*(0.4, 0.6) * 4)])
+    assert eight.deviations < two.deviations
+    assert eight.freedom == 7
 
 
-def test_a_single_answer_tells_nothing_of_its_error():
-    assert standard_error(CandidateScore(0.5, values=(0.5,))) is None
-    assert standard_error(CandidateScore(0.5)) is None
+def test_answers_that_agree_on_one_candidate_by_luck_are_no_more_certain_than_the_others():
+    found = standard_errors([answered(0.5, 0.5), answered(0.4, 0.6), answered(0.7, 0.9, 0.8)])
+    assert found.freedom == 4
+    spread = math.sqrt((0.02 + 0.02) / 4)
+    assert found.deviations == pytest.approx([spread / math.sqrt(n) for n in (2, 2, 3)])
+
+
+def test_a_candidate_with_one_valid_answer_has_the_others_spread():
+    found = standard_errors([answered(0.5), answered(0.4, 0.6)])
+    assert found.deviations == pytest.approx([math.sqrt(0.02), math.sqrt(0.01)])
+
+
+def test_single_answers_tell_nothing_of_their_error():
+    assert standard_errors([answered(0.5), answered(0.7)]) is None
+    assert standard_errors([CandidateScore(0.5)]) is None
+
+
+def test_the_error_of_a_label_that_was_read_is_its_own():
+    read = [CandidateScore(0.5, values=(0.4, 0.6), label_deviation=0.3)]
+    assert standard_errors(read) == CellErrors((0.3,), math.inf)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 5])
+def test_claimed_and_observed_agree_however_few_the_samples(samples):
+    """A judge of two candidates whose answers spread by 0.15 and are rounded to twentieths."""
+    draw = np.random.default_rng(0)
+    claimed, right = [], []
+    for _ in range(1500):
+        truth, wish = draw.normal(0.5, 0.15, 2), draw.random()
+        said = np.round(20 * np.clip(truth + draw.normal(0, 0.15, (samples, 2)), 0, 1)) / 20
+        cell = standard_errors([answered(*values) for values in said.T.tolist()])
+        if cell is None or said.mean(axis=0)[0] == said.mean(axis=0)[1]:
+            continue
+        errors = OwnErrors(np.array([cell.deviations]).T, np.array([cell.freedom]))
+        target = target_matrix([{"a": wish}])
+        scores = said.mean(axis=0)[:, None]
+        chosen = int(nearest(distances(scores, target))[0])
+        claimed.append(probabilities(scores, errors, target)[chosen])
+        right.append(chosen == int(np.argmin(abs(truth - wish))))
+    claimed, right = np.array(claimed), np.array(right)
+    sure = claimed > 0.9
+    assert claimed[sure].mean() - right[sure].mean() < 0.06
+    assert abs(claimed.mean() - right.mean()) < 0.05
 
 
 def test_a_probability_is_that_of_the_normal_distribution():
     """Two scores 0.1 apart with an error of 0.05 each: P(difference > 0) = Phi(0.1 / 0.0707)."""
-    scores, errors = np.array([[0.5], [0.6]]), OwnErrors(np.array([[0.05], [0.05]]))
+    scores, errors = np.array([[0.5], [0.6]]), OwnErrors(np.array([[0.05], [0.05]]), NORMAL)
     expected = 0.5 * (1 + math.erf(0.1 / math.hypot(0.05, 0.05) / math.sqrt(2)))
     assert probabilities(scores, errors, HIGH)[1] == pytest.approx(expected, abs=0.015)
 
 
 def test_without_errors_the_nearest_is_certain():
     scores = np.array([[0.2], [0.9], [0.5]])
-    assert probabilities(scores, OwnErrors(np.zeros((3, 1))), HIGH).tolist() == [0, 1, 0]
+    assert probabilities(scores, OwnErrors(np.zeros((3, 1)), NORMAL), HIGH).tolist() == [0, 1, 0]
 
 
 @settings(max_examples=25)
@@ -55,7 +103,7 @@ def test_without_errors_the_nearest_is_certain():
 )
 def test_probabilities_add_up_and_are_the_same_again(scores, error, metric):
     target = target_matrix([{"a": 0.7, "b": 0.2}])
-    errors = OwnErrors(np.full_like(scores, error))
+    errors = OwnErrors(np.full_like(scores, error), np.array([3.0, np.inf]))
     found = probabilities(scores, errors, target, metric)
     assert found.sum() == pytest.approx(1)
     assert found.tolist() == probabilities(scores, errors, target, metric).tolist()
