@@ -85,14 +85,15 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     common += ["--label", mode.name, "--url", options.url]
     if mode.scenarios:
         common += ["--sample", str(mode.scenarios)]
+    defined = ["--attribute-set", options.attribute_set]
+    if options.attributes:
+        defined += ["--attributes", str(options.attributes)]
     stem = slug(mode.name)
     raw = options.out / f"{stem}-raw"
     if mode.name == FREE:
         fitted = ["--method", "features", "--bank-file", str(options.train)]
-        return evaluate.main([*common, *fitted, "--out", str(raw)])
-    scorer = ["--attribute-set", options.attribute_set, "--method", "comparative", *mode.options]
-    if options.attributes:
-        scorer += ["--attributes", str(options.attributes)]
+        return evaluate.main([*common, *defined, *fitted, "--out", str(raw)])
+    scorer = [*defined, "--method", "comparative", *mode.options]
     if options.model:
         scorer += ["--model", options.model]
     bank = f"{options.train.resolve().parent.name}-examples"

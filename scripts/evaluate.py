@@ -32,6 +32,7 @@ from app.domain.calibration import Calibration, without_judge
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.types import Attribute
+from app.store.attribute_sets import builtin_attribute_sets
 from scripts.evaluation.data import (
     UnusableData,
     levels_of,
@@ -70,6 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: Sequence[str]) -> int:
     options = _run_parser().parse_args(given)
     scenarios, files = read_scenarios(options.scenarios)
+    for file in files:
+        if file.unlabelled:
+            print(
+                f"note: {file.name}: {file.unlabelled} of "
+                f"{file.scenarios + file.unlabelled} scenarios are left out, as no attribute is "
+                "labelled on every response",
+                file=sys.stderr,
+            )
     levels = levels_of(scenarios)
     scenarios = sampled(scenarios, options.sample, options.sample_seed)
     if METHODS.get(options.method) and METHODS[options.method].reads_target:
@@ -95,19 +104,20 @@ async def _evaluate(
         print(f"note: --{option} has no effect {why}", file=sys.stderr)
     async with Service(options.url, options.concurrency) as service:
         attributes: dict[str, str | dict[str, Any]] = {}
-        declared: dict[str, dict[str, Any]] = {}
+        declared = await _attributes(options, None if local else service)
         if not local:
-            declared = await _attributes(options, service)
             unknown = [name for name in levels if name not in declared]
             if unknown:
                 raise UnusableData(
                     f"the scenarios label {unknown[0]!r}, which is not among the attributes: "
                     f"{', '.join(declared)} (see --attribute-set and --attributes)"
                 )
-            levels = {
-                name: tuple(declared[name].get("levels") or found) for name, found in levels.items()
-            }
             attributes = {name: declared[name] if options.attributes else name for name in levels}
+        # Of every method alike, so that all take the same targets: the data need not show all.
+        levels = {
+            name: tuple(declared.get(name, {}).get("levels") or found)
+            for name, found in levels.items()
+        }
         settings = _settings(options)
         run = Run(
             method=options.method,
@@ -134,7 +144,7 @@ async def _evaluate(
         )
         journal = Journal.open(options.out, run)
         compares = not local and METHODS[options.method].compares
-        checks = run.order_check if compares and options.calibration == "none" else 0
+        checks = run.order_check if compares and not calibrated(options) else 0
         try:
             if not local:
                 # Not before: a command that the folder refuses must not replace the bank.
@@ -197,11 +207,17 @@ def _fit_features(options: argparse.Namespace, levels: dict[str, tuple[float, ..
         raise UnusableData(f"{options.bank_file}: {error}") from error
 
 
-async def _attributes(options: argparse.Namespace, service: Service) -> dict[str, dict[str, Any]]:
-    if not options.attributes:
+async def _attributes(
+    options: argparse.Namespace, service: Service | None
+) -> dict[str, dict[str, Any]]:
+    """Name -> definition and levels. Without a service only what ships with Azimuth is known."""
+    if options.attributes:
+        return read_attributes(options.attributes)
+    if service is not None:
         answer = await service.get(f"/v1/attribute-sets/{options.attribute_set}")
         return {attribute["name"]: attribute for attribute in answer["attributes"]}
-    return read_attributes(options.attributes)
+    known = builtin_attribute_sets().get(options.attribute_set)
+    return {a.name: {"name": a.name, "levels": a.levels} for a in known.attributes} if known else {}
 
 
 def definition_id(attribute: dict[str, Any]) -> str:
@@ -222,9 +238,17 @@ def without_effect(options: argparse.Namespace) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if options.bank_chars and (not options.bank_file or options.method == "features"):
         found.append(("bank-chars", "without --bank-file, nor on features"))
-    if options.calibration != "none" and options.order_check:
-        found.append(("order-check", "on calibrated scores, which are one for both orders"))
     traits = METHODS.get(options.method, MethodTraits(generates=False, compares=False))
+    if traits.compares and calibrated(options) and options.order_check:
+        found.append(("order-check", "on calibrated scores, which are one for both orders"))
+    if not _scores(options):
+        why = f"on {options.method}, of which the service has no scores"
+        found += [("calibration", why)] if options.calibration != "none" else []
+        found += [("probabilities", why)] if options.probabilities else []
+    known = options.attributes or options.attribute_set in builtin_attribute_sets()
+    if options.method in LOCAL and not known:
+        why = f"on {options.method}: only built-in sets are known without the service"
+        found.append(("attribute-set", f"{why}, levels are those of the data"))
     few_shot = [name for name in ("bank", "examples") if getattr(options, name) is not None]
     if not traits.uses_examples:
         found += [(name, f"on {options.method}") for name in few_shot]
@@ -239,6 +263,16 @@ def without_effect(options: argparse.Namespace) -> list[tuple[str, str]]:
         idle += ["model", "joint"]  # of the others the service refuses `joint` where it cannot be
     given = [name for name in idle if getattr(options, name)]
     return found + [(name.replace("_", "-"), f"on {options.method}") for name in given]
+
+
+def _scores(options: argparse.Namespace) -> bool:
+    """Whether the service scores for the method, rather than to choose or not to be asked."""
+    return options.method in METHODS and METHODS[options.method].kind == "score"
+
+
+def calibrated(options: argparse.Namespace) -> bool:
+    """Whether selections go by calibrated scores."""
+    return _scores(options) and options.calibration != "none"
 
 
 async def _store_bank(options: argparse.Namespace, service: Service) -> None:
@@ -277,7 +311,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
             del settings["bank"]  # the attribute set's own
     else:
         settings.pop("examples", None)
-    if options.calibration != "none" and METHODS[options.method].kind == "score":
+    if calibrated(options):
         settings["calibration"] = options.calibration
     return settings
 

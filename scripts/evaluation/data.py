@@ -27,14 +27,24 @@ class UnusableData(ValueError):
 def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[DataFile]]:
     """Labelled scenarios of JSON Lines files (as banks are) or of ALIGN's `input_output.json`.
 
-    Raises `UnusableData` naming file and line; ids must differ over all files.
+    ALIGN's records in which no attribute is labelled on every response are left out, and counted
+    with their file: it writes them for choices that no attribute has to do with. Raises
+    `UnusableData` naming file and line; ids must differ over all files.
     """
     scenarios: list[LabelledScenario] = []
     files: list[DataFile] = []
     for path in paths:
         content = path.read_bytes()
-        found = _parse(path, content)
-        files.append(DataFile(path.name, hashlib.sha256(content).hexdigest(), len(found)))
+        found = every = _parse(path, content)
+        if path.suffix == ".json":
+            found = [s for s in every if s.labels and labelled_attributes(s)]
+            if not found:
+                raise UnusableData(
+                    f"{path}: none of its {len(every)} scenarios has an attribute that every "
+                    "response is labelled on"
+                )
+        digest = hashlib.sha256(content).hexdigest()
+        files.append(DataFile(path.name, digest, len(found), len(every) - len(found)))
         scenarios += found
     seen: set[str] = set()
     for scenario in scenarios:
@@ -125,7 +135,7 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
     Two generations of records are read: those of align-system (`input.state`, `input.choices` and
     a `label` beside `input`) and those of steerable-pluralism-llm-regression (`input.prompt`,
     `input.responses`, `input.labels`). One scenario may come once for each of several targets: it
-    is taken once.
+    is taken once. A choice that no attribute has to do with (null, or nothing) has no labels.
     """
     found: dict[str, LabelledScenario] = {}
     contents: set[str] = set()
@@ -134,7 +144,9 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
         if "choices" in given:
             question = given["state"]
             responses = [choice["unstructured"] for choice in given["choices"]]
-            labels = record.get("label") or [c["kdma_association"] for c in given["choices"]]
+            labels = record.get("label") or []
+            if not any(labels):
+                labels = [choice.get("kdma_association") for choice in given["choices"]]
             name = given.get("scenario_id", "scenario")
             meta = (given.get("full_state") or {}).get("meta_info") or {}
             if meta.get("scene_id"):
@@ -152,7 +164,9 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
             id=name,
             question=question,
             responses=tuple(responses),
-            labels=tuple({k: float(v) for k, v in one.items()} for one in labels),
+            labels=tuple(
+                {} if one is None else {k: float(v) for k, v in one.items()} for one in labels
+            ),
         )
     return list(found.values())
 

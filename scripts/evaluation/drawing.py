@@ -95,9 +95,16 @@ PREFERRED = {
 
 
 def styles(titles: Iterable[str]) -> dict[str, Style]:
-    """A style for each run title: the method's own where it is known and free, else the next."""
+    """A style for each run title: the method's own where it is known and free, else the next.
+
+    What a title says in brackets at its end tells runs of one method apart, and is not its name.
+    """
     names = list(dict.fromkeys(titles))
-    wanted = {n: PREFERRED[n] for n in names if n in PREFERRED}
+    wanted: dict[str, int] = {}
+    for name in names:
+        place = PREFERRED.get(name.partition(" (")[0])
+        if place is not None and place not in wanted.values():
+            wanted[name] = place
     free = (i for i in range(len(names) + len(COLOURS)) if i not in wanted.values())
     return {name: _style(wanted[name] if name in wanted else next(free)) for name in names}
 

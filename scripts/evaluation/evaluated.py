@@ -64,9 +64,8 @@ class Evaluated(Struct, frozen=True):
         return self.results.answered
 
 
-def evaluate(folder: Path) -> Evaluated:
-    """Read a results folder and measure it."""
-    results = read_results(folder)
+def evaluate(folder: Path, results: Results) -> Evaluated:
+    """Measure what was read from a results folder."""
     run, scenarios = results.run, results.answered
     accuracies, by_size = {}, {}
     for target_set in run.target_sets:
@@ -87,7 +86,7 @@ def evaluate(folder: Path) -> Evaluated:
         ),
         flips={name: found for name, found in flips.items() if found.parts},
         biases=position_biases(scenarios),
-        cost=cost(scenarios),
+        cost=cost(results),
         certainties={
             target_set.name: found
             for target_set in run.target_sets
@@ -108,14 +107,17 @@ class Group(Struct, frozen=True):
         return self.key.title
 
 
-def group_runs(runs: Iterable[Evaluated]) -> list[Group]:
-    """Group runs by dataset and model, as `by_data_and_model` does.
+def group_runs(folders: Iterable[Path]) -> list[Group]:
+    """Read results folders and measure them, grouped as `by_data_and_model` does.
 
-    Titles that a group has twice get the name of their folder.
+    Titles that a group has twice get the name of their folder. Where the runs of a group were not
+    asked for equally many scenarios, their titles tell how many, so that whatever shows a figure
+    shows that. Raises what `read_results` raises.
     """
+    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
     return [
-        Group(key, _with_distinct_titles(alike))
-        for key, alike in by_data_and_model(runs, lambda evaluated: evaluated.run).items()
+        Group(key, _with_numbers(_with_distinct_titles(evaluate(*one) for one in alike)))
+        for key, alike in groups.items()
     ]
 
 
@@ -133,3 +135,9 @@ def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
             title = f"{title} {taken[title]}"
         found.append(replace(evaluated, title=title))
     return found
+
+
+def _with_numbers(runs: list[Evaluated]) -> list[Evaluated]:
+    if len({len(e.run.scenarios) for e in runs}) == 1:
+        return runs
+    return [replace(e, title=f"{e.title} ({len(e.run.scenarios)} scenarios)") for e in runs]

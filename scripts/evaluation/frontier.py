@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from scripts.evaluation import drawing, plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
@@ -101,17 +99,14 @@ class Measured:
     def point(self, target_set: str) -> FrontierPoint:
         """What it reaches on a target set, and what it takes."""
         answered = self.results.answered
-        spent = cost(answered)
-        # Little's law: with N in flight all the time, one is done every (latency / N).
-        apart = [s.seconds / self.results.concurrency_of(s) for s in answered if not s.cached]
-        seconds = sum(apart) / len(apart) if apart else None
+        spent = cost(self.results)
         free = self.mode == FREE
         read = (spent.prompt_tokens or 0) - (spent.cached_prompt_tokens or 0)
         tokens = read + (spent.output_tokens or 0)
         return FrontierPoint(
             accuracy=accuracy(judge(answered, self.sets[target_set])),
             tokens=None if free else tokens,
-            seconds=None if free else seconds,
+            seconds=None if free else spent.mean_seconds,
             is_free=free,
         )
 
@@ -130,17 +125,13 @@ class Frontier:
 
 
 def read_frontiers(folders: Iterable[Path]) -> list[Frontier]:
-    """Runs by dataset and model; a run without a model stands beside every model of its data.
-
-    There it counts with the scenarios that the model was asked about, so that a sample of hard
-    scenarios does not make the model look worse than no model.
+    """Runs by dataset and model, as `by_data_and_model` groups them.
 
     Raises as `read_results` does, and ValueError for two runs of the same mode and kind.
     """
     frontiers: list[Frontier] = []
-    read = ((folder, read_results(folder)) for folder in folders)
-    for key, alike in by_data_and_model(read, lambda item: item[1].run).items():
-        asked = {s.id for _, results in alike if results.run.model for s in results.scenarios}
+    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    for key, alike in groups.items():
         found: dict[tuple[str, str], tuple[Path, Measured]] = {}
         for folder, results in alike:
             kind = "calibrated" if results.run.calibration else "raw"
@@ -149,9 +140,6 @@ def read_frontiers(folders: Iterable[Path]) -> list[Frontier]:
                 raise ValueError(
                     f"{same[0]} and {folder} are both {mode!r}, {kind}, on {key.title}: draw one"
                 )
-            if asked and not results.run.model:
-                shared = tuple(s for s in results.scenarios if s.id in asked)
-                results = replace(results, scenarios=shared)
             found[mode, kind] = folder, Measured(mode, kind, results)
         frontiers.append(Frontier(key, tuple(one for _, one in found.values())))
     return frontiers
@@ -159,16 +147,32 @@ def read_frontiers(folders: Iterable[Path]) -> list[Frontier]:
 
 def picture(frontier: Frontier, target_set: str) -> str:
     """Accuracy against cost as SVG."""
+    points = points_of(frontier, target_set)
+    return plots.frontier_plot(points, drawing.styles(points), target_set)
+
+
+def points_of(frontier: Frontier, target_set: str) -> dict[str, dict[str, FrontierPoint]]:
+    """Mode -> `raw` or `calibrated` -> what it reaches on a target set, and what it takes.
+
+    Where modes were not measured on equally many scenarios, their names tell how many.
+    """
+    shown = [one for one in frontier.measured if target_set in one.sets]
+    numbers: dict[str, set[int]] = {}
+    for one in shown:
+        numbers.setdefault(one.mode, set()).add(len(one.results.answered))
+    alike = len(set().union(*numbers.values())) == 1
     points: dict[str, dict[str, FrontierPoint]] = {}
-    for one in frontier.measured:
-        if target_set in one.sets:
-            points.setdefault(one.mode, {})[one.kind] = one.point(target_set)
+    for one in shown:
+        name = one.mode
+        if not alike and name != FREE:
+            name += f" ({' and '.join(map(str, sorted(numbers[name])))} scenarios)"
+        points.setdefault(name, {})[one.kind] = one.point(target_set)
     for by_kind in points.values():
         # Calibrated scores come from the cache: their cost is that of the raw ones.
         if {"raw", "calibrated"} <= by_kind.keys():
             raw, better = by_kind["raw"], by_kind["calibrated"]
             by_kind["calibrated"] = FrontierPoint(better.accuracy, raw.tokens, raw.seconds)
-    return plots.frontier_plot(points, drawing.styles(points), target_set)
+    return points
 
 
 def table(frontier: Frontier, target_sets: Sequence[str]) -> str:

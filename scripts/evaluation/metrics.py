@@ -17,7 +17,16 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from app.domain.align import TIE_TOLERANCE, TargetMatrix, distances, target_matrix
-from scripts.evaluation.results import ScenarioResult, TargetSet, decode_choices
+from app.domain.methods import METHODS
+from scripts.evaluation.results import (
+    NONE,
+    Results,
+    Run,
+    ScenarioResult,
+    TargetSet,
+    decode_choices,
+)
+from scripts.evaluation.targets import wishes_for
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -424,7 +433,10 @@ def _selection_shares(scenario: ScenarioResult, target_set: str) -> Floats | Non
 
 
 class Cost(Struct, frozen=True):
-    """What a scenario takes on the average."""
+    """What a scenario takes on the average; of methods that read the target, each of its targets.
+
+    Those are asked once for each target, the others once for all.
+    """
 
     scenarios: int
     prompt_tokens: float | None
@@ -434,22 +446,47 @@ class Cost(Struct, frozen=True):
     timed: int
     """Scenarios whose time counts: none of their scores came from Azimuth's cache."""
     mean_seconds: float | None
-    """None when no time counts."""
+    """From request to answer, divided by the requests in flight; None when no time counts.
+
+    By Little's law: with N in flight all the time, one is done every (latency / N). So many seconds
+    of the machine it takes, whatever number is in flight.
+    """
     median_seconds: float | None
+    per_target: bool = False
+    """Whether figures are for each target of a scenario."""
 
 
-def cost(scenarios: Sequence[ScenarioResult]) -> Cost:
+def cost(results: Results) -> Cost:
     """Mean tokens, and seconds of the scenarios that were not answered from the cache (table 9)."""
-    seconds = [s.seconds for s in scenarios if not s.cached]
-    usages = [s.usage for s in scenarios]
+    scenarios = results.answered
+    method = METHODS.get(results.run.method)
+    per_target = method is not None and method.reads_target
+    # Tokens and seconds of a scenario are sums over the answers that were read for it.
+    answers = [max(1, _answers_of(s, results.run)) if per_target else 1 for s in scenarios]
+    every = list(zip(scenarios, answers, strict=True))
+    seconds = [s.seconds / n / results.concurrency_of(s) for s, n in every if not s.cached]
     return Cost(
         scenarios=len(scenarios),
-        prompt_tokens=_mean([u.prompt_tokens for u in usages]),
-        cached_prompt_tokens=_mean([u.cached_prompt_tokens for u in usages]),
-        output_tokens=_mean([u.output_tokens for u in usages]),
+        per_target=per_target,
+        prompt_tokens=_mean([s.usage.prompt_tokens / n for s, n in every]),
+        cached_prompt_tokens=_mean([s.usage.cached_prompt_tokens / n for s, n in every]),
+        output_tokens=_mean([s.usage.output_tokens / n for s, n in every]),
         timed=len(seconds),
         mean_seconds=_mean(seconds),
         median_seconds=float(np.median(seconds)) if seconds else None,
+    )
+
+
+def _answers_of(scenario: ScenarioResult, run: Run) -> int:
+    """How many different targets, as the scenario sees them, have a selection."""
+    wishes = wishes_for(common_attributes(scenario.labels), run.target_sets)
+    return len(
+        {
+            place
+            for name, places in wishes.places.items()
+            for place, letter in zip(places.tolist(), scenario.selected[name], strict=True)
+            if letter != NONE
+        }
     )
 
 

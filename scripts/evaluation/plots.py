@@ -48,8 +48,13 @@ from scripts.evaluation.metrics import (
 MOST_BANDS = 3
 """Runs whose intervals are drawn as bands; those of more runs would hide each other."""
 
-BESIDE = 1.03
-"""Calibrated points stand a little beside the raw ones of the same cost: both intervals show."""
+BESIDE = 0.02
+"""Share of the axis by which calibrated points stand beside the raw ones of the same cost, so that
+both intervals show; of the picture, not of the cost, which would be a difference in cost."""
+
+LEAST_SPAN = 4.0
+"""How many times its left end the right end of an axis of costs is at least: twice and half of what
+a single mode takes. A narrower one would make much of nothing."""
 
 FREE = "features only"
 """The mode of a frontier that takes no model: a line, not a point."""
@@ -61,9 +66,9 @@ class FrontierPoint(Struct, frozen=True):
     accuracy: Accuracy
     tokens: float | None
     """Prompt and output tokens a scenario without those that the engine's prefix cache has; None
-    where no model is asked."""
+    where no model is asked. Of methods that read the target, each of its targets."""
     seconds: float | None
-    """A scenario, when the model has nothing else to do; None where not measured."""
+    """The same, when the model has nothing else to do; None where not measured."""
     is_free: bool = False
     """Whether no model is asked at all."""
 
@@ -245,14 +250,20 @@ def quality_plot(
 def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     """Mean tokens and seconds a scenario, a row a run (table 9).
 
-    `costs` is run title -> cost. Without any seconds only tokens are drawn.
+    `costs` is run title -> cost. Without any seconds only tokens are drawn. Rows of methods that
+    are asked for each target say so.
     """
     timed = any(cost.mean_seconds is not None for cost in costs.values())
     kinds = [
         Patch(facecolor=INK, alpha=alpha, edgecolor=INK, lw=0.4, label=name)
         for name, alpha in TOKEN_KINDS
     ]
-    height = 0.4 * len(costs) + 1.0
+    names = [
+        wrapped(title + (", each target" if cost.per_target else ""), 34)
+        for title, cost in costs.items()
+    ]
+    tallest = max(name.count("\n") + 1 for name in names)
+    height = max(0.4, 0.16 * tallest + 0.1) * len(costs) + 1.0
     figure, axes = new_figure(height, kinds, 1, 1 + timed, sharey=True)
     for row, (title, cost) in enumerate(costs.items()):
         colour = style[title].colour
@@ -263,8 +274,8 @@ def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
             axes[1].barh(row, cost.mean_seconds, 0.66, color=colour, edgecolor=INK, lw=0.4)
             _row_label(axes[1], row, cost.mean_seconds, f"{cost.mean_seconds:,.3g}")
         elif timed:
-            _row_label(axes[1], row, 0.0, "not measured")
-    axes[0].set_yticks(range(len(costs)), [wrapped(title, 28, 2) for title in costs])
+            _row_label(axes[1], row, 0.0, "not timed: from the cache")
+    axes[0].set_yticks(range(len(costs)), names, fontsize=9)
     axes[0].set_ylim(len(costs) - 0.5, -0.5)
     for place, title in zip(axes, ("tokens a scenario", "seconds a scenario (mean)"), strict=False):
         place.set_title(title, loc="left")
@@ -314,7 +325,7 @@ def frontier_plot(
     """Accuracy against what a scenario costs: in tokens, and in seconds where they are known.
 
     `points` is mode -> `raw` or `calibrated` -> point. Raw and calibrated have one cost: an arrow
-    leads from one to the other.
+    leads from one to the other. Modes that are not timed are named below the panel of seconds.
     """
     timed = any(p.seconds is not None for by_kind in points.values() for p in by_kind.values())
     figure, panels = new_figure(
@@ -326,11 +337,22 @@ def frontier_plot(
     )
     units = ("tokens computed a scenario", "seconds a scenario")
     for axes, unit in zip(panels, units, strict=False):
+        costs = {
+            mode: [p.tokens if unit == units[0] else p.seconds for p in by_kind.values()]
+            for mode, by_kind in points.items()
+        }
+        low, high = _cost_limits([x for found in costs.values() for x in found if x is not None])
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        absent = [
+            mode
+            for mode, found in costs.items()
+            if set(found) == {None} and not any(p.is_free for p in points[mode].values())
+        ]
         for mode, by_kind in points.items():
             look = style[mode]
             ends: list[tuple[float, float]] = []
-            for kind, point in by_kind.items():
-                x = point.tokens if unit == units[0] else point.seconds
+            for x, (kind, point) in zip(costs[mode], by_kind.items(), strict=True):
                 bar = accuracy_bar(point.accuracy)
                 if point.is_free:
                     axes.axhline(bar[0], color=INK, ls="--", lw=1.3)
@@ -338,24 +360,33 @@ def frontier_plot(
                     continue
                 if x is None:
                     continue
-                x *= BESIDE if kind == "calibrated" else 1.0
+                place = x * (high / low) ** BESIDE if kind == "calibrated" else x
                 axes.errorbar(
-                    x, bar[0], ([bar[1]], [bar[2]]), color=look.colour, fmt=look.marker, ms=8,
+                    place, bar[0], ([bar[1]], [bar[2]]), color=look.colour, fmt=look.marker, ms=8,
                     mfc=look.colour if kind == "calibrated" else "white", lw=0.9,
                 )  # fmt: skip
-                ends.append((x, bar[0]))
+                ends.append((place, bar[0]))
             if len(ends) == 2:
                 arrow = {"arrowstyle": "->", "color": look.colour, "alpha": 0.6, "shrinkA": 6}
                 axes.annotate("", ends[1], ends[0], arrowprops=arrow)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        wide = high / low > 10
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 2, 3, 5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.margins(x=0.12)
-        axes.set_xlabel(unit)
+        more = wrapped(f"not timed: {'; '.join(absent)}", 56) if absent else ""
+        axes.set_xlabel(f"{unit}\n{more}".strip())
         grid(axes)
     panels[0].set_ylabel(f"accuracy (%) on {target_set}")
     return figure
+
+
+def _cost_limits(costs: Sequence[float]) -> tuple[float, float]:
+    """Ends of a logarithmic axis with room beside the costs, at least `LEAST_SPAN` apart."""
+    if not costs:
+        return 1.0, LEAST_SPAN
+    middle = math.sqrt(min(costs) * max(costs))
+    half = max(math.sqrt(LEAST_SPAN), (max(costs) / min(costs)) ** 0.62)
+    return middle / half, middle * half
 
 
 TOKEN_KINDS = (

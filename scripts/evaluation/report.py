@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from scripts.evaluation import drawing
-from scripts.evaluation.evaluated import evaluate, group_runs
+from scripts.evaluation.evaluated import group_runs
 from scripts.evaluation.report_parts import Section, Table, group_section
 
 
@@ -18,8 +18,8 @@ def write_report(folders: Sequence[Path], out: Path) -> None:
 
     Raises what `read_results` raises, and `ValueError` when selections do not fit their targets.
     """
-    groups = group_runs([evaluate(folder) for folder in folders])
-    sections = [group_section(number, group) for number, group in enumerate(groups, start=1)]
+    groups = enumerate(group_runs(folders), start=1)
+    sections = [group_section(number, group) for number, group in groups]
     (out / "plots").mkdir(parents=True, exist_ok=True)
     for section in sections:
         for part in section.parts:

@@ -19,7 +19,7 @@ from scripts.evaluation.metrics import (
     leaning,
     unscored_reasons,
 )
-from scripts.evaluation.results import Run, TargetSet, slug
+from scripts.evaluation.results import DataFile, Run, TargetSet, slug
 
 DASH = "–"
 """Stands where there is nothing to tell."""
@@ -242,9 +242,10 @@ def _interval_text(found: Accuracy) -> str:
 
 
 def _size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
-    name = _most_common(runs, lambda e, t: len(e.by_size[t.name]) > 1, ("sampled", "all"))
+    name = _best_set(runs, lambda e, t: len(e.by_size[t.name]) > 1, ("sampled", "all"))
     if name is None:
         return None
+    absent = _absent(runs, name)
     shown = {e.title: found for e in runs if (found := _judged(e.by_size.get(name, {})))}
     if not shown:
         return None
@@ -252,7 +253,7 @@ def _size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
     table = Table(
         f"Accuracy in % on the {name} targets by number of attributes: mean over targets ± "
         "standard error over scenarios (sd over targets). Attributes that a scenario does not "
-        "label do not count.",
+        f"label do not count.{absent}",
         ("run", *(f"{n} attribute{'s' if n > 1 else ''}" for n in sizes)),
         tuple(
             (
@@ -266,7 +267,7 @@ def _size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
         plots.size_plot(shown, style),
         f"Each line is the accuracy on the {name} targets that name so many attributes, its band "
         "or thin line the 95\u00a0% interval over scenarios: a line that falls says that targets "
-        "of more attributes are met less often.",
+        f"of more attributes are met less often.{absent}",
     )
     return Part(f"{prefix}-attributes", "Accuracy by number of attributes", (table,), picture)
 
@@ -275,24 +276,44 @@ def _judged(by_size: dict[int, Accuracy]) -> dict[int, Accuracy]:
     return {size: found for size, found in by_size.items() if found.mean is not None}
 
 
-def _most_common(
+def _best_set(
     runs: Sequence[Evaluated],
     fits: Callable[[Evaluated, TargetSet], bool],
     kinds: Sequence[str],
 ) -> str | None:
-    """The fitting target set of these kinds that most runs have; of equals the earlier kind."""
-    counts: Counter[str] = Counter()
-    for kind in kinds:
-        for evaluated in runs:
-            for target_set in evaluated.run.target_sets:
-                if target_set.kind == kind and fits(evaluated, target_set):
-                    counts[target_set.name] += 1
-    return counts.most_common(1)[0][0] if counts else None
+    """Name of the fitting target set of these kinds to draw; None where no run has any.
+
+    One that at least two runs have, so that there is something to compare; of several the earliest
+    kind, then the most targets: a mean over few targets is a matter of luck.
+    """
+    found = [
+        (kind, t)
+        for kind in kinds
+        for e in runs
+        for t in e.run.target_sets
+        if t.kind == kind and fits(e, t)
+    ]
+    count = Counter(t.name for _, t in found)
+    best = max(
+        found,
+        key=lambda one: (count[one[1].name] > 1, -kinds.index(one[0]), len(one[1])),
+        default=None,
+    )
+    return best[1].name if best else None
+
+
+def _absent(runs: Sequence[Evaluated], *target_sets: str) -> str:
+    """A sentence for each target set on the runs that lack it; empty where none does."""
+    told = ""
+    for name in target_sets:
+        if without := [e.title for e in runs if not _has(e, name)]:
+            told += f" Not asked for the {name} targets: {'; '.join(without)}."
+    return told
 
 
 def _leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
     kinds = (("high",), ("low",), ("all", "sampled"))
-    chosen = [_most_common(runs, lambda e, t: bool(e.answered), kind) for kind in kinds]
+    chosen = [_best_set(runs, lambda e, t: bool(e.answered), kind) for kind in kinds]
     attributes = list(dict.fromkeys(name for e in runs for name in e.run.attributes))
     panels: dict[str, dict[str, tuple[Leaning, ...]]] = {}
     for name in dict.fromkeys(name for name in chosen if name):
@@ -306,7 +327,7 @@ def _leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part
         Table(
             f"Leaning on the {name} targets: mean label of the selected candidate minus the mean "
             "label of all candidates ± standard error over scenarios; below, the mean label of the "
-            "selected.",
+            f"selected.{_absent(runs, name)}",
             ("run", *attributes),
             tuple(
                 (Cell(title), *map(_leaning_cell, leans)) for title, leans in panels[name].items()
@@ -319,7 +340,8 @@ def _leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part
         plots.leaning_plot(panels, style),
         "Outside the dashed circle a run selects candidates that have more of the attribute than "
         "the average candidate, inside less: a method that follows targets lies outside for high "
-        "and inside for low targets, one that does not follow them keeps its shape.",
+        "and inside for low targets, one that does not follow them keeps its shape."
+        + _absent(runs, *panels),
     )
     return Part(f"{prefix}-leaning", "Leaning", tables, picture)
 
@@ -491,10 +513,16 @@ def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
         for e in runs
         if e.title in shown
     )
+    each = [title for title, cost in shown.items() if cost.per_target]
+    untimed = [title for title, cost in shown.items() if not cost.timed]
+    known = f" Of each target, as the model is asked for each: {'; '.join(each)}." if each else ""
+    if untimed:
+        known += f" Not timed, as all of it came from the cache: {'; '.join(untimed)}."
     caption = (
-        "Cost of a scenario: mean tokens, and seconds from request to answer while others were in "
-        "flight. Scenarios of which any score came from the cache are not timed. The paper's "
-        "seconds are for a target of all attributes on one NVIDIA RTX A6000 (Table 9)."
+        "Cost of a scenario: mean tokens, and seconds from request to answer divided by the "
+        "requests that were in flight, which is how far apart answers come. Scenarios of which any "
+        f"score came from the cache are not timed.{known} The paper's seconds are for a target of "
+        "all attributes on one NVIDIA RTX A6000 (Table 9)."
     )
     header = (
         "run", "prompt tokens", "of these from the prefix cache", "output tokens", "mean seconds",
@@ -503,7 +531,8 @@ def _cost_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
     picture = Picture(
         plots.cost_plot(shown, style),
         "Each row is what one scenario takes: tokens that the model reads and writes, and seconds "
-        "where they were measured; shorter is cheaper.",
+        "where they were measured, divided by the requests that were in flight; shorter is "
+        f"cheaper.{known}",
     )
     return Part(f"{prefix}-cost", "Cost", (Table(caption, header, rows),), picture)
 
@@ -553,11 +582,12 @@ def _facts(evaluated: Evaluated) -> list[tuple[str, str]]:
         *((f"setting {key}", _plain(value)) for key, value in run.settings.items()),
         *((key, _plain(value)) for key, value in run.scorer.items()),
         *(
-            ("data", f"{file.name}, {file.scenarios:,} scenarios, SHA-256 {file.sha256}")
+            ("data", f"{file.name}, {_scenarios_of(file)}, SHA-256 {file.sha256}")
             for file in run.data
         ),
         ("sample", sample),
         ("scenarios", f"{scenarios}, {len(evaluated.answered)} answered"),
+        ("left out here", _left_out(evaluated)),
         ("targets", ", ".join(targets)),
         ("order check", f"{run.order_check} scenarios" if run.order_check else "none"),
         ("in flight", _in_flight(evaluated)),
@@ -565,6 +595,16 @@ def _facts(evaluated: Evaluated) -> list[tuple[str, str]]:
         *((f"version of {key}", value) for key, value in run.versions.items()),
     ]
     return [(key, value) for key, value in facts if value]
+
+
+def _scenarios_of(file: DataFile) -> str:
+    more = f" and {file.unlabelled:,} without labels to go by" if file.unlabelled else ""
+    return f"{file.scenarios:,} scenarios{more}"
+
+
+def _left_out(evaluated: Evaluated) -> str:
+    left_out = evaluated.results.left_out
+    return f"{left_out} scenarios that the model was not asked about" if left_out else ""
 
 
 def _plain(value: Any) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -57,12 +57,15 @@ class TargetSet(Struct, frozen=True, omit_defaults=True):
         return int(np.prod([len(levels) for levels in self.levels.values()]))
 
 
-class DataFile(Struct, frozen=True):
+class DataFile(Struct, frozen=True, omit_defaults=True):
     """A file that a run read."""
 
     name: str
     sha256: str
     scenarios: int
+    """Those that can be evaluated."""
+    unlabelled: int = 0
+    """Others of the file, in which no attribute is labelled on every response."""
 
 
 class Run(Struct, frozen=True, omit_defaults=True):
@@ -177,6 +180,8 @@ class Results(Struct, frozen=True):
     run: Run
     scenarios: tuple[ScenarioResult, ...]
     """In the order of `run.scenarios`; those not yet answered are missing."""
+    left_out: int = 0
+    """Scenarios of the folder that are not here, because those it stands beside lack them."""
 
     @property
     def complete(self) -> bool:
@@ -197,6 +202,15 @@ class Results(Struct, frozen=True):
     def answered(self) -> tuple[ScenarioResult, ...]:
         """Those that did not fail as a whole."""
         return tuple(s for s in self.scenarios if s.problem is None)
+
+    def only(self, ids: Collection[str]) -> Results:
+        """The same run as if it had been asked for no other scenarios than these."""
+        shared = tuple(name for name in self.run.scenarios if name in ids)
+        return Results(
+            run=msgspec.structs.replace(self.run, scenarios=shared),
+            scenarios=tuple(s for s in self.scenarios if s.id in ids),
+            left_out=self.left_out + len(self.run.scenarios) - len(shared),
+        )
 
 
 def encode_choices(indices: Sequence[int | None]) -> str:
@@ -244,9 +258,6 @@ def read_scenarios(folder: Path) -> Iterator[ScenarioResult]:
             raise ValueError(f"{path}, line {number}: {error}") from error
 
 
-Item = TypeVar("Item")
-
-
 class DataAndModel(NamedTuple):
     """What runs in one table have in common; the model is empty where none is used."""
 
@@ -260,20 +271,28 @@ class DataAndModel(NamedTuple):
 
 
 def by_data_and_model(
-    items: Iterable[Item], run_of: Callable[[Item], Run]
-) -> dict[DataAndModel, list[Item]]:
-    """What belongs to each dataset and model, both in the order given.
+    read: Iterable[tuple[Path, Results]],
+) -> dict[DataAndModel, list[tuple[Path, Results]]]:
+    """Folders and their results for each dataset and model, both in the order given.
 
     Runs without a model stand beside every model of their data, and alone only if there is none.
+    There they count with the scenarios that the model was asked about, so that a sample of hard
+    scenarios does not make the model look worse than no model.
     """
-    every = [(item, DataAndModel(run_of(item).dataset, run_of(item).model)) for item in items]
+    every = [(item, DataAndModel(item[1].run.dataset, item[1].run.model)) for item in read]
     keys = dict.fromkeys(key for _, key in every)
     with_model = {key.dataset for key in keys if key.model}
-    return {
-        key: [item for item, own in every if own in (key, DataAndModel(key.dataset, ""))]
-        for key in keys
-        if key.model or key.dataset not in with_model
-    }
+    groups: dict[DataAndModel, list[tuple[Path, Results]]] = {}
+    for key in keys:
+        if not key.model and key.dataset in with_model:
+            continue
+        asked = {s.id for (_, results), own in every if own == key for s in results.scenarios}
+        groups[key] = [
+            (folder, results.only(asked) if asked and own != key else results)
+            for (folder, results), own in every
+            if own in (key, DataAndModel(key.dataset, ""))
+        ]
+    return groups
 
 
 def slug(text: str) -> str:

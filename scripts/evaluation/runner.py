@@ -20,12 +20,9 @@ from app.domain.methods import METHODS
 from app.domain.types import CHOICE, Usage
 from scripts.evaluation.data import labelled_attributes
 from scripts.evaluation.journal import Journal
-from scripts.evaluation.results import LETTERS, NONE, ScenarioResult, TargetSet, encode_array
+from scripts.evaluation.results import LETTERS, NONE, ScenarioResult
 from scripts.evaluation.service import Service, ServiceProblem
-from scripts.evaluation.targets import restricted
-
-Choices = NDArray[np.int8]
-"""Index of the selected candidate for each target, -1 for none."""
+from scripts.evaluation.targets import Choices, Wishes, wishes_for
 
 LOCAL = ("random", "oracle", "features")
 """Methods of the evaluator itself: the floor, the ceiling, and what surface features alone tell."""
@@ -41,41 +38,16 @@ _BODY_BYTES = 4_000_000
 """Of targets in one request: half of what the service takes unless it is set otherwise."""
 
 
+Chances = dict[str, tuple[float | None, ...]]
+"""Target set -> how likely each target's selection is; None where nothing is selected or known."""
+
+
 class _Forgotten(Exception):
     """The cache has lost score sets between scoring and now."""
 
     def __init__(self, ids: set[str]) -> None:
         super().__init__(ids)
         self.ids = ids
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """All targets of a run as scenarios with certain attributes see them."""
-
-    attributes: tuple[str, ...]
-    unique: tuple[dict[str, float], ...]
-    """The different targets, restricted to the attributes."""
-    places: dict[str, NDArray[np.intp]]
-    """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
-
-    def spread(self, choices: Choices) -> dict[str, str]:
-        """Choices for `unique` as letters for every target of every set."""
-        padded = np.append(choices, np.int8(-1))  # what place -1 finds
-        return {name: encode_array(padded[places]) for name, places in self.places.items()}
-
-
-def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> Wishes:
-    """Restrict every target to some attributes, and keep each different one once."""
-    place_of: dict[tuple[tuple[str, float], ...], int] = {}
-    places: dict[str, NDArray[np.intp]] = {}
-    for target_set in target_sets:
-        found: list[int] = []
-        for target in target_set.expand():
-            left = tuple(restricted(target, attributes).items())
-            found.append(place_of.setdefault(left, len(place_of)) if left else -1)
-        places[target_set.name] = np.array(found, dtype=np.intp)
-    return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
 
 
 @dataclass(slots=True)
@@ -95,7 +67,8 @@ class Evaluation:
     features: Calibration | None = None
     """For `features`: fitted on the bank file."""
     chances: bool = False
-    """Whether to ask how likely each selection is, for target sets of at most `CHANCES_FOR`."""
+    """Whether to ask how likely each selection is, for target sets of at most `CHANCES_FOR`. A run
+    that was begun so goes on so: of a part of its scenarios they would tell something else."""
     warn: Callable[[str], None] = lambda _: None
     """Told of each warning of the service, once."""
     _warned: set[str] = field(default_factory=set)
@@ -108,7 +81,10 @@ class Evaluation:
         `OtherRun`.
         """
         method = self.journal.run.method
-        todo = [s for s in self.scenarios if not _complete(self.journal.done.get(s.id))]
+        self.chances = bool(self._chance_sets) and (
+            self.chances or any(known.chances for known in self.journal.done.values())
+        )
+        todo = [s for s in self.scenarios if not self._complete(s)]
         if method in LOCAL:
             for scenario in todo:
                 self._finish(self._local(scenario, method))
@@ -129,11 +105,27 @@ class Evaluation:
     def _told(self, score_set: Mapping[str, Any]) -> None:
         """Hear what an answer says about its scorer: warnings, and whether it is still the same."""
         self.journal.know_scorer(score_set["scorer"])
-        self.journal.know_calibration(score_set["calibration"])
+        # Where nothing is scored there is nothing to calibrate: no other calibration, that is.
+        if any(cell["status"] == "scored" for cell in score_set["cells"]):
+            self.journal.know_calibration(score_set["calibration"])
         for warning in score_set.get("warnings") or ():
             if warning not in self._warned:
                 self._warned.add(warning)
                 self.warn(warning)
+
+    @property
+    def _chance_sets(self) -> list[str]:
+        """Names of the target sets whose probabilities are asked for, where they are."""
+        target_sets = self.journal.run.target_sets
+        traits = METHODS.get(self.journal.run.method)
+        scores = traits is not None and traits.kind == "score"
+        return [t.name for t in target_sets if scores and len(t) <= CHANCES_FOR]
+
+    def _complete(self, scenario: LabelledScenario) -> bool:
+        known = self.journal.done.get(scenario.id)
+        if known is None or known.problem is not None or not known.selected:
+            return False
+        return bool(known.chances) or not self.chances
 
     def wishes(self, scenario: LabelledScenario) -> Wishes:
         """The targets as a scenario sees them."""
@@ -233,28 +225,30 @@ class Evaluation:
             groups.setdefault(self.wishes(scenario).attributes, []).append(scenario)
         for group in groups.values():
             wishes = self.wishes(group[0])
-            chosen = await self._answers_for(group, wishes.unique)
-            chances = await self._chances_for(group, wishes) if self.chances else {}
-            for scenario, choices in zip(group, chosen, strict=True):
-                if self.journal.done[scenario.id].problem is not None:
-                    continue
+            for scenario_id, (choices, chances) in (await self._answers_for(group, wishes)).items():
                 self.journal.add(
                     msgspec.structs.replace(
-                        self.journal.done[scenario.id],
+                        self.journal.done[scenario_id],
                         selected=wishes.spread(choices),
-                        chances=chances.get(scenario.id, {}),
+                        chances=chances,
                     )
                 )
 
     async def _answers_for(
-        self, group: Sequence[LabelledScenario], targets: Sequence[dict[str, float]]
-    ) -> list[Choices]:
-        """Choices for a group; scenarios that the cache forgot meanwhile are scored anew."""
+        self, group: Sequence[LabelledScenario], wishes: Wishes
+    ) -> dict[str, tuple[Choices, Chances]]:
+        """Scenario -> its choices and how likely they are, of a group with the same wishes.
+
+        Scenarios that the cache forgot meanwhile are scored anew; those that fail then are missing.
+        """
         while True:
             known = [s for s in group if self.journal.done[s.id].problem is None]
             ids = [self.journal.done[scenario.id].score_set for scenario in known]
             try:
-                chosen = await self._answers(ids, targets) if ids else []
+                chosen = await self._answers(ids, wishes.unique) if ids else []
+                chances: list[Chances] = [{} for _ in ids]
+                if self.chances:
+                    chances = await self._chances_for(ids, wishes)
             except _Forgotten as forgotten:
                 await _all(
                     self._score_again(scenario)
@@ -262,36 +256,53 @@ class Evaluation:
                     if self.journal.done[scenario.id].score_set in forgotten.ids
                 )
                 continue
-            of = {scenario.id: choices for scenario, choices in zip(known, chosen, strict=True)}
-            return [of.get(scenario.id, choices_of([])) for scenario in group]
+            told = zip(known, chosen, chances, strict=True)
+            return {scenario.id: (choices, likely) for scenario, choices, likely in told}
 
-    async def _chances_for(
-        self, group: Sequence[LabelledScenario], wishes: Wishes
-    ) -> dict[str, dict[str, tuple[float | None, ...]]]:
-        """Scenario -> target set -> how likely each target's selection is. Asked for right after
-        the selections, so the cache has the scores."""
+    async def _chances_for(self, ids: Sequence[str], wishes: Wishes) -> list[Chances]:
+        """How likely the selections of every score set are. Raises `_Forgotten`."""
         assert self.service is not None
-        sets = [t.name for t in self.journal.run.target_sets if len(t) <= CHANCES_FOR]
+        sets = self._chance_sets
         places = sorted({int(p) for name in sets for p in wishes.places[name] if p >= 0})
-        known = [s for s in group if self.journal.done[s.id].problem is None]
-        found: dict[str, dict[str, tuple[float | None, ...]]] = {}
+        targets = [wishes.unique[place] for place in places]
+        found: list[Chances] = []
         step = max(1, _DRAWN_PAIRS // max(1, len(places)))
-        for start in range(0, len(known) if places else 0, step):
-            asked = known[start : start + step]
-            body = {
-                "score_set_ids": [self.journal.done[s.id].score_set for s in asked],
-                "targets": [wishes.unique[place] for place in places],
-                "calibration": self.request["calibration"],
-                "min_probability": 0,
-            }
-            answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
-            told = iter(answer["selections"])
-            for scenario in asked:
-                of = {place: _chance(next(told)) for place in places} | {-1: None}
-                found[scenario.id] = {
-                    name: tuple(of[int(place)] for place in wishes.places[name]) for name in sets
-                }
+        for start in range(0, len(ids), step):
+            asked = ids[start : start + step]
+            selections: list[dict[str, Any]] = []
+            if targets:
+                body = self._retargeting(asked, targets) | {"min_probability": 0}
+                answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
+                selections = answer["selections"]
+            _check_problems(
+                {**pair["problem"], "score_set_id": pair["score_set_id"]}
+                for pair in selections
+                if pair.get("problem")
+            )
+            each = len(selections) // len(asked)  # targets, or twice the only one
+            for number in range(len(asked)):
+                told = selections[number * each : (number + 1) * each]
+                for pair in told:
+                    if not pair.get("problem"):
+                        self.journal.know_calibration(pair["calibration"])
+                of = {place: _chance(p) for place, p in zip(places, told, strict=False)}
+                found.append({n: tuple(of.get(int(p)) for p in wishes.places[n]) for n in sets})
         return found
+
+    def _retargeting(
+        self, ids: Sequence[str], targets: Sequence[dict[str, float]]
+    ) -> dict[str, Any]:
+        """The body of a request that selects for every pair.
+
+        A single pair that has no selection would be a problem as a whole; of two, each has its own.
+        So a single target is asked for twice where there is one score set.
+        """
+        alone = len(ids) == len(targets) == 1
+        return {
+            "score_set_ids": list(ids),
+            "targets": [*targets, *targets] if alone else list(targets),
+            "calibration": self.request["calibration"],
+        }
 
     async def _score_again(self, scenario: LabelledScenario) -> None:
         result = await self._scored(scenario)
@@ -309,20 +320,16 @@ class Evaluation:
         longest = max((len(orjson.dumps(target)) for target in targets), default=1)
         step = max(1, min(_BODY_BYTES // (longest + 1), _PAIRS // max(1, len(ids)), _TARGETS))
         for start in range(0, len(targets), step):
-            asked = list(targets[start : start + step])
-            # A single pair that has no selection is a problem as a whole; of two, each has its own.
-            alone = len(ids) == len(asked) == 1
-            body = {
-                "score_set_ids": list(ids),
-                "targets": asked * 2 if alone else asked,
-                "calibration": self.request["calibration"],
-                "compact": True,
-            }
+            asked = targets[start : start + step]
+            body = self._retargeting(ids, asked) | {"compact": True}
             answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
             problems = answer["problems"]
-            if gone := {p["score_set_id"] for p in problems if "unknown-score-set" in p["type"]}:
-                raise _Forgotten(gone)
-            for mine, selected in zip(chosen, answer["selected"], strict=True):
+            _check_problems(problems)
+            told = zip(chosen, answer["selected"], answer["calibrations"], strict=True)
+            for mine, selected, calibration in told:
+                # It may have been fitted anew since the scores were told.
+                if any(index is not None for index in selected):
+                    self.journal.know_calibration(calibration)
                 more = selected[: len(asked)]
                 mine.append(choices_of(more) if problems else np.array(more, dtype=np.int8))
         return [np.concatenate(mine) if mine else choices_of([]) for mine in chosen]
@@ -502,8 +509,21 @@ async def _all(work: Iterable[Any]) -> None:
         raise error from None
 
 
-def _complete(result: ScenarioResult | None) -> bool:
-    return result is not None and bool(result.selected) and result.problem is None
+def _check_problems(problems: Iterable[dict[str, Any]]) -> None:
+    """Let pass that a pair lacks scores.
+
+    Raises `ServiceProblem` for what every scenario would meet (the calibration is gone), and
+    `_Forgotten` for scores that are.
+    """
+    gone: set[str] = set()
+    for document in problems:
+        problem = ServiceProblem(document.get("status", 0), document)
+        if problem.permanent:
+            raise problem
+        if problem.slug == "unknown-score-set":
+            gone.add(document["score_set_id"])
+    if gone:
+        raise _Forgotten(gone)
 
 
 def _label_arrays(scenario: LabelledScenario) -> dict[str, NDArray[np.float64]]:

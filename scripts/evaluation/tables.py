@@ -21,13 +21,12 @@ _PAPER_MODEL = paper.LLAMA_3B
 def table(folders: Sequence[Path]) -> str:
     """Accuracies with their 95 % intervals, one table for each dataset and model.
 
-    Rows in the order of the folders; runs without a model stand beside every model of their data.
-    Beside them the paper's figures for Llama-3.2-3B, where it has any for the same method and kind
-    of targets. Raises like `read_results`.
+    Rows in the order of the folders, grouped as `by_data_and_model` does. Beside them the paper's
+    figures for Llama-3.2-3B, where it has any for the same method and kind of targets. Raises like
+    `read_results`.
     """
-    every = [read_results(folder) for folder in folders]
-    groups = by_data_and_model(every, lambda results: results.run)
-    return "\n\n".join(_one(key, runs) for key, runs in groups.items())
+    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    return "\n\n".join(_one(key, [run for _, run in alike]) for key, alike in groups.items())
 
 
 def _one(key: DataAndModel, runs: Sequence[Results]) -> str:

@@ -6,16 +6,23 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scripts.evaluation.data import CONTINUUM
-from scripts.evaluation.results import TargetSet
+from scripts.evaluation.results import TargetSet, encode_array
 
 MAX_TARGETS = 2_000_000
 
 Levels = Mapping[str, Sequence[float]]
+
+Choices = NDArray[np.int8]
+"""Index of the selected candidate for each target, -1 for none."""
 
 
 class UnusableTargets(ValueError):
@@ -79,6 +86,35 @@ def sample(count: int, levels: Levels, seed: int) -> list[dict[str, float]]:
 def restricted(target: Mapping[str, float], attributes: Sequence[str]) -> dict[str, float]:
     """What a target says about the attributes that a scenario labels."""
     return {name: target[name] for name in attributes if name in target}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All targets of a run as scenarios with certain attributes see them."""
+
+    attributes: tuple[str, ...]
+    unique: tuple[dict[str, float], ...]
+    """The different targets, restricted to the attributes."""
+    places: dict[str, NDArray[np.intp]]
+    """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
+
+    def spread(self, choices: Choices) -> dict[str, str]:
+        """Choices for `unique` as letters for every target of every set."""
+        padded = np.append(choices, np.int8(-1))  # what place -1 finds
+        return {name: encode_array(padded[places]) for name, places in self.places.items()}
+
+
+def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> Wishes:
+    """Restrict every target to some attributes, and keep each different one once."""
+    place_of: dict[tuple[tuple[str, float], ...], int] = {}
+    places: dict[str, NDArray[np.intp]] = {}
+    for target_set in target_sets:
+        found: list[int] = []
+        for target in target_set.expand():
+            left = tuple(restricted(target, attributes).items())
+            found.append(place_of.setdefault(left, len(place_of)) if left else -1)
+        places[target_set.name] = np.array(found, dtype=np.intp)
+    return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
 
 
 def _read(path: Path, levels: Levels) -> list[dict[str, float]]:

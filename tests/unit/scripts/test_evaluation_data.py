@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.domain.bank import LabelledScenario
+from scripts.evaluate import main
 from scripts.evaluation.data import (
     UnusableData,
     from_align,
@@ -14,7 +15,7 @@ from scripts.evaluation.data import (
     sampled,
     to_align,
 )
-from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet
+from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, read_results
 from scripts.scorer_options import read_attributes
 
 
@@ -128,6 +129,57 @@ def test_records_of_both_generations_are_read_once_a_scenario():
     assert found[0].responses == ("Treat A", "Treat B")
     assert found[0].labels == ({"medical": 0.9}, {"medical": 0.0})
     assert found[1].question == "Why?"
+
+
+def align_record(number, *associations, label=None):
+    choices = [
+        {"action_id": str(i), "unstructured": f"Treat {i}", "kdma_association": one}
+        for i, one in enumerate(associations)
+    ]
+    given = {"scenario_id": f"s{number}", "state": f"Patient {number}.", "choices": choices}
+    return {"input": given, "label": label} if label is not None else {"input": given}
+
+
+def test_choices_that_no_attribute_has_to_do_with_have_no_labels():
+    """ALIGN writes null or {} for them, and its labels are then empty as well."""
+    found = from_align(
+        [
+            align_record(0, {"medical": 0.9}, None),
+            align_record(1, {"medical": 0.9}, {"medical": 0}, label=[{}, {}]),
+            align_record(2, None, None, label=[{"medical": 1}, None]),
+        ]
+    )
+    assert [s.labels for s in found] == [
+        ({"medical": 0.9}, {}),
+        ({"medical": 0.9}, {"medical": 0.0}),
+        ({"medical": 1.0}, {}),
+    ]
+
+
+def test_records_that_cannot_be_evaluated_are_left_out_and_counted(tmp_path, capsys):
+    path = tmp_path / "input_output.json"
+    records = [
+        align_record(0, None, None),
+        align_record(1, {"medical": 1}, {"medical": 0}),
+        align_record(2, {"medical": 1}, {}),
+        align_record(3, {"medical": 1}, {"merit": 0}),
+    ]
+    path.write_text(json.dumps(records))
+    scenarios, (file,) = read_scenarios([path])
+    assert [s.id for s in scenarios] == ["s1"]
+    assert (file.scenarios, file.unlabelled) == (1, 3)
+    given = ["--scenarios", str(path), "--method", "oracle", "--targets", "high"]
+    assert main([*given, "--out", str(tmp_path / "r")]) == 0
+    told = capsys.readouterr().err
+    assert "note: input_output.json: 3 of 4 scenarios are left out" in told
+    assert read_results(tmp_path / "r").run.data == (file,)
+
+
+def test_a_file_of_which_nothing_can_be_evaluated_is_refused(tmp_path):
+    path = tmp_path / "input_output.json"
+    path.write_text(json.dumps([align_record(0, None, None), align_record(1, {}, {})]))
+    with pytest.raises(UnusableData, match="none of its 2 scenarios has an attribute"):
+        read_scenarios([path])
 
 
 def test_different_scenarios_under_one_id_are_kept_apart():

@@ -1,14 +1,26 @@
 """The frontier: what modes reach and take, side by side."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from app.domain.types import Usage
 from scripts import bench
-from scripts.evaluation.frontier import FREE, MODES, mode_called, picture, read_frontiers, table
+from scripts.evaluation.drawing import styles
+from scripts.evaluation.frontier import (
+    FREE,
+    MODES,
+    mode_called,
+    picture,
+    points_of,
+    read_frontiers,
+    table,
+)
 from scripts.evaluation.journal import Journal
+from scripts.evaluation.metrics import accuracy, judge
+from scripts.evaluation.plots import FrontierPoint, frontier_plot
 from scripts.evaluation.results import Run, ScenarioResult, TargetSet
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
@@ -97,6 +109,61 @@ def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
     assert svg.count("<svg ") == 1
 
 
+def point(percent, *, tokens=1000.0, seconds=None, is_free=False):
+    pairs = judge(
+        [ScenarioResult(str(i), LABELS, selected={"high": "AB"[i >= percent]}) for i in range(100)],
+        HIGH,
+    )
+    return FrontierPoint(accuracy(pairs), None if is_free else tokens, seconds, is_free)
+
+
+def panels(points):
+    """The axes of tokens, and those of seconds where there are any."""
+    return frontier_plot.__wrapped__(points, styles(points), "high").axes
+
+
+def share_of(axes, x):
+    """How far along a logarithmic axis a value stands, from 0 to 1."""
+    low, high = axes.get_xlim()
+    return math.log(x / low) / math.log(high / low)
+
+
+@pytest.mark.parametrize("others", [{}, {"few-shot": {"raw": point(40, seconds=500.0)}}])
+def test_calibrated_points_stand_beside_the_raw_ones_as_far_whatever_the_axis_spans(others):
+    """They cost the same: a shift of the picture, too small to be read as a difference."""
+    pair = {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)}
+    seconds = panels({"labels": pair} | others)[1]
+    places = sorted(share_of(seconds, line.get_xdata()[0]) for line in seconds.lines)
+    assert places[1] - places[0] == pytest.approx(0.02)
+
+
+def test_the_axis_of_a_single_cost_goes_from_half_of_it_to_twice():
+    tokens, seconds = panels({"labels": {"raw": point(50, tokens=900.0, seconds=4.0)}})
+    assert tokens.get_xlim() == pytest.approx((450, 1800))
+    assert seconds.get_xlim() == pytest.approx((2, 8))
+
+
+def test_every_point_has_room_within_its_axis():
+    costs = (3.0, 50.0, 4000.0)
+    points = {f"mode {x}": {"raw": point(50, seconds=x)} for x in costs}
+    places = [share_of(panels(points)[1], x) for x in costs]
+    assert min(places) > 0.05
+    assert max(places) < 0.95
+
+
+def test_modes_without_a_time_are_named_below_the_seconds():
+    points = {
+        FREE: {"raw": point(70, is_free=True)},
+        "labels": {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)},
+        "few-shot": {"raw": point(45)},
+        "zero-shot": {"raw": point(46)},
+    }
+    tokens, seconds = panels(points)
+    assert tokens.get_xlabel() == "tokens computed a scenario"
+    assert seconds.get_xlabel() == "seconds a scenario\nnot timed: few-shot; zero-shot"
+    assert len(panels({"few-shot": points["few-shot"]})) == 1  # no seconds, no panel
+
+
 def test_every_mode_has_a_name_of_its_own():
     names = [mode.name for mode in MODES]
     assert len(set(names)) == len(names)
@@ -135,6 +202,22 @@ def test_features_alone_count_with_the_scenarios_that_the_model_was_asked_about(
     assert [len(free.answered) for free in found] == [20, 30]
     (alone,) = read_frontiers(folders[:1])
     assert len(alone.measured[0].results.answered) == 40
+
+
+def test_modes_on_different_numbers_of_scenarios_say_so_in_the_picture(folders, tmp_path):
+    (frontier,) = read_frontiers(folders)
+    assert list(points_of(frontier, "high")) == [FREE, "labels", "few-shot"]
+    (frontier,) = read_frontiers([*folders[:3], run(tmp_path / "short", "few-shot", 9, of=20)])
+    assert list(points_of(frontier, "high")) == [
+        FREE,
+        "labels (40 scenarios)",
+        "few-shot (20 scenarios)",
+    ]
+    longer = run(tmp_path / "longer", "labels", 30, of=60, calibrated=True)
+    (frontier,) = read_frontiers([folders[1], longer])
+    (name,) = found = points_of(frontier, "high")
+    assert name == "labels (40 and 60 scenarios)"
+    assert list(found[name]) == ["raw", "calibrated"]
 
 
 def test_two_runs_of_one_mode_are_not_drawn_over_each_other(folders, tmp_path, capsys):

@@ -23,7 +23,7 @@ from scripts.evaluation.metrics import (
     spearman,
     unscored_reasons,
 )
-from scripts.evaluation.results import ScenarioResult, TargetSet, encode_choices
+from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, encode_choices
 
 KIND = [{"kind": 1.0}, {"kind": 0.0}]
 """Labels of two candidates, the first of them the kind one."""
@@ -36,6 +36,19 @@ def scenario(labels: Sequence[dict[str, float]], chosen: str = "", **fields) -> 
 
 def targets(*wanted: dict[str, float]) -> TargetSet:
     return TargetSet("set", "sampled", wanted)
+
+
+def results(
+    scenarios: Sequence[ScenarioResult],
+    method: str = "comparative",
+    sets: Sequence[TargetSet] = (),
+    concurrency: int = 1,
+) -> Results:
+    ids = tuple(s.id for s in scenarios)
+    run = Run(
+        method, {}, {}, tuple(sets), (), None, 0, ids, "", {}, "", concurrency=concurrency
+    )  # fmt: skip
+    return Results(run, tuple(scenarios))
 
 
 def outcome(labels: Sequence[dict[str, float]], chosen: str, target: dict[str, float]) -> Pairs:
@@ -308,11 +321,41 @@ def test_cost_is_timed_without_what_came_from_the_cache():
         scenario(KIND, seconds=9.0, usage=Usage(0, 20, 20)),
         scenario(KIND, seconds=0.01, usage=Usage(100, 0, 20), cached=True),
     ]
-    found = cost(scenarios)
+    found = cost(results(scenarios))
     assert (found.prompt_tokens, found.cached_prompt_tokens, found.output_tokens) == (100, 30, 20)
     assert (found.mean_seconds, found.median_seconds, found.timed) == (5.0, 4.0, 3)
-    assert cost(scenarios[3:]).mean_seconds is None
-    assert cost([]).prompt_tokens is None
+    assert cost(results(scenarios[3:])).mean_seconds is None
+    assert cost(results([])).prompt_tokens is None
+
+
+def test_seconds_are_divided_by_the_requests_that_were_then_in_flight():
+    """A scenario that is in flight with seven others takes an eighth of the machine."""
+    scenarios = [scenario(KIND, seconds=16.0), scenario(KIND, seconds=6.0, concurrency=2)]
+    found = cost(results(scenarios, concurrency=8))
+    assert (found.mean_seconds, found.per_target) == (2.5, False)
+
+
+def test_a_method_that_reads_the_target_costs_what_each_of_its_targets_does():
+    """Each different target that a scenario can tell apart is asked for once; those without a
+    valid answer are in no sum."""
+    sets = (
+        TargetSet("high", "high", ({"kind": 1.0, "brief": 1.0},)),
+        TargetSet(
+            "sampled", "sampled", ({"kind": 1.0}, {"kind": 0.0}, {"kind": 0.5}, {"brief": 1})
+        ),
+    )
+    asked = ScenarioResult(
+        "s1",
+        tuple(KIND),
+        selected={"high": "A", "sampled": "AB--"},  # answered: 1 (twice the same) and 0
+        seconds=12.0,
+        usage=Usage(100, 40, 20),
+    )
+    found = cost(results([asked], method="prompt_aligned", sets=sets, concurrency=3))
+    assert (found.prompt_tokens, found.cached_prompt_tokens, found.output_tokens) == (50, 20, 10)
+    assert (found.mean_seconds, found.per_target) == (2.0, True)
+    once = cost(results([asked], method="comparative", sets=sets, concurrency=3))
+    assert (once.prompt_tokens, once.mean_seconds, once.per_target) == (100, 4.0, False)
 
 
 # Two runs

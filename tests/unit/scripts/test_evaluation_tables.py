@@ -41,7 +41,7 @@ def write_run(folder: Path, selected: str, **changes) -> Path:
             labels=({"help": 1.0}, {"help": 0.0}),
             selected={"high": letter, "all": {"A": "BA", "B": "AB"}[letter]},
         )
-        for name, letter in zip("ab", selected, strict=True)
+        for name, letter in zip(run.scenarios, selected, strict=True)
     ]
     encoded = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
     (folder / SCENARIOS_FILE).write_bytes(encoded)
@@ -80,6 +80,21 @@ def test_datasets_and_models_have_their_own_tables(tmp_path):
         "| triage, small",
         "| helpsteer2, large",
     ]
+
+
+def test_runs_without_a_model_count_with_the_scenarios_that_the_model_was_asked_about(tmp_path):
+    """On the easy two of four scenarios features are as right as the model, not half as right."""
+    free = {"method": "features", "scorer": {}, "scenarios": tuple("abcd")}
+    folders = [
+        write_run(tmp_path / "free", "AABB", **free),
+        write_run(tmp_path / "judge", "AA"),
+        write_run(tmp_path / "other", "AABA", scorer={"model": "large"}, scenarios=tuple("abcd")),
+    ]
+    small, large = (part.splitlines()[2:] for part in table(folders).split("\n\n"))
+    assert small[0].startswith("| features | 2 | 100.0 [100, 100] |")
+    assert small[1].startswith("| comparative, few-shot | 2 | 100.0 [100, 100] |")
+    assert large[0].startswith("| features | 4 | 50.0 ")
+    assert "| features | 4 | 50.0 " in table(folders[:1])  # alone it counts with all
 
 
 def test_what_was_not_asked_for_stays_empty(tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scripts.evaluate import main
-from scripts.evaluation.runner import choices_of, selected_by, wishes_for
-from scripts.evaluation.targets import UnusableTargets, parse_targets, sample
+from scripts.evaluation.runner import choices_of, selected_by
+from scripts.evaluation.targets import UnusableTargets, parse_targets, sample, wishes_for
 
 LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
 
