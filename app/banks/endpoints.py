@@ -6,10 +6,10 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Request
 
-from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut
-from app.domain.bank import InvalidLines, parse_bank
+from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
+from app.domain.bank import InvalidLines, idle_members, parse_bank
 from app.errors import FieldError, InvalidBank, UnknownBank
 from app.problems import answers, problem_responses
 from app.resources import Resources, Use
@@ -68,8 +68,8 @@ async def get_bank(use: Use, name: Annotated[Name, Path()]) -> BankWithIndexOut:
     "/banks/{name}",
     operation_id="put_bank",
     summary="Store a bank",
-    response_model=BankWithIndexOut,
-    responses=answers(_WITH_INDEX, "Stored")
+    response_model=StoredBankOut,
+    responses=answers(_WITH_INDEX | {"ignored": {}}, "Stored")
     | problem_responses("invalid-request", "invalid-bank", "body-too-large", "store-unavailable"),
     openapi_extra={
         "requestBody": {
@@ -81,9 +81,7 @@ async def get_bank(use: Use, name: Annotated[Name, Path()]) -> BankWithIndexOut:
         }
     },
 )
-async def put_bank(
-    use: Use, name: Annotated[Name, Path()], request: Request, response: Response
-) -> BankWithIndexOut:
+async def put_bank(use: Use, name: Annotated[Name, Path()], request: Request) -> StoredBankOut:
     """Store labelled scenarios under a name: all of them, or none when a line is not valid.
 
     The version is a hash of the content. Scores made with another version stay with that one.
@@ -92,6 +90,7 @@ async def put_bank(
     try:
         # Off the event loop: a large bank takes seconds to check.
         bank = await asyncio.to_thread(parse_bank, body)
+        ignored = await asyncio.to_thread(idle_members, body)
     except InvalidLines as error:
         raise InvalidBank(
             f"{error}; nothing was stored",
@@ -101,7 +100,7 @@ async def put_bank(
             extensions={"line": error.errors[0].line},
         ) from error
     info = await use.banks.put(name, bank)
-    return BankWithIndexOut(**_described(info), index=await _index(use, info))
+    return StoredBankOut(**_described(info), index=await _index(use, info), ignored=ignored)
 
 
 @router.delete(

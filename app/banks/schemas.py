@@ -52,6 +52,13 @@ class BankWithIndexOut(BankOut):
     index: IndexOut
 
 
+class StoredBankOut(BankWithIndexOut):
+    """A bank as it was stored."""
+
+    ignored: dict[str, int] = {}
+    """Members of lines that banks have no use for -> number of lines: they may be misspelt."""
+
+
 class BanksOut(BaseModel):
     """Names of all banks."""
 

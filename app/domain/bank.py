@@ -75,6 +75,17 @@ class InvalidLines(ValueError):
         self.errors = tuple(errors)
 
 
+def idle_members(text: bytes) -> dict[str, int]:
+    """Members of the lines of a valid bank that none of them has a use for: name -> lines.
+
+    They do no harm, but may be misspelt.
+    """
+    used = set(LabelledScenario.__struct_fields__)
+    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    lines = (decoder.decode(line) for line in text.split(b"\n") if line.strip())
+    return dict(Counter(name for line in lines for name in line if name not in used))
+
+
 def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
     """Read a bank from JSON Lines (UTF-8), checking every line.
 

@@ -38,7 +38,13 @@ def test_a_stored_bank_is_described_and_indexed_ahead_of_need(azimuth):
     answer = put_bank(azimuth, "support", lines(*BANK)).json()
     assert (answer["scenarios"], answer["responses"]) == (2, 4)
     assert answer["labels"]["warmth"]["levels"] == {"0": 2, "1": 2}
+    assert answer["ignored"] == {}
     wait_until(lambda: index_state(azimuth, "support") == "ready")
+
+
+def test_members_of_lines_that_nothing_reads_are_told(azimuth):
+    answer = put_bank(azimuth, "misspelt", lines(*[line | {"reasoning": []} for line in BANK]))
+    assert answer.json()["ignored"] == {"reasoning": 2}
 
 
 def test_a_bank_and_an_attribute_set_of_one_s_own_are_used_together(azimuth):

@@ -82,7 +82,8 @@ class FakeEngine:
         if settings.fake_labels is None:
             return ""
         content = hashlib.sha256(Path(settings.fake_labels).read_bytes()).hexdigest()[:12]
-        return f"labels={content} noise={settings.fake_noise} seed={settings.fake_seed}"
+        seen = f"noise={settings.fake_noise} seed={settings.fake_seed}"
+        return f"judge={SimulatedJudge.version} labels={content} {seen}"
 
     async def close(self) -> None:
         """Nothing to let go."""

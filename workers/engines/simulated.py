@@ -29,6 +29,9 @@ Known = tuple[str, str]
 class SimulatedJudge:
     """Labels of known responses, and how noisily they are seen."""
 
+    version = 2
+    """Of how noise is drawn: scores of another version are another judge's."""
+
     def __init__(
         self, labels: Mapping[Known, Mapping[str, float]], noise: Mapping[str, float], seed: int
     ) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.domain.bank import InvalidLines, label_coverage, parse_bank, serialize_bank
+from app.domain.bank import InvalidLines, idle_members, label_coverage, parse_bank, serialize_bank
 from app.store.attribute_sets import builtin_attribute_sets
 from app.store.banks import builtin_banks
 
@@ -32,9 +32,10 @@ def test_the_version_is_the_content_not_the_order_of_lines():
     assert parse_bank(lines(GOOD)).digest != parse_bank(lines(other)).digest
 
 
-def test_empty_lines_and_fields_of_other_tools_are_no_harm():
-    bank = parse_bank(b"\n" + lines(GOOD | {"note": "mine"}) + b"\n\n")
-    assert len(bank.scenarios) == 1
+def test_empty_lines_and_fields_of_other_tools_are_no_harm_but_told():
+    text = b"\n" + lines(GOOD | {"note": "mine"}, GOOD | {"id": "s2", "note": {"a": 1}}) + b"\n\n"
+    assert len(parse_bank(text).scenarios) == 2
+    assert idle_members(text) == {"note": 2}
 
 
 @pytest.mark.parametrize(
