@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
-from workers.methods.base import Ask
+from app.domain.types import Attribute, Scenario, ScorerSettings, Usage
+from app.domain.uncertainty import standard_errors
+from workers.averaging import Reading, average
+from workers.methods.base import Ask, Judgement
 from workers.methods.labels import LABELS, LabelReading, expected_label
 
 METHOD = LabelReading("comparative", compares=True)
@@ -87,3 +89,17 @@ def test_alone_a_candidate_is_shown_without_the_others_and_without_a_letter():
     examples = turns(ALONE, examples=[EXAMPLE])
     assert [t.role for t in examples] == ["system", *["user", "assistant"] * 2, "user"]
     assert all(EXAMPLE.question in t.content for t in examples[1:-1:2])
+
+
+def test_orders_that_contradict_each_other_leave_an_error_as_large_as_that():
+    """Nine tenths on label 4 in one order, a hundredth on label 0 in the other: together nearly all
+    is on 4, but the score lies between."""
+    orders = ((0.0, 0.0, 0.0, 0.0, 0.9), (0.01, 0.0, 0.0, 0.0, 0.0))
+    readings = [
+        Reading(((Judgement(0, expected_label(raw).score, None, raw=raw),),), 0, None, Usage())
+        for raw in orders
+    ]
+    (score,) = average(1, readings)
+    assert score.score == 0.5
+    assert score.label_deviation < 0.11
+    assert standard_errors([score]).deviations == (0.5,)
