@@ -32,6 +32,7 @@ from app.domain.calibration import Calibration, without_judge
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.types import Attribute
+from app.scoring.calibrator import AUTO
 from app.store.attribute_sets import builtin_attribute_sets
 from scripts.evaluation.data import (
     UnusableData,
@@ -270,6 +271,13 @@ def _scores(options: argparse.Namespace) -> bool:
     return options.method in METHODS and METHODS[options.method].kind == "score"
 
 
+def _calibration_name(text: str) -> str:
+    """`auto` may mean another one, or none, for scores than for the targets that name some only."""
+    if text == AUTO:
+        raise argparse.ArgumentTypeError("name one: results are of one calibration, or of none")
+    return text
+
+
 def calibrated(options: argparse.Namespace) -> bool:
     """Whether selections go by calibrated scores."""
     return _scores(options) and options.calibration != "none"
@@ -427,6 +435,7 @@ def _run_parser() -> argparse.ArgumentParser:
     add(
         "--calibration",
         default="none",
+        type=_calibration_name,
         metavar="NAME",
         help="select by the scores of this calibration (see scripts.calibrate) instead of raw ones",
     )

@@ -99,7 +99,7 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         if not line.strip():
             continue
         try:
-            scenario = decoder.decode(line)
+            scenario = decoder.decode(line.decode())  # which checks what the decoder skips as well
             _check(scenario)
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")

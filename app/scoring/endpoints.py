@@ -15,6 +15,7 @@ from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.domain.align import Floats, target_matrix
+from app.domain.methods import METHODS
 from app.domain.plan import split_score_set_id
 from app.domain.types import CHOICE, Attribute, Cell
 from app.errors import (
@@ -297,14 +298,15 @@ async def _covariance(
     use: Resources, planned: PlannedRequest, body: SelectRequest
 ) -> Floats | None:
     """That of the target's attributes, (A, A), where the distance needs one. Raises the problem."""
-    if body.distance != "mahalanobis":
+    if body.distance != "mahalanobis" or METHODS[body.method].kind == "choice":
         return None
     bank = planned.plan.scorer.bank.digest if planned.plan.scorer.bank else None
     if body.covariance_bank:
         bank = await use.covariances.digest_of(body.covariance_bank)
     covariance, unlabelled = await use.covariances.get(bank, list(body.target or {}))
-    for problem in unlabelled.values():
-        raise problem
+    for name, problem in unlabelled.items():
+        if (body.weights or {}).get(name, 1.0) > 0:
+            raise problem
     return covariance
 
 

@@ -159,7 +159,8 @@ class Planner:
         does.
         """
         pools = await self._fleet.pools()
-        ready = {w.pool for w in await self._fleet.workers() if w.state == "ready"}
+        workers = await self._fleet.workers()
+        ready = {w.pool for w in workers if w.state == "ready"}
         named = [p for p in pools if requested is None or p.model.name == requested]
         if not named:
             if requested is not None and pools:
@@ -173,11 +174,14 @@ class Planner:
         default = [p for p in named if p.model.name == self._default_model]
         if requested is None and self._default_model and METHODS[method].generates:
             # Never another model than the one that was set, not even when that one is away.
+            if not default and self._default_model in {w.model for w in workers}:
+                raise await not_ready(self._fleet)
             if not default:
-                others = ", ".join(sorted({repr(p.model.name) for p in named}))
+                live = [p for p in named if p.name in ready and method in p.model.profiles]
+                others = ", ".join(sorted({repr(p.model.name) for p in live}))
                 raise ModelNotReady(
-                    f"no worker serves {self._default_model!r}, which AZIMUTH_DEFAULT_MODEL names; "
-                    f"a request may name as its model {others}"
+                    f"no worker serves {self._default_model!r}, which AZIMUTH_DEFAULT_MODEL names"
+                    + (f"; a request may name as its model {others}" if others else "")
                 )
             named = default
         serving = [p for p in named if method in p.model.profiles]
@@ -381,7 +385,7 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
     elif reads_labels(request.method, reasoning=request.reasoning):
         idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
-        idle += ["distance"]
+        idle += ["distance", "covariance_bank"]
         if getattr(request, "calibration", NONE) != NONE:  # to want none is heeded
             idle += ["calibration"]
         if not traits.reads_target:
@@ -394,7 +398,7 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
 
 def without_weight(request: ScorerIn) -> tuple[str, ...]:
     """What a request says about distances that changes none."""
-    if not isinstance(request, SelectRequest):
+    if not isinstance(request, SelectRequest) or METHODS[request.method].kind == "choice":
         return ()
     stray = [name for name in request.weights or {} if name not in (request.target or {})]
     told = [f"the target does not name {', '.join(stray)}: a weight has no effect"] if stray else []

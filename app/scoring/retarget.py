@@ -163,19 +163,18 @@ class Retargeter:
             chosen = await self._covariances.digest_of(request.covariance_bank)
         # A target may name a cell exactly, `name@digest`; banks know names.
         names = [name.partition("@")[0] for name in matrix.attributes]
-        different = list(dict.fromkeys(names))
-        places = [different.index(name) for name in names]
+        weights = request.weights or {}
         covariances: list[Floats | AzimuthError | None] = []
         for one, cells in zip(stored, found, strict=True):
             bank = one.scorer.bank.digest if one and one.scorer.bank else None
             try:
-                covariance, unlabelled = await self._covariances.get(chosen or bank, different)
+                covariance, unlabelled = await self._covariances.get(chosen or bank, names)
             except (InvalidRequest, UnknownBank) as error:
                 covariances.append(error)
                 continue
-            covariances.append(covariance[np.ix_(places, places)])
+            covariances.append(covariance)
             for attribute, name in zip(matrix.attributes, names, strict=True):
-                if name in unlabelled:
+                if name in unlabelled and weights.get(attribute, 1.0) > 0:
                     cells.lacking.setdefault(attribute, unlabelled[name])
         return covariances
 

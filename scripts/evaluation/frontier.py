@@ -105,7 +105,7 @@ class Measured:
         tokens = read + (spent.output_tokens or 0)
         return FrontierPoint(
             accuracy=accuracy(judge(answered, self.sets[target_set])),
-            tokens=None if free else tokens,
+            tokens=None if free else tokens or None,  # an endpoint may not count them
             seconds=None if free else spent.mean_seconds,
             is_free=free,
         )

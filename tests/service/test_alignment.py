@@ -186,6 +186,15 @@ def test_an_unknown_covariance_bank_is_named_before_anything_is_scored(azimuth, 
     assert "'nowhere'" in response.json()["detail"]
 
 
+def test_methods_that_measure_no_distance_need_no_covariance(azimuth):
+    answer = select(
+        azimuth, "no distance", method="prompt_aligned", bank=None, distance="mahalanobis",
+        covariance_bank="nowhere",
+    )  # fmt: skip
+    (told,) = answer["score_set"]["warnings"]
+    assert told.endswith("makes no use of distance, covariance_bank")
+
+
 def test_what_changes_no_distance_is_told(azimuth):
     answer = select(azimuth, "idle", {"helpfulness": 1}, weights={"verbosity": 3})
     assert answer["score_set"]["warnings"] == [
@@ -208,6 +217,10 @@ def test_what_a_bank_does_not_label_is_a_problem_of_the_targets_that_name_it_alo
     assert "labels of 'warmth'" in answer[1]["problem"]["detail"]
     compact = retarget(azimuth, {"score_set": score_set}, targets, **how, compact=True)
     assert compact["selected"] == [[answer[0]["selected"]["index"], None, None]]
+    weightless = retarget(
+        azimuth, {"score_set": score_set}, [targets[2]], **how, weights={"warmth": 0}
+    )
+    assert weightless["selections"][0]["selected"]
 
 
 def test_compact_answers_do_not_explain_and_drawing_has_its_limit(azimuth):

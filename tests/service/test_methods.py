@@ -77,10 +77,14 @@ def test_a_default_model_is_never_replaced_by_another(service):
     service.start_api(AZIMUTH_DEFAULT_MODEL="mine")
     service.start_worker(ready=False, AZIMUTH_MODEL_NAME="other")
     wait_until(lambda: service.redis.hlen("azimuth:pools"), what="the pool")
-    response = service.post("/v1/select", SCENARIO | {"target": TARGET})
-    assert response.status_code == 503
-    assert "no worker serves 'mine', which AZIMUTH_DEFAULT_MODEL names" in response.json()["detail"]
-    assert "'other'" in response.json()["detail"]
+
+    def detail():
+        response = service.post("/v1/select", SCENARIO | {"target": TARGET})
+        assert response.status_code == 503
+        return response.json()["detail"]
+
+    wait_until(lambda: "may name as its model 'other'" in detail(), what="the other to be ready")
+    assert "no worker serves 'mine', which AZIMUTH_DEFAULT_MODEL names" in detail()
     service.start_worker(ready=False, AZIMUTH_MODEL_NAME="mine")
     wait_until(lambda: service.redis.hlen("azimuth:pools") == 2, what="both pools")
     answer = service.post("/v1/select", SCENARIO | {"target": TARGET}).json()

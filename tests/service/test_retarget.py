@@ -152,6 +152,23 @@ def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
     assert answer["selections"][0]["selected"]
 
 
+@pytest.mark.parametrize("more", [{}, {"compact": True}, {"explain": True}])
+def test_one_target_may_name_two_definitions_whatever_the_distance(azimuth, more):
+    for definition in ("It helps.", "It helps a lot."):
+        inline = {"name": "helpfulness", "definition": definition}
+        body = SCENARIO | {"question": "two of a name", "attributes": [inline], "bank": None}
+        score_set = azimuth.post("/v1/score", body).json()
+        exact = score_set["cells"][0]["definition_id"]
+    problem = retarget(azimuth, 409, score_set_ids=score_set["id"], targets={"helpfulness": 1})
+    target = dict.fromkeys(problem["ambiguous"], 1.0)
+    assert exact in target
+    for distance in ("euclidean", "mahalanobis"):
+        how = {"distance": distance, "covariance_bank": "helpsteer2"} | more
+        answer = retarget(azimuth, score_set_ids=score_set["id"], targets=[target], **how)
+        assert not answer.get("problems")
+        assert answer["selected"][0][0] is not None if more.get("compact") else answer["selections"]
+
+
 @pytest.mark.parametrize("more", [{}, {"explain": True}, {"distance": "mahalanobis"}])
 def test_two_targets_may_name_the_same_scores_in_two_ways_but_one_may_not(azimuth, scored, more):
     cells = scored[0]["cells"]

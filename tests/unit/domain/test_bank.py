@@ -66,6 +66,13 @@ def test_a_bad_line_is_named_with_its_reason(line, says):
     assert says in caught.value.errors[0].detail
 
 
+def test_bytes_that_are_no_text_are_told_wherever_they_stand():
+    line = lines(GOOD).rstrip()
+    for member in (b'"caf\xe9": 1', b'"note": "\xff"'):
+        with pytest.raises(InvalidLines, match="line 1: not UTF-8"):
+            parse_bank(line.replace(b"{", b"{" + member + b", ", 1))
+
+
 def test_all_bad_lines_are_told_at_once():
     with pytest.raises(InvalidLines) as caught:
         parse_bank(b"{}\n" + lines(GOOD, GOOD) + b"\nnot json\n\xff\xfe\n")

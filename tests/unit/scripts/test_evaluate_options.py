@@ -30,6 +30,12 @@ def test_without_scores_of_the_service_nothing_is_calibrated_and_no_probability_
     assert not calibrated(parsed(*options))
 
 
+def test_results_are_of_one_calibration_by_name(capsys):
+    with pytest.raises(SystemExit):
+        parsed("--method", "comparative", "--calibration", "auto")
+    assert "--calibration: name one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("method", ["comparative", "regression", "kaleido"])
 def test_scores_can_be_calibrated_and_have_probabilities(method):
     options = ["--method", method, "--calibration", "c", "--probabilities"]

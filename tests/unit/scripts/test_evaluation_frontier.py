@@ -57,7 +57,7 @@ def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.
                 LABELS,
                 selected={"high": "A" if number < right else "B"},
                 seconds=seconds,
-                usage=Usage(prompt_tokens=tokens - 10, output_tokens=10),
+                usage=Usage(prompt_tokens=tokens - 10, output_tokens=10) if tokens else Usage(),
                 cached=calibrated,
             )
         )
@@ -162,6 +162,15 @@ def test_modes_without_a_time_are_named_below_the_seconds():
     assert tokens.get_xlabel() == "tokens computed a scenario"
     assert seconds.get_xlabel() == "seconds a scenario\nnot timed: few-shot; zero-shot"
     assert len(panels({"few-shot": points["few-shot"]})) == 1  # no seconds, no panel
+
+
+def test_an_endpoint_that_counts_no_tokens_has_none_to_show(tmp_path):
+    folders = [run(tmp_path / "u", "labels", 20, tokens=0), run(tmp_path / "f", "few-shot", 22)]
+    (frontier,) = read_frontiers(folders)
+    assert {one.mode: one.point("high").tokens for one in frontier.measured} == {
+        "labels": None, "few-shot": 100,
+    }  # fmt: skip
+    assert "labels" in picture(frontier, "high")
 
 
 def test_every_mode_has_a_name_of_its_own():
