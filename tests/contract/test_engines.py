@@ -160,7 +160,7 @@ def test_a_seed_draws_an_answer_again(engine):
     if engine.info.engine == "openai":
         pytest.skip("an endpoint promises a seed at best")
     first, again, others = (
-        [draw(engine, seed) for seed in seeds] for seeds in [(1, 2, 3), (1, 2, 3), (11, 12, 13)]
+        [draw(engine, seed) for seed in seeds] for seeds in [(1, 2), (1, 2), (11, 12)]
     )
     assert again == first
     assert not set(others) & set(first)
@@ -169,8 +169,8 @@ def test_a_seed_draws_an_answer_again(engine):
 def test_a_seed_draws_all_samples_again(engine):
     if engine.info.engine in ("openai", "vllm"):
         pytest.skip("promises a seed at best for one sample at a time")
-    _, first = ask(engine, samples=3, temperature=1.0, seed=1)
-    _, again = ask(engine, samples=3, temperature=1.0, seed=1)
+    _, first = ask(engine, samples=2, temperature=1.0, seed=1)
+    _, again = ask(engine, samples=2, temperature=1.0, seed=1)
     assert [a.text for a in again.answers] == [a.text for a in first.answers]
 
 
