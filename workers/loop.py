@@ -102,6 +102,7 @@ async def index_forever(banks: BankStore, library: BankLibrary, hub: NoticeHub) 
             del failures[digest]
         except UnknownBank as error:
             # Deleted meanwhile. There will be a notice if it is stored again.
+            del failures[digest]
             _log.warning("indexing ahead of need: %s", error.detail)
         except Exception as error:
             failures[digest] += 1

@@ -90,7 +90,6 @@ async def put_bank(use: Use, name: Annotated[Name, Path()], request: Request) ->
     try:
         # Off the event loop: a large bank takes seconds to check.
         bank = await asyncio.to_thread(parse_bank, body)
-        ignored = await asyncio.to_thread(idle_members, body)
     except InvalidLines as error:
         raise InvalidBank(
             f"{error}; nothing was stored",
@@ -99,6 +98,7 @@ async def put_bank(use: Use, name: Annotated[Name, Path()], request: Request) ->
             ],
             extensions={"line": error.errors[0].line},
         ) from error
+    ignored = await asyncio.to_thread(idle_members, body)
     info = await use.banks.put(name, bank)
     return StoredBankOut(**_described(info), index=await _index(use, info), ignored=ignored)
 

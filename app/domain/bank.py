@@ -103,10 +103,7 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
             _check(scenario)
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
-        except RecursionError:
-            errors.append(LineError(number, "its JSON is nested too deeply"))
-            break
-        except (ValueError, UnicodeDecodeError) as error:  # msgspec's errors are ValueErrors
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             errors.append(LineError(number, _plain(error)))
             if len(errors) >= max_errors:
                 break
@@ -192,4 +189,6 @@ def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
 def _plain(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
+    if isinstance(error, RecursionError):
+        return "its JSON is nested too deeply"
     return str(error).replace(" - at `$`", "").replace("`$.", "`")

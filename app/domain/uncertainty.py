@@ -163,8 +163,8 @@ def probabilities(
 
     `scores` are (C, A), of different texts: one that is listed twice is one candidate. `target` has
     one row. Errors are drawn, and the draws are always the same, so the same scores get the same
-    answer. Draws in which all candidates are equally near decide
-    nothing and do not count; where only some are, these share the draw.
+    answer. Draws in which all candidates are equally near decide nothing and do not count; where
+    only some are, these share the draw.
     """
     source = np.random.default_rng(0)
     count, size = scores.shape

@@ -123,11 +123,7 @@ class Planner:
             model=pool.model,
             bank=BankRef(bank.name, bank.digest) if bank else None,
         )
-        warnings = (
-            *without_effect(request, traits),
-            *without_weight(request),
-            *_check_labels(request, asked, bank),
-        )
+        warnings = (*without_effect(request, traits), *_check_labels(request, asked, bank))
         return PlannedScorer(scorer, tuple(attributes), choice, pool, live, warnings)
 
     async def _attribute_set(self, name: str) -> AttributeSet:
@@ -174,15 +170,11 @@ class Planner:
         default = [p for p in named if p.model.name == self._default_model]
         if requested is None and self._default_model and METHODS[method].generates:
             # Never another model than the one that was set, not even when that one is away.
-            if not default and self._default_model in {w.model for w in workers}:
-                raise await not_ready(self._fleet)
             if not default:
+                if self._default_model in {w.model for w in workers}:
+                    raise await not_ready(self._fleet)
                 live = [p for p in named if p.name in ready and method in p.model.profiles]
-                others = ", ".join(sorted({repr(p.model.name) for p in live}))
-                raise ModelNotReady(
-                    f"no worker serves {self._default_model!r}, which AZIMUTH_DEFAULT_MODEL names"
-                    + (f"; a request may name as its model {others}" if others else "")
-                )
+                raise _default_away(self._default_model, live)
             named = default
         serving = [p for p in named if method in p.model.profiles]
         if not serving:
@@ -203,6 +195,15 @@ async def not_ready(fleet: Fleet) -> ModelNotReady:
     workers = await fleet.workers()
     states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
     return ModelNotReady("; ".join(states) if states else "no worker is there")
+
+
+def _default_away(default: str, live: Sequence[Pool]) -> ModelNotReady:
+    """The error for a default model that no worker serves or loads, beside pools that are ready."""
+    says = f"no worker serves {default!r}, which AZIMUTH_DEFAULT_MODEL names"
+    if live:
+        others = ", ".join(sorted({repr(pool.model.name) for pool in live}))
+        says += f"; a request may name as its model {others}"
+    return ModelNotReady(says)
 
 
 def resolve_attributes(
@@ -374,7 +375,7 @@ _GENERATING = ("samples", "reasoning", "reasoning_chars", "temperature", "seed")
 
 
 def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
-    """Settings that were given, but that the method has no use for: nothing is ignored silently."""
+    """Settings that were given, but that change nothing: nothing is ignored silently."""
     idle: list[str] = []
     if not traits.uses_examples:
         idle += ["bank", "examples"]
@@ -391,18 +392,13 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
         if not traits.reads_target:
             idle += ["target", "attributes", "attribute_set"]
     given = [name for name in idle if _is_given(request, name)]
-    if not given:
-        return ()
-    return (f"method {request.method!r} makes no use of {', '.join(given)}",)
-
-
-def without_weight(request: ScorerIn) -> tuple[str, ...]:
-    """What a request says about distances that changes none."""
-    if not isinstance(request, SelectRequest) or METHODS[request.method].kind == "choice":
-        return ()
-    stray = [name for name in request.weights or {} if name not in (request.target or {})]
-    told = [f"the target does not name {', '.join(stray)}: a weight has no effect"] if stray else []
-    return (*told, *idle_covariance(request.covariance_bank, request.distance))
+    told = [f"method {request.method!r} makes no use of {', '.join(given)}"] if given else []
+    if traits.kind == "score" and isinstance(request, SelectRequest):
+        stray = [name for name in request.weights or {} if name not in (request.target or {})]
+        if stray:
+            told.append(f"the target does not name {', '.join(stray)}: a weight has no effect")
+        told += idle_covariance(request.covariance_bank, request.distance)
+    return tuple(told)
 
 
 def idle_covariance(bank: str | None, metric: Distance) -> tuple[str, ...]:

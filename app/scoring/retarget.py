@@ -245,7 +245,9 @@ def _retarget_one(
         if compact:
             indices = np.full(count, _NONE)
             indices[answerable] = _compact(distance, alignment.limits)
-            selected = [None if index == _NONE else index for index in indices.tolist()]
+            selected: list[int | None] = indices.tolist()
+            for target in np.flatnonzero(indices == _NONE).tolist():  # few, of perhaps very many
+                selected[target] = None
             return RetargetedSet(set_id, problems, selected, [], calibrated, warning)
         for target, own in zip(answerable.tolist(), distance, strict=True):
             selections[target] = _ranked(own, presentation, alignment)
@@ -372,8 +374,9 @@ def _named_twice(set_id: str, matrix: TargetMatrix, found: _Found) -> dict[int, 
 
 
 def _merged(errors: Sequence[AzimuthError]) -> AzimuthError:
-    if not all(isinstance(error, AttributeNotScored) for error in errors):
-        return next(error for error in errors if not isinstance(error, AttributeNotScored))
+    for error in errors:
+        if not isinstance(error, AttributeNotScored):
+            return error
     missing = [name for error in errors for name in _list(error.extensions.get("missing"))]
     extensions = dict(errors[0].extensions)
     for error in errors:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -325,7 +326,7 @@ def frontier_plot(
     """Accuracy against what a scenario costs: in tokens, and in seconds where they are known.
 
     `points` is mode -> `raw` or `calibrated` -> point. Raw and calibrated have one cost: an arrow
-    leads from one to the other. Modes that are not timed are named below the panel of seconds.
+    leads from one to the other. Modes whose cost is not known are named below the panel.
     """
     timed = any(p.seconds is not None for by_kind in points.values() for p in by_kind.values())
     figure, panels = new_figure(
@@ -335,12 +336,12 @@ def frontier_plot(
         1 + timed,
         sharey=True,
     )
-    units = ("tokens computed a scenario", "seconds a scenario")
-    for axes, unit in zip(panels, units, strict=False):
-        costs = {
-            mode: [p.tokens if unit == units[0] else p.seconds for p in by_kind.values()]
-            for mode, by_kind in points.items()
-        }
+    units = (
+        ("tokens computed a scenario", "not counted", attrgetter("tokens")),
+        ("seconds a scenario", "not timed", attrgetter("seconds")),
+    )
+    for axes, (unit, lacking, cost_of) in zip(panels, units, strict=False):
+        costs = {mode: [cost_of(p) for p in by_kind.values()] for mode, by_kind in points.items()}
         low, high = _cost_limits([x for found in costs.values() for x in found if x is not None])
         axes.set_xscale("log")
         axes.set_xlim(low, high)
@@ -373,7 +374,7 @@ def frontier_plot(
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 2, 3, 5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        more = wrapped(f"not timed: {'; '.join(absent)}", 56) if absent else ""
+        more = wrapped(f"{lacking}: {'; '.join(absent)}", 56) if absent else ""
         axes.set_xlabel(f"{unit}\n{more}".strip())
         grid(axes)
     panels[0].set_ylabel(f"accuracy (%) on {target_set}")

@@ -170,7 +170,9 @@ def test_an_endpoint_that_counts_no_tokens_has_none_to_show(tmp_path):
     assert {one.mode: one.point("high").tokens for one in frontier.measured} == {
         "labels": None, "few-shot": 100,
     }  # fmt: skip
-    assert len(panels(points_of(frontier, "high"))) == 2  # drawn by its time all the same
+    tokens, seconds = panels(points_of(frontier, "high"))  # drawn by its time all the same
+    assert tokens.get_xlabel() == "tokens computed a scenario\nnot counted: labels"
+    assert seconds.get_xlabel() == "seconds a scenario"
 
 
 def test_every_mode_has_a_name_of_its_own():
