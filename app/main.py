@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import BaseModel
 
 from app import __version__, problems
 from app.attributes.endpoints import router as attribute_sets
 from app.banks.endpoints import router as banks
 from app.calibrations.endpoints import router as calibrations
+from app.contract import document_problems
 from app.health.endpoints import router as health
 from app.logs import configure
 from app.middleware import RequestMiddleware
@@ -31,24 +30,6 @@ depend on the target, so they are cached, and any new target is answered at once
 
 `/score`, `/select` and `/retarget` are served without the `/v1` prefix as well.
 """
-
-
-class FieldProblem(BaseModel):
-    """One thing wrong with one field."""
-
-    pointer: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457), as `application/problem+json`. Some types have further members."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldProblem] | None = None
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -87,39 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_bytes=settings.api.max_body_bytes,
         max_bank_bytes=settings.api.max_bank_bytes,
     )
-    _document_problems(app)
+    document_problems(app)
     return app
-
-
-def _document_problems(app: FastAPI) -> None:
-    """Put our problem document in the place of FastAPI's own validation error."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            schemas = document["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(problem.pop("$defs"))
-            schemas["Problem"] = problem
-            for path in document["paths"].values():
-                for operation in path.values():
-                    _drop_default_validation_error(operation)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-
-
-def _drop_default_validation_error(operation: dict[str, Any]) -> None:
-    answer = operation["responses"].get("422", {})
-    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    if schema.get("$ref", "").endswith("/HTTPValidationError"):
-        del answer["content"]["application/json"]
-        if not answer["content"]:
-            del operation["responses"]["422"]
 
 
 class _Server(uvicorn.Server):

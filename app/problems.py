@@ -18,6 +18,8 @@ from app.errors import AzimuthError, FieldError, escaped
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
+ABOUT_BLANK = "about:blank"
+"""Type of what is no problem of ours: HTTP's own status says it all (RFC 9457, section 4.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The problem's `type`: a relative reference that this service answers."""
-        return f"/problems/{self.slug}"
+        """The problem's `type`: a relative reference that this service answers, or about:blank."""
+        return self.slug if self.slug == ABOUT_BLANK else f"/problems/{self.slug}"
 
 
 def _problem(
@@ -224,9 +226,9 @@ PROBLEMS: tuple[ProblemType, ...] = (
 INTERNAL = _problem(
     "internal-error", 500, "Something went wrong inside Azimuth", "see the log for this request id"
 )
-_HTTP = _problem("http-error", 404, "No such page", "Not Found")
+_HTTP = _problem(ABOUT_BLANK, 404, "no problem is called 'none'", "no problem is called 'none'")
 _BY_EXCEPTION = {exception: problem for problem in PROBLEMS for exception in problem.exceptions}
-_BY_SLUG = {problem.slug: problem for problem in (*PROBLEMS, INTERNAL)}
+_BY_SLUG = {problem.slug: problem for problem in (*PROBLEMS, INTERNAL, _HTTP)}
 
 
 def problem_for(error: AzimuthError) -> ProblemType:
@@ -239,7 +241,7 @@ def problem_for(error: AzimuthError) -> ProblemType:
 
 def problem_called(slug: str) -> ProblemType | None:
     """The problem with this slug."""
-    return _BY_SLUG.get(slug)
+    return None if slug == ABOUT_BLANK else _BY_SLUG.get(slug)
 
 
 def problem_document(
@@ -397,7 +399,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     document = problem_document(
         _HTTP, str(error.detail), _request_id(request), status=error.status_code
     )
-    document |= {"type": "about:blank", "title": str(error.detail)}
+    document["title"] = str(error.detail)
     return _respond(document, dict(error.headers or {}))
 
 

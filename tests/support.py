@@ -15,13 +15,15 @@ import httpx
 import redis
 
 from scripts.processes import Child, free_port, start_redis
+from tests import contract_check
 
 FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing", "AZIMUTH_LOG_LEVEL": "info"}
 SCENARIO = {
     "question": "How do I boil an egg?",
+    # Not in canonical order, so that tests see where the caller's is mixed up with it.
     "responses": [
-        {"id": "short", "text": "Ten minutes in boiling water."},
         {"id": "long", "text": "Lower it into boiling water, wait seven to ten minutes, cool it."},
+        {"id": "short", "text": "Ten minutes in boiling water."},
     ],
 }
 
@@ -93,7 +95,9 @@ class Service:
     def client(self, timeout_s: float = 60.0) -> httpx.Client:
         """A client, once the API answers: it starts beside the worker, not before it."""
         wait_until(self._answers, what="the API's /healthz")
-        return httpx.Client(base_url=self.url, timeout=timeout_s)
+        return httpx.Client(
+            base_url=self.url, timeout=timeout_s, event_hooks={"response": [contract_check.check]}
+        )
 
     def post(
         self, path: str, body: Any, headers: Mapping[str, str] | None = None

@@ -15,7 +15,7 @@ from app import __version__
 from app.errors import StoreUnavailable
 from app.health.schemas import HealthOut, ModelPartOut, PartOut, ReadyOut
 from app.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
-from app.problems import answers, problem_called, problem_responses
+from app.problems import ABOUT_BLANK, answers, problem_called, problem_responses
 from app.resources import Resources, Use
 
 router = APIRouter(tags=["health"])
@@ -116,7 +116,8 @@ async def metrics(use: Use) -> Response:
     "/problems/{slug}",
     operation_id="get_problem",
     summary="What a problem type means",
-    responses=answers(_PROBLEM, "The problem type") | problem_responses("invalid-request"),
+    responses=answers(_PROBLEM, "The problem type")
+    | problem_responses("invalid-request", ABOUT_BLANK),
 )
 async def get_problem(slug: str) -> dict[str, str | int]:
     """The page behind a problem document's `type`."""

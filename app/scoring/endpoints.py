@@ -201,6 +201,7 @@ async def select(
         "malformed-body",
         "invalid-request",
         "unknown-score-set",
+        "unknown-bank",
         "unknown-calibration",
         "attribute-not-scored",
         "body-too-large",
