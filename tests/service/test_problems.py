@@ -307,11 +307,15 @@ def test_work_not_begun_by_its_deadline_never_reaches_the_model(service):
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="1.5", AZIMUTH_WORKER_CONCURRENCY="1")
     service.post("/v1/score", SCENARIO | {"question": "first"}, {"Prefer": "respond-async"})
     late = service.post("/v1/score", SCENARIO | {"question": "late", "deadline_s": 0.5})
-    problem_of(late, 504, "deadline-passed")
+    set_id = problem_of(late, 504, "deadline-passed")["score_set_id"]
     from tests.support import wait_until
 
     wait_until(lambda: service.jobs() == 0)
     assert service.log("worker").count('"job done"') == 1
+    with service.client() as client:
+        cells = client.get(f"/v1/score-sets/{set_id}").json()["cells"]
+    assert len(cells) == 5
+    assert {cell["unscored"]["reason"] for cell in cells} == {"deadline"}
 
 
 def test_an_unforeseen_error_is_an_opaque_id_outside_and_whole_in_the_log(service):

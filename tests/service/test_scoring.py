@@ -22,8 +22,9 @@ def select(azimuth, body):
 
 
 def scores_by_text(answer, texts):
+    """Attribute -> text -> everything that is told of its score."""
     return {
-        cell["attribute"]: {texts[s["index"]]: s["score"] for s in cell["scores"]}
+        cell["attribute"]: {texts[s["index"]]: s | {"index": None} for s in cell["scores"]}
         for cell in answer["score_set"]["cells"]
     }
 
@@ -36,7 +37,7 @@ def test_a_selection_explains_itself(azimuth):
     assert answer["margin"] == pytest.approx(ranking[1]["distance"] - ranking[0]["distance"])
     score_set = answer["score_set"]
     assert score_set["status"] == "complete"
-    assert score_set["candidates"] == [{"index": 0, "id": "short"}, {"index": 1, "id": "long"}]
+    assert score_set["candidates"] == [{"index": 0, "id": "long"}, {"index": 1, "id": "short"}]
     assert [c["attribute"] for c in score_set["cells"]] == [
         "helpfulness", "correctness", "coherence", "complexity", "verbosity",
     ]  # fmt: skip
@@ -71,11 +72,15 @@ def test_a_second_call_is_answered_from_the_cache_without_a_job(azimuth):
     assert second["selected"] == first["selected"]
 
 
-def test_other_order_and_repeats_meet_the_same_cells_and_select_the_same_text(azimuth):
+@pytest.mark.parametrize(
+    "more", [{}, {"samples": 2, "orders": 2}, {"reasoning": False, "bank": None}], ids=str
+)
+def test_other_order_and_repeats_meet_the_same_cells_and_select_the_same_text(azimuth, more):
     texts = ["alpha", "beta", "gamma"]
-    first = select(azimuth, scenario("order", responses=texts, target=TARGET))
+    asked = scenario("order", target=TARGET, **more)
+    first = select(azimuth, asked | {"responses": texts})
     for other in (["gamma", "alpha", "beta"], ["beta", "alpha", "gamma", "alpha"]):
-        again = select(azimuth, scenario("order", responses=other, target=TARGET))
+        again = select(azimuth, asked | {"responses": other})
         assert all(c["cached"] for c in again["score_set"]["cells"])
         assert other[again["selected"]["index"]] == texts[first["selected"]["index"]]
         assert scores_by_text(again, other) == scores_by_text(first, texts)

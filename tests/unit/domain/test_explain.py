@@ -32,6 +32,39 @@ def test_shares_say_which_attribute_keeps_a_candidate_from_the_target():
     assert runner_up.shares["wit"] == pytest.approx(0.81 / (0.81 + 0.16))
 
 
+@pytest.mark.parametrize(
+    ("metric", "shares"),
+    [
+        # Errors of 0.4 and 0.1, weights 1 and 2.
+        ("euclidean", (0.16, 2 * 0.01)),
+        ("manhattan", (0.4, 2 * 0.1)),
+        ("chebyshev", (0.4, 0)),
+        # The inverse of the covariance is [[0.08, -0.06], [-0.06, 0.10]] but for a factor: that
+        # help is too high had led to expect the same of wit, and more than 0.1.
+        ("mahalanobis", (0.4 * (0.08 * 0.4 - 2**0.5 * 0.06 * 0.1),
+                         0.1 * (2 * 0.10 * 0.1 - 2**0.5 * 0.06 * 0.4))),
+    ],
+)  # fmt: skip
+def test_shares_are_what_the_distance_is_made_of(metric, shares):
+    target = matrix(0.5, 0.5, weights={"wit": 2})
+    found = explain(np.array([[0.9, 0.6]]), target, metric, COVARIANCE[:2, :2])
+    help_, wit = shares
+    assert found.contributions[0].shares == {
+        "help": pytest.approx(help_ / (help_ + wit)),
+        "wit": pytest.approx(wit / (help_ + wit)),
+    }
+    assert (wit < 0) is (metric == "mahalanobis")
+
+
+def test_shares_of_wishes_with_bounds_heed_weights():
+    wish = {"help": Bounds(0.5, 1.0), "wit": Bounds(0.0, 0.1)}
+    found = explain(np.array([[0.3, 0.3]]), target_matrix([wish], {"help": 3.0}))
+    assert found.contributions[0].shares == {
+        "help": pytest.approx(0.75),
+        "wit": pytest.approx(0.25),
+    }
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "mahalanobis"])
 def test_shares_add_up_to_one_for_every_distance(metric):
     found = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 2}), metric, COVARIANCE)
@@ -87,6 +120,7 @@ def test_a_flip_is_where_two_candidates_are_equally_near_and_none_comes_before(
     before = selected(scores, target, metric, COVARIANCE)
     found = explain(scores, target, metric, COVARIANCE)
     flips = {flip.attribute: flip for flip in found.flips}
+    assert list(found.flips) == sorted(found.flips, key=lambda flip: abs(flip.change))
     for a, name in enumerate(NAMES):
 
         def at(value, a=a):
@@ -105,8 +139,10 @@ def test_a_flip_is_where_two_candidates_are_equally_near_and_none_comes_before(
                 there = distances(scores, at(end), metric, COVARIANCE)[0]
                 assert there[before] <= there.min() + 1e-6
         for part in (0.25, 0.75, 0.98):
-            there = distances(scores, at(wishes[a] + part * reach), metric, COVARIANCE)[0]
-            assert there[before] <= there.min() + 1e-6
+            for there in (wishes[a] + part * reach, wishes[a] - part * reach):
+                if 0 <= there <= 1:
+                    distance = distances(scores, at(there), metric, COVARIANCE)[0]
+                    assert distance[before] <= distance.min() + 1e-6
 
 
 def test_never_selected_is_who_scores_like_one_listed_before():

@@ -178,8 +178,45 @@ def test_what_does_not_change_a_score_does_not_change_the_fingerprint(change):
     assert scorer_fingerprint(change.scorer) == scorer_fingerprint(SCORER)
 
 
-def test_the_target_has_no_part_in_the_plan():
-    assert "target" not in plan_scores.__annotations__
+@pytest.mark.parametrize(
+    "other",
+    [
+        Scenario("another question", ("a", "b")),
+        Scenario("q", ("a", "c")),
+        Scenario("q", ("c", "b")),
+        Scenario("q", ("a", "b", "c")),
+    ],
+    ids=repr,
+)
+def test_another_question_or_text_is_another_score_set(other):
+    one = score_set_digest(Scenario("q", ("a", "b")), SCORER)
+    assert score_set_digest(other, SCORER) != one
+    assert score_set_digest(Scenario("q", ("a", "b")), settings(seed=1)) != one
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "warmth"},
+        {"definition": "How kind the deed is."},
+        {"low": "cruel"},
+        {"high": "kind"},
+        {"levels": (0.0, 0.5, 1.0)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_changes_in_an_attribute_s_definition_makes_another_cell(change):
+    fields = {attribute_field(CARE), attribute_field(msgspec.structs.replace(CARE, **change))}
+    assert len(fields) == 2
+
+
+def test_keys_of_the_cache_stay_what_they_were():
+    """As with fingerprints: an upgrade must find what is stored."""
+    scenario = Scenario("q", ("a", "b"))
+    assert score_set_digest(scenario, SCORER) == "408f91ee8c47cbc4afea2c28204e9138"
+    assert attribute_field(CARE) == "care@cb7634cdbd3e"
+    listed = plan_scores("q", candidates("b", "a"), [CARE], SCORER).score_set_id
+    assert listed == "16e2e9778d426313ef85973d3305650a.2ea511af"
 
 
 def test_separators_cannot_be_forged():

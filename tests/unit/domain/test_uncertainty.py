@@ -107,10 +107,23 @@ def test_probabilities_add_up_and_are_the_same_again(scores, error, metric):
     found = probabilities(scores, errors, target, metric)
     assert found.sum() == pytest.approx(1)
     assert found.tolist() == probabilities(scores, errors, target, metric).tolist()
-    if error == 0:
-        distance = distances(scores, target, metric)
-        nearest_ones = 1 + len(rank(distance[0]).ties)
-        assert found[nearest(distance)[0]] == pytest.approx(1 / nearest_ones)
+
+
+@pytest.mark.parametrize(
+    ("metric", "chosen"),
+    [("manhattan", 0), ("chebyshev", 1), ("mahalanobis", 1), ("euclidean", 2)],
+)
+@pytest.mark.parametrize("error", [0.0, 0.01])
+def test_probabilities_go_by_the_distance_that_is_asked_for(metric, chosen, error):
+    """From (0, 0): 0.5, 0.7 and 0.6 by the sum, 0.5, 0.35 and 0.45 by the largest, 0.5, 0.495 and
+    0.474 by the square root of squares; with Mahalanobis's, to err on both alike costs little."""
+    scores = np.array([[0.5, 0.0], [0.35, 0.35], [0.15, 0.45]])
+    target = target_matrix([{"a": 0.0, "b": 0.0}])
+    alike = np.array([[0.1, 0.08], [0.08, 0.1]])
+    errors = OwnErrors(np.full_like(scores, error), np.array([np.inf, np.inf]))
+    found = probabilities(scores, errors, target, metric, alike)
+    assert int(found.argmax()) == chosen
+    assert found[chosen] > 0.8
 
 
 def test_errors_that_candidates_share_do_not_blur_which_is_nearer():
@@ -119,6 +132,26 @@ def test_errors_that_candidates_share_do_not_blur_which_is_nearer():
     own = probabilities(scores, SharedErrors(spread, np.zeros((1, 1))), HIGH)
     shared = probabilities(scores, SharedErrors(spread, 0.99 * spread), HIGH)
     assert own[1] < 0.8 < 0.99 < shared[1]
+
+
+def test_drawn_errors_go_together_as_the_covariances_say_but_for_the_sharpness():
+    same = np.array([[0.04, 0.01], [0.01, 0.09]])
+    other = np.array([[0.02, -0.01], [-0.01, 0.03]])
+    drawn = SharedErrors(same, other, sharpness=0.5).draw(np.random.default_rng(0), 200_000, 2)
+    found = np.cov(drawn.reshape(-1, 4).T)  # candidate 0 on both attributes, then candidate 1
+    assert found == pytest.approx(0.25 * np.block([[same, other], [other, same]]), abs=2e-4)
+
+
+def test_errors_of_some_attributes_keep_what_is_theirs():
+    same, other = np.array([[0.04, 0.01], [0.01, 0.09]]), np.array([[0.02, 0.0], [0.0, 0.03]])
+    errors = SharedErrors(same, other, levels=((0.0, 1.0), (0.0, 0.5, 1.0)), sharpness=0.5)
+    turned = errors.within([1, 0])
+    assert turned.same.tolist() == [[0.09, 0.01], [0.01, 0.04]]
+    assert turned.other.tolist() == [[0.03, 0.0], [0.0, 0.02]]
+    assert turned.levels == ((0.0, 0.5, 1.0), (0.0, 1.0))
+    assert turned.sharpness == 0.5
+    (alone,) = errors.within([1]).deviations
+    assert alone == pytest.approx(0.3)
 
 
 def test_labels_that_lie_on_levels_are_drawn_there():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from scripts.evaluation.certainty import certainty
 from scripts.evaluation.drawing import styles
@@ -47,6 +48,31 @@ def test_claims_that_are_too_high_show_as_a_gap():
     found = certainty(results([0.99] * 100, [True, False] * 50), HIGH)
     assert found.worst == pytest.approx(0.49, abs=0.11)
     assert found.correct == 0.5
+
+
+def test_the_error_of_a_decile_is_that_of_its_mean_gap():
+    found = certainty(results([0.6] * 20, [True, False] * 10), HIGH)
+    assert found.deciles[0].gap == pytest.approx(0.1)
+    # Two gaps of -0.4 and 0.6.
+    assert found.deciles[0].error == pytest.approx(np.sqrt(2 * 0.25) / 2)
+
+
+def test_targets_of_one_scenario_that_go_together_make_nothing_surer():
+    chances = np.linspace(0.5, 0.99, 50).round(3)
+    right = np.random.default_rng(0).random(50) < chances
+    once = results(chances.tolist(), right.tolist())
+    tenfold = [
+        replace(
+            one,
+            selected={"high": 10 * one.selected["high"]},
+            chances={"high": 10 * one.chances["high"]},
+        )
+        for one in once
+    ]
+    often = certainty(tenfold, TargetSet("high", "high", 10 * ({"wit": 1.0},)))
+    assert often.pairs == 500
+    errors = [decile.error for decile in certainty(once, HIGH).deciles]
+    assert [decile.error for decile in often.deciles] == pytest.approx(errors)
 
 
 def test_pairs_that_are_in_no_accuracy_are_in_no_decile():

@@ -255,6 +255,8 @@ def test_quality_of_scores_by_hand():
     assert (found.absolute_error.parts, found.absolute_error.scenarios) == (6, 3)
     assert found.pairwise.value == pytest.approx((1 + 0.5) / 2)
     assert found.tied.value == pytest.approx(1 / 3)
+    # Ranks 6, 1, 4, 2, 4, 4 of the labels and 6, 1, 4.5, 4.5, 2, 3 of the scores.
+    assert found.correlation == pytest.approx(10.5 / np.sqrt(15.5 * 17))
     assert found.unscored == {"truncated": 1}
 
 
