@@ -87,7 +87,7 @@ class ChosenExamples(Generic[Level]):
     """Examples for one attribute, or for several that are asked for together."""
 
     neighbours: tuple[Neighbour, ...]
-    """Most similar first."""
+    """Most similar first; in the bank's order where all of it is shown."""
     uncovered: tuple[Level, ...]
     """Levels that did not fit into the number of examples."""
 

@@ -14,7 +14,7 @@ from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.banks import BankStore
 from app.store.fleet import HEARTBEAT_S, Fleet, Pool, WorkerInfo, WorkerState
-from app.store.notices import NoticeHub
+from app.store.notices import EVERY_BANK, NoticeHub
 from app.store.queue import ClaimedJob, JobQueue
 from workers.banks import BankLibrary
 from workers.engines.base import EngineError
@@ -36,8 +36,6 @@ _TAKE_OVER_S = 1.0
 _STORE_RETRY_S = 0.5
 _INDEX_AGAIN_S = 300.0
 """Longest that a bank which fails to be indexed waits for its next try."""
-_ALL = "(all)"
-"""In the place of a bank's digest: look which banks there are."""
 
 
 class WorkerFailed(Exception):
@@ -88,12 +86,12 @@ async def index_forever(banks: BankStore, library: BankLibrary, hub: NoticeHub) 
     One that fails is tried again, ever more seldom, while the others have their turn. No failure
     ends this: a worker without an index for one bank still serves all requests that name others.
     """
-    due = {_ALL: time.monotonic()}
+    due = {EVERY_BANK: time.monotonic()}
     failures: Counter[str] = Counter()
     while True:
         digest = await _next_due(due, hub)
         try:
-            if digest == _ALL:
+            if digest == EVERY_BANK:
                 for stored in await banks.digests():
                     if stored not in library.ready:
                         due.setdefault(stored, time.monotonic())
@@ -109,7 +107,7 @@ async def index_forever(banks: BankStore, library: BankLibrary, hub: NoticeHub) 
             due[digest] = time.monotonic() + index_again_in_s(failures[digest])
             if isinstance(error, StoreUnavailable):
                 # Notices may have been lost as well.
-                due.setdefault(_ALL, due[digest])
+                due.setdefault(EVERY_BANK, due[digest])
             _log.warning(
                 "indexing ahead of need: %s",
                 plain(error),
@@ -127,14 +125,14 @@ async def _next_due(due: dict[str, float], hub: NoticeHub) -> str:
     """Wait for the next bank to index and take it off `due` (digest -> when, monotonic)."""
     while True:
         while not hub.banks.empty():
-            due[hub.banks.get_nowait().digest] = time.monotonic()
+            due[hub.banks.get_nowait()] = time.monotonic()
         first = min(due, key=due.__getitem__, default=None)
         if first is not None and due[first] <= time.monotonic():
             del due[first]
             return first
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if first is None else due[first] - time.monotonic()):
-                due[(await hub.banks.get()).digest] = time.monotonic()
+                due[await hub.banks.get()] = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -154,12 +152,10 @@ class JobLoop:
     _failed: str | None = None
     _failures: int = 0
     """Failed jobs in a row."""
-    _alive_at: float = field(default_factory=time.monotonic)
-    """When the engine last finished something."""
     _again: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Jobs that were begun before go one by one: if one of them ends the engine, it is found."""
     _begun: set[str] = field(default_factory=set)
-    """Ids of the jobs that the engine has seen."""
+    """Ids of the jobs that the engine has seen, whose start is counted."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain. Raises `WorkerFailed`."""
@@ -245,21 +241,29 @@ class JobLoop:
             _log.exception("unforeseen error in a job", extra={"job": job_id})
 
     async def _handle(self, claimed: ClaimedJob) -> None:
+        if claimed.attempt > 1:
+            async with self._again:
+                await self._start(claimed)
+        else:
+            await self._start(claimed)
+
+    async def _start(self, claimed: ClaimedJob) -> None:
+        """Decide at the last moment: by now it may be too late, and what waits is not begun."""
+        begun = await self.queue.start(claimed)
+        if begun is None:
+            return
         decision = decide_start(
             now_ms=int(time.time() * 1000),
-            deadline_ms=claimed.deadline_ms,
-            attempt=claimed.attempt,
+            deadline_ms=begun.deadline_ms,
+            attempt=begun.attempt,
             max_attempts=self.settings.max_attempts,
         )
         if isinstance(decision, Expire):
-            await self._expire(claimed)
+            await self._expire(begun)
         elif isinstance(decision, Bury):
-            await self._bury(claimed, decision.why)
-        elif claimed.attempt > 1:
-            async with self._again:
-                await self._score(claimed)
+            await self._bury(begun, decision.why)
         else:
-            await self._score(claimed)
+            await self._score(begun)
 
     async def _score(self, claimed: ClaimedJob) -> None:
         started = time.perf_counter()
@@ -271,7 +275,7 @@ class JobLoop:
                 else:
                     await self.queue.store_unscored(claimed.job, cell_field, result)
                 _count(result)
-                self._alive_at, self._failures = time.monotonic(), 0
+                self._failures = 0
             await self.queue.finish(self.pool, claimed)
         except Exception as error:
             await self._failed_with(claimed, error)
@@ -307,9 +311,11 @@ class JobLoop:
         elif isinstance(decision, RetryLater):
             JOBS.labels("retried").inc()
             await asyncio.sleep(decision.delay_s)
-            if decision.free:
-                await self.queue.refund(claimed.job.id)
-            await self.queue.release(self.pool, self.status.worker_id, claimed.entry_id)
+            await self._give_back(claimed.entry_id, claimed.job.id, refund=decision.free)
+
+    async def _give_back(self, entry_id: str, job_id: str, *, refund: bool) -> None:
+        worker = self.status.worker_id
+        await self.queue.release(self.pool, worker, entry_id, job_id, refund=refund)
 
     async def _bury(self, claimed: ClaimedJob, why: str) -> None:
         failures = {
@@ -351,12 +357,12 @@ class JobLoop:
         """One token now and then: the only check that sees an engine which hangs."""
         while True:
             await asyncio.sleep(self.settings.canary_s)
+            finished = self.engine.finished
             try:
                 await asyncio.wait_for(self.engine.check(), self.settings.canary_timeout_s)
-                self._alive_at = time.monotonic()
             except TimeoutError:
                 # A busy engine answers the canary late; one that hangs finishes nothing at all.
-                if time.monotonic() - self._alive_at < self.settings.canary_timeout_s:
+                if self.engine.finished > finished:
                     continue
                 if self.engine_is_remote:
                     _log.warning("canary: the endpoint does not answer")  # no restart helps
@@ -378,15 +384,16 @@ class JobLoop:
             self.status.state, self.status.detail = "draining", "finishing what has begun"
         if self._tasks and not self._failed:
             await asyncio.wait(self._tasks.values(), timeout=self.settings.drain_s)
-        left = dict(self._tasks)
+        left, begun = dict(self._tasks), set(self._begun)
         for task in left.values():
             task.cancel()
         await asyncio.gather(*left.values(), return_exceptions=True)
         for entry_id, task in left.items():
+            job_id = task.get_name()
+            # Of a failed engine each may have been the cause.
+            called_off = job_id in begun and not self._failed
             try:
-                if not (self._failed and task.get_name() in self._begun):
-                    await self.queue.refund(task.get_name())
-                await self.queue.release(self.pool, self.status.worker_id, entry_id)
+                await self._give_back(entry_id, job_id, refund=called_off)
             except StoreUnavailable as error:
                 _log.warning("giving a job back: %s", error.detail)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ from workers.engines.base import (
     Generation,
     Prompt,
     Sampling,
+    Schema,
 )
 from workers.examples import ChosenExamples, Neighbour
 from workers.gathering import gather_or_cancel
@@ -83,6 +85,8 @@ class ScenarioScorer:
         self._info = info
         self._methods = methods
         self._banks = banks
+        self.finished = 0
+        """Answers that the engine has given so far: what hangs gives no more."""
         # Large banks and long prompts take a while: heartbeats and leases must not wait for them.
         # One thread, because tokenizers are switched between two ways of reading special tokens.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
@@ -153,9 +157,9 @@ class ScenarioScorer:
             [
                 self._read_label(ask, prompt)
                 if ask.judged is not None
-                else self._ask(method, ask, prompt, tokens, settings)
-                for ask, prompt, tokens in zip(
-                    asks, fitted.prompts, fitted.answer_tokens, strict=True
+                else self._ask(method, ask, prompt, tokens, settings, number)
+                for number, (ask, prompt, tokens) in enumerate(
+                    zip(asks, fitted.prompts, fitted.answer_tokens, strict=True)
                 )
             ]
         )
@@ -211,6 +215,7 @@ class ScenarioScorer:
             # The longest answer does not fit, an ordinary one does: it gets what is left.
             tokens = tuple(room - bare.length - _SLACK_TOKENS for _ in asks)
         kept = chosen.neighbours
+        dropped: tuple[str, ...] = ()
         while True:
             # Nearest last: next to the question that it resembles.
             examples = tuple(scenarios[n.row] for n in reversed(kept))
@@ -219,17 +224,18 @@ class ScenarioScorer:
                 for ask in asks
             )
             if all(p.length + t <= room for p, t in zip(prompts, tokens, strict=True)):
-                dropped = chosen.neighbours[len(kept) :]
                 return _Fitted(
                     prompts=prompts,
                     used=kept,
-                    dropped=tuple(scenarios[n.row].id for n in dropped),
+                    dropped=dropped,
                     answer_tokens=tokens,
                 )
             if not kept:
                 longest = max(prompts, key=lambda prompt: prompt.length)
                 return _overflow(longest.length, tokens[0], room)
-            kept = kept[:-1]
+            farthest = min(kept, key=lambda n: (n.similarity, -n.row))
+            kept = tuple(n for n in kept if n is not farthest)
+            dropped = (scenarios[farthest.row].id, *dropped)
 
     async def _ask(
         self,
@@ -238,51 +244,68 @@ class ScenarioScorer:
         prompt: Prompt,
         max_tokens: int,
         settings: ScorerSettings,
+        number: int,
     ) -> Reading:
-        """Put one prompt to the engine; what is invalid is asked for once more."""
+        """Put one prompt to the engine; what is invalid is asked for once more.
+
+        `number` is the ask's own among those of the cell.
+        """
         sampling = Sampling(
             max_tokens=max_tokens,
             temperature=settings.temperature,
             samples=settings.samples,
-            seed=settings.seed,
+            seed=draw_seed(settings.seed, number, 0),
         )
         schema = method.schema(ask, settings)
         try:
-            first = await self._engine.generate(prompt, schema, sampling)
-            usage = _usage(first)
-            valid, invalid = _read(method, ask, settings, first.answers)
-            if invalid:
-                again = replace(
-                    sampling,
-                    # An answer that was cut gets all the room that there is.
-                    max_tokens=max(max_tokens, self._info.context_length - prompt.length),
-                    samples=len(invalid),
-                    temperature=max(sampling.temperature, _RETRY_TEMPERATURE),
-                    seed=sampling.seed + settings.samples,
+            first = await self._generate(prompt, schema, sampling)
+        except EngineRejected as error:
+            return Reading((), 0, _reasoned("engine-error", str(error)), Usage())
+        usage = _usage(first)
+        valid, invalid = _read(method, ask, settings, first.answers)
+        refused: str | None = None
+        if invalid:
+            try:
+                second = await self._generate(
+                    prompt,
+                    schema,
+                    replace(
+                        sampling,
+                        # An answer that was cut gets all the room that there is.
+                        max_tokens=max(max_tokens, self._info.context_length - prompt.length),
+                        samples=len(invalid),
+                        temperature=max(sampling.temperature, _RETRY_TEMPERATURE),
+                        seed=draw_seed(settings.seed, number, 1),
+                    ),
                 )
-                second = await self._engine.generate(prompt, schema, again)
+            except EngineRejected as error:  # what was valid before is so still
+                refused = str(error)
+            else:
                 usage += _usage(second)
                 more, invalid = _read(method, ask, settings, second.answers)
                 valid += more
-        except EngineRejected as error:
-            return Reading((), 0, _reasoned("engine-error", str(error)), Usage())
         problem: Unscored | None = None
         if not valid:
             answer, why = invalid[0]
             cut = answer.finish_reason == "length"
+            happened = f"cut at {answer.output_tokens} tokens" if cut else f"invalid ({why})"
+            again = "twice" if refused is None else f"and could not be asked for again: {refused}"
             problem = _reasoned(
-                "truncated" if cut else "invalid-output",
-                f"the answer was cut at {answer.output_tokens} tokens, twice"
-                if cut
-                else f"the answer was invalid twice: {why}",
+                "truncated" if cut else "invalid-output", f"the answer was {happened}, {again}"
             )
         return Reading(tuple(valid), len(invalid), problem, usage)
+
+    async def _generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        found = await self._engine.generate(prompt, schema, sampling)
+        self.finished += 1
+        return found
 
     async def _read_label(self, ask: Ask, prompt: Prompt) -> Reading:
         """Read the labels' probabilities for the one candidate that an ask is about."""
         assert ask.judged is not None, "only such asks come here"
         try:
             found = await self._engine.read_labels(prompt, LABELS)
+            self.finished += 1
         except EngineRejected as error:
             return Reading((), 0, _reasoned("engine-error", str(error)), Usage())
         usage = Usage(found.prompt_tokens, found.cached_prompt_tokens, output_tokens=1)
@@ -292,6 +315,15 @@ class ScenarioScorer:
             return Reading((), 0, _reasoned("invalid-output", why), usage)
         judgement = Judgement(ask.judged, label.score, None, raw=found.probabilities)
         return Reading(((judgement,),), 0, None, usage)
+
+
+def draw_seed(seed: int, ask: int, attempt: int) -> int:
+    """Seed of an ask's first sample; engines count up from it for the others.
+
+    Of 31 bits. Neighbouring seeds of requests, and orders of one request, so share no draws.
+    """
+    hashed = hashlib.blake2b(f"{seed}:{ask}:{attempt}".encode(), digest_size=4).digest()
+    return int.from_bytes(hashed, "big") >> 1
 
 
 def _questions(job: Job) -> list[_Question]:

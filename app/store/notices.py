@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.store.queue import BankNotice, CalibrationNotice, CellNotice, decode_notice
+from app.store.queue import CalibrationNotice, CellNotice, decode_notice
 from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
 _RECONNECT_S = 0.5
+EVERY_BANK = "(every bank)"
+"""In the place of a bank's digest: look which banks there are."""
 
 
 class Listener:
@@ -75,8 +77,9 @@ class NoticeHub:
         self._listeners: dict[str, set[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self.banks: asyncio.Queue[BankNotice] = asyncio.Queue(maxsize=1000)
-        """Banks that were stored, for workers that index them ahead of need."""
+        self.banks: asyncio.Queue[str] = asyncio.Queue(maxsize=1000)
+        """Digests of banks that were stored, for workers that index them ahead of need;
+        `EVERY_BANK` where some may have been."""
 
     async def start(self) -> None:
         """Begin to listen, in the background."""
@@ -136,8 +139,13 @@ class NoticeHub:
         """Whatever was published while nobody listened is lost: those who wait must look."""
         if self._on_calibration is not None:
             self._on_calibration()
+        self._tell_bank(EVERY_BANK)
         for listener in [x for group in self._listeners.values() for x in group]:
             listener.tell_resync()
+
+    def _tell_bank(self, digest: str) -> None:
+        if not self.banks.full():
+            self.banks.put_nowait(digest)
 
     def _dispatch(self, data: bytes) -> None:
         try:
@@ -153,5 +161,5 @@ class NoticeHub:
         elif isinstance(notice, CalibrationNotice):
             if self._on_calibration is not None:
                 self._on_calibration()
-        elif not self.banks.full():
-            self.banks.put_nowait(notice)
+        else:
+            self._tell_bank(notice.digest)

@@ -124,6 +124,24 @@ return held
 """
 
 
+# KEYS: stream, job.  ARGV: group, consumer, entry id, whether the start is taken back.
+# Only while the entry is ours: one that was taken over is for its new owner to see through.
+_RELEASE = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+if ARGV[4] == '1' and redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HINCRBY', KEYS[2], 'attempts', -1)
+end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', 3600000, 'JUSTID')
+return 1
+"""
+
+# KEYS: job.  Returns {attempts, deadline}, or nothing for a job that has ended.
+_START = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), redis.call('HGET', KEYS[1], 'deadline')}
+"""
+
+
 class Submission(Struct, frozen=True):
     """What became of a request for cells."""
 
@@ -144,7 +162,7 @@ class ClaimedJob(Struct, frozen=True):
     """With only those cells that are still to be scored."""
     deadline_ms: int
     attempt: int
-    """1 for the first start."""
+    """1 for the first start; until `JobQueue.start`, the one that it would be."""
 
 
 class CellNotice(Struct, frozen=True, tag="cell"):
@@ -185,6 +203,10 @@ class JobQueue:
         self._submit = redis.register_script(_SUBMIT)
         self._settle = redis.register_script(_SETTLE)
         self._renew = redis.register_script(_RENEW)
+        self._release = redis.register_script(_RELEASE)
+        self._start = redis.register_script(_START)
+        self._looked_to: dict[str, str] = {}
+        """Pool -> entry at which the next look for silent workers begins."""
 
     async def submit(
         self,
@@ -276,23 +298,30 @@ class JobQueue:
     async def take_over(
         self, pool: str, worker: str, *, count: int, lease_ms: int
     ) -> list[tuple[str, str]]:
-        """Take jobs whose worker has been silent for longer than its lease."""
+        """Take jobs whose worker has been silent for longer than its lease.
+
+        Redis looks at ten entries for each that is wanted: call it again and again, each call goes
+        on where the last one stopped.
+        """
         with translated():
             answer: Any = await self._redis.xautoclaim(
-                stream_key(pool), GROUP, worker, min_idle_time=lease_ms, count=count
+                stream_key(pool),
+                GROUP,
+                worker,
+                min_idle_time=lease_ms,
+                start_id=self._looked_to.get(pool, "0-0"),
+                count=count,
             )
+        self._looked_to[pool] = answer[0].decode()  # 0-0 after the last entry
         return _entries(answer[1])
 
     async def load(self, pool: str, entry_id: str, job_id: str) -> ClaimedJob | None:
-        """Read a claimed job and count its start; None (and acknowledged) when it has ended.
+        """Read a claimed job; None (and acknowledged) when it has ended.
 
         A job whose score set has got its cells meanwhile comes with the missing attributes only.
         """
         with translated():
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.hincrby(job_key(job_id), "attempts", 1)
-            pipe.hgetall(job_key(job_id))
-            attempt, stored = await pipe.execute()
+            stored: Any = await self._redis.hgetall(job_key(job_id))
             if b"body" not in stored:
                 await self._forget(pool, entry_id, job_id)
                 return None
@@ -319,8 +348,20 @@ class JobQueue:
             entry_id=entry_id,
             job=msgspec.structs.replace(job, attributes=attributes, choices=choices),
             deadline_ms=int(stored[b"deadline"]),
-            attempt=int(attempt),
+            attempt=int(stored[b"attempts"]) + 1,
         )
+
+    async def start(self, claimed: ClaimedJob) -> ClaimedJob | None:
+        """Count the start of a job that is about to be begun, with its deadline as it is by now.
+
+        None when it has ended meanwhile.
+        """
+        with translated():
+            found = await self._start(keys=[job_key(claimed.job.id)])
+        if not found:
+            return None
+        attempt, deadline = found
+        return msgspec.structs.replace(claimed, attempt=int(attempt), deadline_ms=int(deadline))
 
     async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
         """Keep the lease on jobs; returns those that are still this worker's."""
@@ -330,18 +371,19 @@ class JobQueue:
             held = await self._renew(keys=[stream_key(pool)], args=[GROUP, worker, *entry_ids])
         return {entry.decode() for entry in held}
 
-    async def refund(self, job_id: str) -> None:
-        """Take back the count of a start that was called off for no fault of the job's."""
-        with translated():
-            if await self._redis.exists(job_key(job_id)):
-                await self._redis.hincrby(job_key(job_id), "attempts", -1)
+    async def release(
+        self, pool: str, worker: str, entry_id: str, job_id: str, *, refund: bool = False
+    ) -> bool:
+        """Give a job back at once, for another worker to take over; False if it is not ours.
 
-    async def release(self, pool: str, worker: str, entry_id: str) -> None:
-        """Give a job back at once, for another worker to take over."""
+        With `refund` its start, called off for no fault of the job's, does not count.
+        """
         with translated():
-            await self._redis.xclaim(
-                stream_key(pool), GROUP, worker, 0, [entry_id], idle=3_600_000, justid=True
+            released = await self._release(
+                keys=[stream_key(pool), job_key(job_id)],
+                args=[GROUP, worker, entry_id, int(refund)],
             )
+        return bool(released)
 
     async def store_cell(self, job: Job, field: str, cell: Cell) -> None:
         """Save a cell, unless it has been scored already, and tell those who wait for it."""

@@ -75,8 +75,13 @@ async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR, pool: str = 
 
 
 async def claim(queue: JobQueue, worker: str = "w1"):
+    """The one job that waits, in the hands of a worker that is about to begin it."""
     ((entry, job_id),) = await queue.read(POOL, worker, count=5, block_ms=500)
-    return await queue.load(POOL, entry, job_id)
+    return await begun(queue, entry, job_id)
+
+
+async def begun(queue: JobQueue, entry: str, job_id: str):
+    return await queue.start(await queue.load(POOL, entry, job_id))
 
 
 async def test_a_job_comes_out_as_it_went_in(queue):
@@ -207,7 +212,7 @@ async def test_a_full_queue_refuses_and_leaves_no_trace(queue, redis):
 
 async def claim_one(queue: JobQueue, worker: str = "w1"):
     ((entry, job_id),) = await queue.read(POOL, worker, count=1, block_ms=500)
-    return await queue.load(POOL, entry, job_id)
+    return await begun(queue, entry, job_id)
 
 
 async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
@@ -216,7 +221,7 @@ async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
     await asyncio.sleep(0.05)
     assert await queue.take_over(POOL, "w2", count=5, lease_ms=60_000) == []
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=10)
-    second = await queue.load(POOL, entry, job_id)
+    second = await begun(queue, entry, job_id)
     assert second.job == first.job
     assert second.attempt == 2
     assert await queue.renew(POOL, "w1", [entry]) == set()
@@ -235,8 +240,68 @@ async def test_renewing_keeps_a_job_from_being_taken_over(queue):
 async def test_a_job_given_back_can_be_taken_at_once(queue):
     await submit(queue, job())
     claimed = await claim(queue)
-    await queue.release(POOL, "w1", claimed.entry_id)
-    assert len(await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)) == 1
+    assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id)
+    ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)
+    assert (await queue.load(POOL, entry, job_id)).attempt == 2
+
+
+async def test_a_start_that_was_called_off_does_not_count(queue):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id, refund=True)
+    ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)
+    assert (await begun(queue, entry, job_id)).attempt == 1
+
+
+async def test_a_job_that_is_only_claimed_is_not_begun(queue):
+    await submit(queue, job())
+    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
+    for _ in range(3):
+        assert (await queue.load(POOL, entry, job_id)).attempt == 1
+
+
+async def test_a_job_is_begun_with_the_deadline_that_it_has_by_then(queue):
+    one = job(HELP)
+    await submit(queue, one, deadline_ms=5000)
+    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
+    claimed = await queue.load(POOL, entry, job_id)
+    await submit(queue, job(HELP), deadline_ms=9000)
+    assert claimed.deadline_ms == 5000
+    assert (await queue.start(claimed)).deadline_ms == 9000
+
+
+async def test_a_job_that_ended_meanwhile_is_not_begun(queue, redis):
+    await submit(queue, job())
+    claimed = await claim(queue)
+    await queue.finish(POOL, claimed)
+    assert await queue.start(claimed) is None
+    assert not await redis.keys("azimuth:job:*")
+
+
+async def test_a_worker_that_lost_its_lease_takes_nothing_from_the_new_owner(queue):
+    await submit(queue, job())
+    lost = await claim(queue, "w1")
+    ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=0)
+    assert (await begun(queue, entry, job_id)).attempt == 2
+    assert not await queue.release(POOL, "w1", lost.entry_id, lost.job.id, refund=True)
+    assert await queue.take_over(POOL, "w3", count=5, lease_ms=60_000) == []
+    assert await queue.renew(POOL, "w2", [entry]) == {entry}
+    assert (await queue.load(POOL, entry, job_id)).attempt == 3  # the next one would be
+
+
+async def test_a_silent_worker_is_found_behind_many_that_are_not(queue):
+    """Redis looks at ten entries for each that is wanted, and a busy worker wants one at a time."""
+    deep = JobQueue(queue._redis, queue_limit=100, cache_ttl_s=600)
+    for number in range(26):
+        await submit(deep, job(score_set=f"s{number}"))
+    held = [entry for entry, _ in await deep.read(POOL, "w1", count=25, block_ms=500)]
+    ((silent, _),) = await deep.read(POOL, "w2", count=1, block_ms=500)
+    await asyncio.sleep(0.3)
+    found = []
+    for _ in range(4):
+        await deep.renew(POOL, "w1", held)
+        found += await deep.take_over(POOL, "w3", count=1, lease_ms=200)
+    assert [entry for entry, _ in found] == [silent]
 
 
 async def test_a_job_that_has_ended_is_acknowledged_when_it_comes_again(queue):
@@ -320,7 +385,9 @@ async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redi
                 seen.append(str(event["command"]))
 
     watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.1)
+    while not any("PING" in command for command in seen):  # until it listens
+        await redis.ping()
+        await asyncio.sleep(0.01)
     stop = asyncio.Event()
     loop = JobLoop(
         queue=queue,

@@ -23,7 +23,7 @@ from app.scoring.planning import PlannedRequest
 from app.scoring.service import Patience, ScoringService
 from app.store.cells import ScoreCache
 from app.store.fleet import Fleet, pool_for
-from app.store.notices import NoticeHub
+from app.store.notices import EVERY_BANK, NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import NOTICES, view_key
 
@@ -60,6 +60,17 @@ class WatchedQueue(JobQueue):
         submission = await super().submit(*given, **more)
         self.submitted += 1
         return submission
+
+
+async def test_whoever_indexes_banks_looks_again_when_notices_may_have_been_lost(redis):
+    hub = NoticeHub(redis)
+    await hub.start()
+    try:
+        for _ in range(2):
+            assert await asyncio.wait_for(hub.banks.get(), 5) == EVERY_BANK
+            await redis.client_kill_filter(_type="pubsub")
+    finally:
+        await hub.close()
 
 
 class Waiting:

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import time
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -574,6 +575,29 @@ def test_a_batch_for_which_there_is_no_memory_is_halved(start, chat_reward):
     unscored = running.choice()
     assert (unscored.reason, unscored.attribute) == ("engine-error", CHOICE)
     assert "no memory for a text of" in unscored.detail
+
+
+def test_a_pass_that_found_no_memory_holds_none_when_its_halves_run(start, chat_reward):
+    """What it had computed so far is alive as long as its error is."""
+    import torch
+
+    running = start(RewardModel, chat_reward)
+    forward, held = running.judge._forward, []
+
+    class Activations:
+        pass
+
+    def tight(batch):
+        activations = Activations()
+        assert all(other() is None for other in held), "a failed pass still holds its memory"
+        if len(batch["input_ids"]) > 1:
+            held.append(weakref.ref(activations))
+            raise torch.OutOfMemoryError("no memory")
+        return forward(batch)
+
+    running.judge._forward = tight
+    assert running.choice().scores
+    assert held
 
 
 def test_the_loop_goes_on_while_the_model_works(start, chat_reward):

@@ -43,6 +43,35 @@ def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(service):
     assert service.jobs() == 0
 
 
+def starts(service) -> list[int]:
+    """How often each job has been begun so far."""
+    counts = (service.redis.hget(key, "attempts") for key in service.redis.keys("azimuth:job:*"))
+    return sorted(int(count) for count in counts if count is not None)
+
+
+def test_jobs_that_a_killed_worker_never_began_again_are_not_given_up(service):
+    """Those that were begun before go one by one: only one of them can have ended the worker."""
+    service.start_api()
+    slow = LEASE | {"AZIMUTH_FAKE_LATENCY_S": "60", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
+    worker = service.start_worker(**slow)
+    sets = []
+    for number in range(4):
+        body = SCENARIO | {"question": f"q{number}", "attributes": ["helpfulness"]}
+        asked = service.post("/v1/score", body, {"Prefer": "respond-async"})
+        sets.append(asked.headers["location"])
+    wait_until(lambda: starts(service) == [1, 1, 1, 1], what="the first starts")
+    worker.kill()
+    worker = service.start_worker(**slow)
+    wait_until(lambda: starts(service) == [1, 1, 1, 2], what="one start more")
+    wait_until(lambda: in_flight_at(service, worker), what="the jobs that were taken over")
+    worker.kill()
+    service.start_worker(**LEASE, AZIMUTH_WORKER_MAX_ATTEMPTS="2")
+    wait_until(lambda: service.jobs() == 0, what="the end of all jobs")
+    with service.client() as client:
+        states = sorted(client.get(path).json()["status"] for path in sets)
+    assert states == ["complete", "complete", "complete", "partial"]
+
+
 def test_another_worker_that_is_already_there_takes_over(service):
     service.start_api()
     slow = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)

@@ -19,6 +19,10 @@ class Runner(Protocol):
     async def close(self) -> None:
         """Let the model go."""
 
+    @property
+    def finished(self) -> int:
+        """Answers that the model has given so far: what hangs gives no more."""
+
     async def check(self) -> None:
         """Have the model do the least that it can; raises when it cannot."""
 

@@ -50,6 +50,11 @@ class LanguageModel:
         self._scorer = ScenarioScorer(self._engine, info, self._methods, self.library)
         return info
 
+    @property
+    def finished(self) -> int:
+        """Answers that the engine has given so far."""
+        return self._scorer.finished if self._scorer is not None else 0
+
     async def close(self) -> None:
         """Let the language model go."""
         await self._engine.close()

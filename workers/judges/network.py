@@ -38,6 +38,7 @@ class Network(ABC):
         self._pad: int | None = None
         self._encoder: PlainEncoder
         self._context_length = 0
+        self.finished = 0
         # Heartbeats and leases must not wait for tokenizer or model.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
@@ -139,6 +140,7 @@ class Network(ABC):
         lengths = [len(text.ids) for text in texts]
         for batch in batches(lengths, rows=rows, tokens=_TOKENS[self._device]):
             done = await self._aside(self._pass, [texts[position] for position in batch])
+            self.finished += 1
             outputs |= zip(batch, done, strict=True)
         return [outputs[position] for position in range(len(texts))]
 
@@ -152,13 +154,17 @@ class Network(ABC):
             if len(texts) == 1:
                 words = f"no memory for a text of {len(texts[0].ids)} tokens"
                 raise EngineRejected(words) from error
-            half = len(texts) // 2
-            return self._pass(texts[:half]) + self._pass(texts[half:])
+            # Not to be mended here: as long as it is handled, the error holds the failed pass's
+            # memory.
+            outputs = None
         except torch.AcceleratorError as error:
             # The device's state is lost: nothing in this process can use it any more.
             raise EngineDead(f"the device failed: {error}") from error
         except (RuntimeError, IndexError, ValueError) as error:
             raise EngineError(f"transformers could not read the texts: {error}") from error
+        if outputs is None:
+            half = len(texts) // 2
+            return self._pass(texts[:half]) + self._pass(texts[half:])
         return [tuple(row) for row in outputs]
 
     def _batch(self, texts: Sequence[Tokens]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 
 from app.errors import StoreUnavailable, UnknownBank
-from app.store.queue import BankNotice
 from workers import loop
 from workers.loop import index_again_in_s, index_forever
 
@@ -48,9 +47,9 @@ class Library:
 
 
 @asynccontextmanager
-async def indexing(banks: Banks, library: Library) -> AsyncIterator[asyncio.Queue[BankNotice]]:
+async def indexing(banks: Banks, library: Library) -> AsyncIterator[asyncio.Queue[str]]:
     """The indexer at work; yields where the notices of new banks arrive."""
-    notices: asyncio.Queue[BankNotice] = asyncio.Queue()
+    notices: asyncio.Queue[str] = asyncio.Queue()
     task = asyncio.create_task(index_forever(banks, library, SimpleNamespace(banks=notices)))
     yield notices
     assert not task.done()
@@ -75,7 +74,7 @@ async def test_banks_that_there_are_come_first_then_each_new_one():
     library = Library()
     async with indexing(Banks("a", "b"), library) as notices:
         await until(lambda: library.ready == ["a", "b"])
-        notices.put_nowait(BankNotice("c"))
+        notices.put_nowait("c")
         await until(lambda: library.ready == ["a", "b", "c"])
 
 
@@ -87,7 +86,7 @@ async def test_banks_that_there_are_come_first_then_each_new_one():
 async def test_a_bank_that_fails_does_not_keep_the_others_from_their_turn(error):
     library = Library(large=error)
     async with indexing(Banks("large", "small"), library) as notices:
-        notices.put_nowait(BankNotice("new"))
+        notices.put_nowait("new")
         await until(lambda: set(library.ready) == {"small", "new"})
     assert "large" in library.asked
 

@@ -34,7 +34,7 @@ from workers.engines.base import (
 )
 from workers.methods.registry import joint_scorings, scoring_methods
 from workers.retrieval import ExampleIndex
-from workers.scoring import ScenarioScorer
+from workers.scoring import ScenarioScorer, draw_seed
 
 DEPTH = Attribute("depth", "How deep.", levels=(0, 0.5, 1))
 WIT = Attribute("wit", "How witty.")
@@ -83,8 +83,10 @@ BANK = bank_of(
 
 
 class Library:
+    bank = BANK
+
     async def get(self, digest: str) -> IndexedBank:
-        return BANK
+        return self.bank
 
     async def embed(self, question: str):
         return HashingEmbedder().encode([question])[0]
@@ -207,6 +209,54 @@ async def test_a_prompt_that_does_not_fit_loses_its_least_similar_examples_and_s
     assert [e.id for e in cell.examples] == ["near", "mid"]
 
 
+async def test_a_bank_that_is_shown_whole_loses_its_least_similar_example_too(monkeypatch):
+    """Its examples stand in its own order, in which the last may be the nearest."""
+    monkeypatch.setattr(Library, "bank", bank_of(*reversed(BANK.bank.scenarios)))
+    roomy = ScriptedEngine([good(1, 2)])
+    await scored(roomy, examples=3)
+    full = roomy.asked[0][0].length
+    cell = (await scored(ScriptedEngine([good(1, 2)]), examples=3, context=full + 400))["depth"]
+    assert cell.examples_dropped == ("far",)
+    assert [e.id for e in cell.examples] == ["near", "mid"]
+
+
+async def test_a_retry_that_the_engine_refuses_costs_no_valid_answer():
+    engine = ScriptedEngine([good(10, 20), BAD], EngineRejected("too long"))
+    cell = (await scored(engine, samples=2, temperature=0.7))["depth"]
+    assert isinstance(cell, Cell)
+    assert [s.score for s in cell.scores] == [0.1, 0.2]
+    assert cell.answers_discarded == 1
+    engine = ScriptedEngine([CUT], EngineRejected("too long"))
+    unscored = (await scored(engine))["depth"]
+    assert unscored.reason == "truncated"
+    assert unscored.detail == (
+        "the answer was cut at 99 tokens, and could not be asked for again: too long"
+    )
+
+
+async def test_neighbouring_seeds_and_orders_and_retries_draw_nothing_alike():
+    """Engines count up from an ask's seed, one for each sample."""
+    drawn: set[int] = set()
+    for seed in range(20):
+        engine = ScriptedEngine([BAD, BAD], [BAD, BAD], [BAD, BAD], [BAD, BAD])
+        await scored(engine, seed=seed, orders=2, samples=2, temperature=0.7)
+        for _, sampling in engine.asked:
+            drawn |= set(range(sampling.seed, sampling.seed + sampling.samples))
+    assert len(drawn) == 20 * 2 * 2 * 2
+    assert max(drawn) < 2**31
+    assert draw_seed(3, 1, 0) == draw_seed(3, 1, 0)
+
+
+async def test_answers_that_have_come_are_counted():
+    engine = ScriptedEngine([BAD], [good(1, 2)])
+    model = ModelIdentity("m", "r", "scripted", 9000, "hashing:1", {"comparative": "x"})
+    one = Job("j", "s", ASKED, {"depth": DEPTH}, Scorer(ScorerSettings(), model, None), "r", 0)
+    info = EngineInfo("scripted", "m", "r", 9000)
+    scorer = ScenarioScorer(engine, info, scoring_methods(), Library())
+    async for _ in scorer.score(one):
+        assert scorer.finished == 2
+
+
 async def test_a_scenario_that_does_not_fit_alone_is_an_absence_with_token_counts():
     engine = ScriptedEngine()
     cells = await scored(engine, context=300)
@@ -228,9 +278,10 @@ async def test_what_the_scorer_says_about_drawing_reaches_the_engine():
     engine = ScriptedEngine([good(1, 2), BAD], [good(3, 4)])
     await scored(engine, temperature=0.9, seed=11, samples=2)
     (_, first), (_, retry) = engine.asked
-    assert (first.temperature, first.seed, first.samples) == (0.9, 11, 2)
+    assert (first.temperature, first.samples) == (0.9, 2)
+    assert first.seed == draw_seed(11, 0, 0)
     assert (retry.temperature, retry.samples) == (0.9, 1)
-    assert retry.seed not in (11, 12)  # neither of the two that were drawn
+    assert retry.seed == draw_seed(11, 0, 1)
 
 
 async def test_an_answer_that_was_cut_gets_all_the_room_there_is():
