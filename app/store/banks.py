@@ -22,6 +22,7 @@ from app.store.redis import NOTICES, PREFIX, as_text, translated
 _NAMES = PREFIX + "banks"
 _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
+_EMBEDDED = PREFIX + "bank-embedded:"
 _INDEXED = PREFIX + "bank-indexed:"
 _RETIRED_S = 86_400
 _PIECE_BYTES = 1_000_000
@@ -29,6 +30,32 @@ _PIECE_BYTES = 1_000_000
 string is 512 MB as shipped and 1 MiB at least. No single write comes near the client's time-out."""
 _PIECES = "pieces"
 """Field that tells how many pieces there are; it is written last."""
+
+# KEYS: names, data, embedded.  ARGV: digest, seconds.
+# A version that no name points to any more expires, and its embeddings with it.
+_RETIRE = """
+for _, info in ipairs(redis.call('HVALS', KEYS[1])) do
+  if cjson.decode(info)['digest'] == ARGV[1] then return 0 end
+end
+for _, key in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  redis.call('EXPIRE', key, ARGV[2])
+end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+return 1
+"""
+
+# KEYS: data, embedded.  ARGV: the keys of embeddings; none for those that there are.
+# Embeddings live as long as their bank: those of one that is gone go as well.
+_FOLLOW = """
+for _, key in ipairs(ARGV) do redis.call('SADD', KEYS[2], key) end
+local left = redis.call('PTTL', KEYS[1])
+for _, key in ipairs({KEYS[2], unpack(redis.call('SMEMBERS', KEYS[2]))}) do
+  if left == -2 then redis.call('UNLINK', key)
+  elseif left == -1 then redis.call('PERSIST', key)
+  else redis.call('PEXPIRE', key, left) end
+end
+"""
 
 
 class BankInfo(Struct, frozen=True):
@@ -79,6 +106,8 @@ class BankStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._retire = redis.register_script(_RETIRE)
+        self._follow = redis.register_script(_FOLLOW)
 
     async def info(self, name: str) -> BankInfo | None:
         """What the bank called `name` holds now; a stored one hides a built-in one."""
@@ -108,15 +137,17 @@ class BankStore:
         """Store a bank and point `name` to it, in one step; workers hear of it."""
         info = await asyncio.to_thread(describe, name, bank)
         content = await asyncio.to_thread(lambda: zlib.compress(serialize_bank(bank), level=3))
-        before = await self.info(name)
         notice = msgspec.json.encode(BankNotice(digest=bank.digest))
         with translated():
             pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(_NAMES, name)
             pipe.set(_DATA + bank.digest, content)
             pipe.hset(_NAMES, name, msgspec.json.encode(info))
             pipe.publish(NOTICES, notice)
-            await pipe.execute()
-        await self._retire(before)
+            before, *_ = await pipe.execute()
+            # It may have been here before, and its embeddings be about to expire.
+            await self._follow(keys=[_DATA + bank.digest, _EMBEDDED + bank.digest], args=[])
+        await self._let_expire(before)
         return info
 
     async def delete(self, name: str) -> bool:
@@ -124,26 +155,28 @@ class BankStore:
 
         The content stays for a day: jobs may still use it.
         """
-        before = await self.info(name)
         with translated():
-            deleted = bool(await self._redis.hdel(_NAMES, name))
-        await self._retire(before)
-        return deleted
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(_NAMES, name)
+            pipe.hdel(_NAMES, name)
+            before, deleted = await pipe.execute()
+        await self._let_expire(before)
+        return bool(deleted)
 
-    async def _retire(self, before: BankInfo | None) -> None:
-        """Let a version that no name points to any more expire."""
-        if before is None or before.builtin or before.digest in await self.digests():
+    async def _let_expire(self, before: bytes | None) -> None:
+        """Let the version that a name pointed to expire, unless another name points to it."""
+        if before is None:
             return
+        digest = msgspec.json.decode(before, type=BankInfo).digest
         with translated():
-            await self._redis.expire(_DATA + before.digest, _RETIRED_S)
-            for embedded in await self._redis.keys(f"{_VECTORS}{before.digest}:*"):
-                await self._redis.expire(embedded, _RETIRED_S)
+            await self._retire(
+                keys=[_NAMES, _DATA + digest, _EMBEDDED + digest], args=[digest, _RETIRED_S]
+            )
 
     async def load(self, digest: str) -> Bank | None:
         """The bank at one version."""
-        for packaged in builtin_banks().values():
-            if packaged.bank.digest == digest:
-                return packaged.bank
+        if packaged := _packaged(digest):
+            return packaged.bank
         with translated():
             content: Any = await self._redis.get(_DATA + digest)
         if not content:
@@ -170,7 +203,10 @@ class BankStore:
         return whole or None
 
     async def put_vectors(self, digest: str, embedder: str, vectors: bytes | memoryview) -> None:
-        """Share a bank's embeddings with the other workers: all of them, or none."""
+        """Share a bank's embeddings with the other workers: all of them, or none.
+
+        They live as long as the bank does, and are not kept for one that is gone.
+        """
         key = _vectors_key(digest, embedder)
         starts = range(0, len(vectors), _PIECE_BYTES)
         try:
@@ -178,12 +214,20 @@ class BankStore:
                 for number, start in enumerate(starts):
                     piece: Any = bytes(vectors[start : start + _PIECE_BYTES])
                     await self._redis.hset(key, str(number), piece)
+                    if number == 0:  # before there is much that could be left behind
+                        await self._bind(digest, key)
                 await self._redis.hset(key, _PIECES, str(len(starts)))
+                await self._bind(digest, key)
         except StoreUnavailable:
             # Half of them are of use to nobody, and a Redis that is full needs the room.
             with suppress(StoreUnavailable), translated():
                 await self._redis.unlink(key)
             raise
+
+    async def _bind(self, digest: str, key: str) -> None:
+        """Have embeddings live as long as their bank: built-in ones for ever."""
+        if _packaged(digest) is None:
+            await self._follow(keys=[_DATA + digest, _EMBEDDED + digest], args=[key])
 
     async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
         """Tell that a worker's index of a bank is ready; said again with each heartbeat."""
@@ -199,6 +243,10 @@ class BankStore:
             stored = await self._redis.hgetall(_INDEXED + digest)
         now = time.time() * 1000
         return sorted(as_text(worker) for worker, until in stored.items() if int(until) > now)
+
+
+def _packaged(digest: str) -> _Packaged | None:
+    return next((p for p in builtin_banks().values() if p.bank.digest == digest), None)
 
 
 def _vectors_key(digest: str, embedder: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
@@ -60,12 +61,13 @@ async def full_redis(redis):
 
 
 async def test_embeddings_longer_than_any_string_of_redis_come_back_as_they_were(frugal_redis):
-    store = BankStore(frugal_redis)
+    store, bank = BankStore(frugal_redis), bank_of(2)
+    await store.put("b", bank)
     embeddings = np.random.default_rng(7).random((2000, 384), dtype=np.float32)
     assert embeddings.nbytes > 2 * SMALLEST_LIMIT
-    await store.put_vectors("digest", "embedder", embeddings.data.cast("B"))
-    assert await store.vectors("digest", "embedder") == embeddings.tobytes()
-    assert await store.vectors("digest", "another") is None
+    await store.put_vectors(bank.digest, "embedder", embeddings.data.cast("B"))
+    assert await store.vectors(bank.digest, "embedder") == embeddings.tobytes()
+    assert await store.vectors(bank.digest, "another") is None
 
 
 async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis):
@@ -82,11 +84,12 @@ async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis)
 
 async def test_embeddings_with_a_gap_are_none(redis):
     """Half of them may be there: a worker that died while it stored them, or two at a time."""
-    store = BankStore(redis)
-    await store.put_vectors("digest", "embedder", bytes(3_000_000))
+    store, bank = BankStore(redis), bank_of(2)
+    await store.put("b", bank)
+    await store.put_vectors(bank.digest, "embedder", bytes(3_000_000))
     (key,) = await redis.keys("*vectors*")
     await redis.hdel(key, "1")
-    assert await store.vectors("digest", "embedder") is None
+    assert await store.vectors(bank.digest, "embedder") is None
 
 
 async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_redis, caplog):
@@ -122,15 +125,57 @@ async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monke
     assert await redis.keys("*vectors*") == []
 
 
-async def test_embeddings_of_a_version_that_no_name_points_to_expire_with_it(redis):
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+async def test_embeddings_of_a_version_that_no_name_points_to_expire_with_it(redis, late):
+    """Whether they were there when it was replaced, or a worker was still at them."""
     store = BankStore(redis)
     before, after = bank_of(2), bank_of(3)
     await store.put("b", before)
+    if late:
+        await store.put("b", after)
     await store.put_vectors(before.digest, "embedder", bytes(16))
-    await store.put("b", after)
+    if not late:
+        await store.put("b", after)
     (key,) = await redis.keys("*vectors*")
-    assert await redis.ttl(key) > 0
+    assert 0 < await redis.ttl(key) <= 86_400
     assert await store.load(before.digest) == before
+    await store.put("again", before)  # wanted once more, and its embeddings are good
+    assert await redis.ttl(key) == -1
+
+
+async def test_embeddings_of_a_bank_that_is_gone_are_not_kept(redis):
+    store = BankStore(redis)
+    await store.put_vectors("gone", "embedder", bytes(3_000_000))
+    assert await redis.keys("azimuth:*") == []
+
+
+async def test_embeddings_of_a_built_in_bank_stay(redis):
+    store = BankStore(redis)
+    digest = banks_module.builtin_banks()["helpsteer2"].bank.digest
+    await store.put_vectors(digest, "embedder", bytes(16))
+    (key,) = await redis.keys("*vectors*")
+    assert await redis.ttl(key) == -1
+
+
+async def test_a_version_that_another_name_points_to_stays(redis):
+    store, bank = BankStore(redis), bank_of(2)
+    await store.put("one", bank)
+    await store.put("other", bank)
+    assert await store.delete("one")
+    assert await redis.ttl("azimuth:bank-data:" + bank.digest) == -1
+    assert await store.delete("other")
+    assert await redis.ttl("azimuth:bank-data:" + bank.digest) > 0
+    assert not await store.delete("other")
+
+
+async def test_of_two_versions_stored_at_the_same_time_one_stays(redis):
+    store = BankStore(redis)
+    banks = [bank_of(count) for count in range(1, 9)]
+    await asyncio.gather(*(store.put("b", bank) for bank in banks))
+    kept = (await store.info("b")).digest
+    for bank in banks:
+        expires = await redis.ttl("azimuth:bank-data:" + bank.digest) > 0
+        assert expires is (bank.digest != kept)
 
 
 async def test_a_bank_is_read_off_the_event_loop(redis, monkeypatch):
