@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.engines.identity import folder_revision
+from workers.engines.identity import folder_revision, model_revision
 
 Vectors = NDArray[np.float32]
 
@@ -37,8 +37,7 @@ class SentenceTransformerEmbedder:
         # On the CPU: a question takes milliseconds, and the GPU's memory belongs to the judge.
         self._model: Any = SentenceTransformer(location, device="cpu")
         title = "all-MiniLM-L6-v2" if model == "minilm" else model
-        folder = Path(location)
-        revision = folder_revision(folder) if folder.is_dir() else "hub"
+        revision = _revision(location)
         self.name = f"{title}:{revision.removeprefix('sha256:')[:8]}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -69,6 +68,13 @@ class HashingEmbedder:
 def create_embedder(name: str) -> Embedder:
     """The embedder that the settings ask for."""
     return HashingEmbedder() if name == "hashing" else SentenceTransformerEmbedder(name)
+
+
+def _revision(model: str) -> str:
+    if Path(model).is_dir():
+        return folder_revision(Path(model))
+    # sentence-transformers calls its own models by their last name.
+    return model_revision(model if "/" in model else f"sentence-transformers/{model}", None)
 
 
 def _packaged_minilm() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from workers.engines.base import Message, Prompt
+from workers.engines.base import EngineRejected, Message, Prompt
 
 _MARK = "\ue000{}\ue001"  # private-use characters: no template produces them
 _MARKS = re.compile("\ue000(\\d+)\ue001")
@@ -16,6 +16,8 @@ _MARKS = re.compile("\ue000(\\d+)\ue001")
 
 class ChatEncoder:
     """Applies a model's chat template without letting contents take part in it.
+
+    Raises `EngineRejected` for a template that leaves out what it is given, or refuses it.
 
     The template is rendered with marks in place of the contents. The frame between the marks is
     tokenized with special tokens, each content without: `<|im_end|>` in a candidate becomes the
@@ -34,6 +36,7 @@ class ChatEncoder:
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
         self.label_ids = lru_cache(maxsize=16)(self._label_ids)
         """The token that each label is where an answer begins, see `_label_ids`."""
+        self._render([Message(role, role) for role in ("system", "user", "assistant", "user")])
 
     def encode(self, messages: Sequence[Message]) -> Prompt:
         """A conversation as tokens, ending where the assistant's answer begins."""
@@ -66,28 +69,41 @@ class ChatEncoder:
         return tuple(ids)
 
     def _render(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
+        rendered = self._apply(messages)
+        if rendered is None and len(messages) > 1 and messages[0].role == "system":
+            # Some templates refuse a system turn, others pass over it without a word: its words
+            # then open the first user turn.
+            first, second, *rest = messages
+            messages = [Message("user", f"{first.content}\n\n{second.content}"), *rest]
+            rendered = self._apply(messages)
+        if rendered is None:
+            roles = ", ".join(message.role for message in messages)
+            raise EngineRejected(
+                f"the model's chat template does not render every turn of a conversation ({roles})"
+            )
+        return rendered, [message.content for message in messages]
+
+    def _apply(self, messages: Sequence[Message]) -> str | None:
+        """The conversation with marks; None where a turn is refused, left out or repeated."""
         from jinja2.exceptions import TemplateError
 
-        try:
-            return self._apply(messages)
-        except TemplateError:
-            # Some templates refuse a system turn: its words then open the first user turn.
-            first, second, *rest = messages
-            merged = Message("user", f"{first.content}\n\n{second.content}")
-            return self._apply([merged, *rest])
-
-    def _apply(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
         turns = [{"role": m.role, "content": _MARK.format(i)} for i, m in enumerate(messages)]
-        rendered = self._tokenizer.apply_chat_template(
-            turns,
-            add_generation_prompt=True,
-            tokenize=False,
-            # Templates that know these would otherwise print today's date, or wait for thoughts
-            # that the output schema leaves no room for.
-            date_string="1 January 2025",
-            enable_thinking=False,
-        )
-        return str(rendered), [m.content for m in messages]
+        try:
+            rendered = str(
+                self._tokenizer.apply_chat_template(
+                    turns,
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    # Templates that know these would otherwise print today's date, or wait for
+                    # thoughts that the output schema leaves no room for.
+                    date_string="1 January 2025",
+                    enable_thinking=False,
+                )
+            )
+        except TemplateError:
+            return None
+        whole = _MARKS.findall(rendered) == [str(i) for i in range(len(messages))]
+        return rendered if whole else None
 
     def _encode_frame(self, text: str) -> tuple[int, ...]:
         return self._encode(text, special=True)

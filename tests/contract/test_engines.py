@@ -15,6 +15,7 @@ from app.domain.types import Attribute, Scenario, ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
 from workers.engines.base import (
+    EngineError,
     EngineOverloaded,
     EngineRejected,
     EngineUnavailable,
@@ -262,6 +263,60 @@ def test_an_endpoint_s_key_is_sent_and_template_tokens_in_texts_are_neutralised(
     for token in ("<|im_end|>", "<|im_start|>", "[INST]", "</s>"):
         assert token not in sent
     assert sent.replace("\u2060", "") == hostile.content
+
+
+def engine_of(answer):
+    """An engine whose endpoint answers a request's body with what `answer` makes of it."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/models"):
+            return httpx.Response(200, json={"data": [{"id": "m", "max_model_len": 4096}]})
+        return httpx.Response(200, json=answer(json.loads(request.content)))
+
+    settings = EngineSettings(openai_url="http://x/v1", openai_prompt="chat", model="m")
+    return RunningEngine(OpenAIEngine(settings, transport=httpx.MockTransport(handle)))
+
+
+def test_an_endpoint_that_passes_over_n_is_asked_again_for_each_sample_with_another_seed():
+    asked: list[dict] = []
+
+    def one_answer(body):
+        asked.append(body)
+        content = json.dumps({"A": len(asked)})
+        choice = {"message": {"content": content}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 10, "completion_tokens": 4}
+        return {"choices": [choice], "usage": usage}
+
+    engine = engine_of(one_answer)
+    prompt = engine.encode(Message("user", "Hi"))
+    sampling = Sampling(max_tokens=9, temperature=0.7, samples=3, seed=40)
+    found = engine.generate(prompt, {}, sampling)
+    assert [json.loads(answer.text)["A"] for answer in found.answers] == [1, 2, 3]
+    assert [body["n"] for body in asked] == [3, 1, 1]
+    assert sorted(body["seed"] for body in asked) == [40, 41, 42]
+    assert found.prompt_tokens == 30
+    assert sum(answer.output_tokens for answer in found.answers) == 12
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"error": "no such thing"}, {"choices": []}, {"choices": [{}]}, {"choices": None}, [1]],
+    ids=str,
+)
+def test_an_endpoint_s_answer_of_another_form_is_an_error_of_the_engine(answer):
+    engine = engine_of(lambda body: answer)
+    prompt = engine.encode(Message("user", "Hi"))
+    with pytest.raises(EngineError, match="the endpoint"):
+        engine.generate(prompt, {}, Sampling(max_tokens=9))
+    with pytest.raises(EngineError):
+        engine.read_labels(prompt, LABELS)
+
+
+def test_without_a_tokenizer_other_scripts_are_not_taken_for_shorter_than_they_are():
+    engine = engine_of(lambda body: {})
+    latin, han = (engine.encode(Message("user", text)).length for text in ("a" * 300, "好" * 300))
+    assert latin < 120
+    assert han >= 300
 
 
 def test_a_choice_among_letters_is_one_of_them(engine):

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.types import Attribute, Scenario, ScorerSettings
-from workers.engines.base import Message
+from workers.engines.base import EngineRejected, Message
 from workers.methods.base import Ask
 from workers.methods.comparative import ComparativeRegression
 from workers.tokenization import ChatEncoder
@@ -109,6 +109,41 @@ def test_a_template_without_a_system_turn_gets_its_words_in_the_first_user_turn(
     )
     ids = ChatEncoder(strict).encode([Message("system", "Be brief."), Message("user", "Hi")])
     assert "user\nBe brief.\n\nHi" in strict.decode(ids.token_ids)
+
+
+TURNS = (
+    "{% for m in messages %}{% if m['role'] in known %}<|im_start|>{{ m['role'] }}\n"
+    "{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}<|im_start|>assistant\n"
+)
+
+
+def with_template(tokenizer, template):
+    import copy
+
+    other = copy.deepcopy(tokenizer)
+    other.chat_template = template
+    return other
+
+
+def test_a_template_that_passes_over_the_system_turn_loses_none_of_its_words(tokenizer):
+    """It renders user and assistant alone, and says nothing of what it leaves out."""
+    silent = with_template(tokenizer, "{% set known = ['user', 'assistant'] %}" + TURNS)
+    ids = ChatEncoder(silent).encode([Message("system", "Be brief."), Message("user", "Hi")])
+    assert "user\nBe brief.\n\nHi" in silent.decode(ids.token_ids)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set known = ['system', 'user'] %}" + TURNS,  # the examples' answers would be missing
+        "{{ messages[-1]['content'] }}",
+        "{% for m in messages %}{{ m['content'] }}{{ m['content'] }}{% endfor %}",
+        "{{ raise_exception('never') }}",
+    ],
+)
+def test_a_template_that_cannot_show_a_conversation_is_refused_at_the_start(tokenizer, template):
+    with pytest.raises(EngineRejected, match="chat template"):
+        ChatEncoder(with_template(tokenizer, template))
 
 
 def test_the_embedder_finds_what_means_the_same():

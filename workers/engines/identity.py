@@ -7,24 +7,29 @@ from pathlib import Path
 
 _SAMPLES = 256
 _SAMPLE_BYTES = 1 << 17
-_DESCRIBING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+_DESCRIBING = (".json", ".txt", ".model", ".jinja", ".tiktoken")
+"""Configuration, tokenizer, chat template, the modules of a sentence embedder."""
+_WEIGHTS = (".safetensors", ".bin", ".gguf")
 
 
 def folder_revision(folder: Path) -> str:
     """Digest of a local model folder: `sha256:` and 16 hexadecimal characters.
 
-    Configuration and tokenizer count in full; of each weights file the size and 256 pieces of 128
-    KiB, evenly spread (all of it up to 32 MiB), because hashing tens of GB would delay every start
-    by minutes. A change that touches a few weights only may go unseen: give such a copy a name of
-    its own (AZIMUTH_MODEL_NAME).
+    Configuration and tokenizer count in full, those in folders within as well; of each weights file
+    the size and 256 pieces of 128 KiB, evenly spread (all of it up to 32 MiB), because hashing tens
+    of GB would delay every start by minutes. A change that touches a few weights only may go
+    unseen: give such a copy a name of its own (AZIMUTH_MODEL_NAME).
     """
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        if path.name in _DESCRIBING or path.suffix == ".jinja":
-            digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-        elif path.suffix in (".safetensors", ".bin", ".gguf"):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        within = path.relative_to(folder).as_posix()
+        if within.startswith(".") or "/." in within:
+            continue  # what a download keeps for itself
+        if path.suffix in _DESCRIBING:
+            digest.update(f"{within}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        elif path.suffix in _WEIGHTS:
             size = path.stat().st_size
-            digest.update(f"{path.name}\0{size}\0".encode())
+            digest.update(f"{within}\0{size}\0".encode())
             with path.open("rb") as weights:
                 for sample in range(_SAMPLES):
                     weights.seek(max(0, size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
@@ -34,13 +39,21 @@ def folder_revision(folder: Path) -> str:
 
 def model_revision(model: str, asked: str | None) -> str:
     """Revision of a model: a folder's digest, or the commit in the local Hugging Face cache."""
-    folder = Path(model)
+    return _revision(model, asked, "config.json")
+
+
+def tokenizer_revision(name: str, asked: str | None) -> str:
+    """Revision of a tokenizer, as `model_revision` tells that of a model."""
+    return _revision(name, asked, "tokenizer_config.json")
+
+
+def _revision(name: str, asked: str | None, file: str) -> str:
+    folder = Path(name)
     if folder.is_dir():
         return folder_revision(folder)
     from transformers.utils.hub import cached_file, extract_commit_hash
 
-    config = cached_file(model, "config.json", revision=asked)
-    commit = extract_commit_hash(config, None)
+    commit = extract_commit_hash(cached_file(name, file, revision=asked), None)
     return str(commit or asked or "unknown")
 
 

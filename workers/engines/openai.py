@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -24,10 +28,14 @@ from workers.engines.base import (
     Sampling,
     Schema,
 )
+from workers.engines.identity import tokenizer_revision
+from workers.gathering import gather_or_cancel
 from workers.tokenization import ChatEncoder, neutralised, why_not_labels
 
 _TOP = 20  # as many alternatives as endpoints tell of
-_CHARS_PER_TOKEN = 3  # a cautious estimate where there is no tokenizer
+_BYTES_PER_TOKEN = 3
+"""A cautious estimate where there is no tokenizer. Of UTF-8: scripts that need more bytes for a
+character take about as many more tokens."""
 
 
 class OpenAIEngine:
@@ -52,12 +60,14 @@ class OpenAIEngine:
             transport=transport,
         )
         self._encoder: ChatEncoder | None = None
+        self._tokenizer_version = "endpoint"
         self._model = settings.model
 
     async def start(self) -> EngineInfo:
         """Ask the endpoint what it serves; load the tokenizer when prompts go as tokens."""
-        listed = (await self._request("GET", "models")).get("data", [])
-        served = {str(m["id"]): m for m in listed}
+        listed = await self._request("GET", "models")
+        with _understood(listed):
+            served = {str(m["id"]): m for m in listed.get("data", [])}
         if self._model not in served:
             # Taking what there is instead would give it another model's tokens.
             raise EngineRejected(
@@ -77,27 +87,23 @@ class OpenAIEngine:
             model=self._settings.model_name or self._model,
             revision=self._settings.model_revision or "endpoint",
             context_length=int(context),
-            settings=f"prompt={self._settings.openai_prompt} tokenizer={self._tokenizer_name}",
+            settings=f"prompt={self._settings.openai_prompt} tokenizer={self._tokenizer_version}",
         )
-
-    @property
-    def _tokenizer_name(self) -> str:
-        if self._settings.openai_prompt == "chat":
-            return "endpoint"
-        return self._settings.tokenizer or self._settings.model
 
     def _load_encoder(self) -> ChatEncoder:
         from transformers import AutoTokenizer
 
+        name = self._settings.tokenizer or self._settings.model
+        # The revision is the model's: a tokenizer from elsewhere has none of that name.
+        revision = None if self._settings.tokenizer else self._settings.model_revision
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                self._tokenizer_name, revision=self._settings.model_revision
-            )
+            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
         except (OSError, ValueError) as error:
             raise EngineRejected(
-                f"no tokenizer is to be had for {self._tokenizer_name!r}: set AZIMUTH_TOKENIZER, "
+                f"no tokenizer is to be had for {name!r}: set AZIMUTH_TOKENIZER, "
                 "or AZIMUTH_OPENAI_PROMPT=chat"
             ) from error
+        self._tokenizer_version = f"{name}@{tokenizer_revision(name, revision)}"
         return ChatEncoder(tokenizer)
 
     async def close(self) -> None:
@@ -109,11 +115,33 @@ class OpenAIEngine:
         if self._encoder is not None:
             return self._encoder.encode(messages)
         safe = tuple(Message(m.role, neutralised(m.content)) for m in messages)
-        length = sum(8 + -(-len(m.content) // _CHARS_PER_TOKEN) for m in safe)
+        length = sum(8 + -(-len(m.content.encode()) // _BYTES_PER_TOKEN) for m in safe)
         return Prompt(messages=safe, length=length)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Answer a prompt; the schema goes along as `response_format`."""
+        """Answer a prompt; the schema goes along as `response_format`.
+
+        Some endpoints pass over `n` and give one answer, whatever is asked for: the others are
+        asked for one by one.
+        """
+        first = await self._answers(prompt, schema, sampling)
+        given = len(first.answers)
+        if given >= sampling.samples:
+            return replace(first, answers=first.answers[: sampling.samples])
+        single = [
+            replace(sampling, samples=1, seed=sampling.seed + sample)
+            for sample in range(given, sampling.samples)
+        ]
+        more = await gather_or_cancel([self._answers(prompt, schema, one) for one in single])
+        parts = [first, *more]
+        return Generation(
+            answers=(*first.answers, *(part.answers[0] for part in more)),
+            prompt_tokens=sum(part.prompt_tokens for part in parts),
+            cached_prompt_tokens=sum(part.cached_prompt_tokens for part in parts),
+        )
+
+    async def _answers(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
+        """What one request gives: at least one answer."""
         body: dict[str, Any] = {
             "model": self._model,
             "n": sampling.samples,
@@ -129,11 +157,15 @@ class OpenAIEngine:
         if prompt.token_ids is not None:
             body["prompt"] = list(prompt.token_ids)
             answer = await self._request("POST", "completions", body)
-            texts = [choice["text"] for choice in answer["choices"]]
+            with _understood(answer):
+                texts = [choice["text"] for choice in answer["choices"]]
         else:
             body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
             answer = await self._request("POST", "chat/completions", body)
-            texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
+            with _understood(answer):
+                texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
+        if not texts:
+            raise EngineError("the endpoint gave no answer")
         return _generation(answer, texts)
 
     def check_labels(self, labels: tuple[str, ...]) -> str | None:
@@ -149,16 +181,18 @@ class OpenAIEngine:
         if prompt.token_ids is not None:
             body |= {"prompt": list(prompt.token_ids), "logprobs": _TOP}
             answer = await self._request("POST", "completions", body)
-            told = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
-            likeliest = list(told[0].items()) if told else None
+            with _understood(answer):
+                told = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
+                likeliest = list(told[0].items()) if told else None
         else:
             body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
             body |= {"logprobs": True, "top_logprobs": _TOP}
             answer = await self._request("POST", "chat/completions", body)
-            told = (answer["choices"][0].get("logprobs") or {}).get("content")
-            likeliest = (
-                [(t["token"], t["logprob"]) for t in told[0]["top_logprobs"]] if told else None
-            )
+            with _understood(answer):
+                told = (answer["choices"][0].get("logprobs") or {}).get("content")
+                likeliest = (
+                    [(t["token"], t["logprob"]) for t in told[0]["top_logprobs"]] if told else None
+                )
         if likeliest is None:
             raise EngineRejected(
                 "the endpoint tells no log-probabilities, so no labels can be read"
@@ -203,6 +237,16 @@ class OpenAIEngine:
         except ValueError as error:
             raise EngineError("the endpoint answered something that is not JSON") from error
         return answer
+
+
+@contextmanager
+def _understood(answer: Any) -> Iterator[None]:
+    """Raises `EngineError` for an answer that does not have what is looked for in it."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        said = json.dumps(answer, ensure_ascii=False)[:500]
+        raise EngineError(f"the endpoint's answer cannot be understood: {said}") from error
 
 
 def _generation(answer: dict[str, Any], texts: list[str]) -> Generation:
