@@ -7,6 +7,7 @@ import contextlib
 import signal
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -23,10 +24,13 @@ async def in_a_process(work: Callable[..., T], *arguments: object) -> T:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(sender, work, arguments), daemon=True)
+    # A thread of its own: the loop's are few, and everything else that takes long needs them.
+    waiting = ThreadPoolExecutor(1, thread_name_prefix="process")
+    aside = asyncio.get_running_loop().run_in_executor
     try:
-        await asyncio.to_thread(process.start)  # which hands the arguments over
+        await aside(waiting, process.start)  # which hands the arguments over
         sender.close()
-        succeeded, outcome = await asyncio.to_thread(receiver.recv)
+        succeeded, outcome = await aside(waiting, receiver.recv)
     except EOFError:
         process.join()
         raise RuntimeError(f"a process of its own ended with {process.exitcode}") from None
@@ -34,6 +38,7 @@ async def in_a_process(work: Callable[..., T], *arguments: object) -> T:
         if process.pid is not None:
             process.kill()  # which also ends a thread that still waits for it
             process.join()
+        waiting.shutdown(wait=False)
     if succeeded:
         result: T = outcome
         return result

@@ -24,7 +24,7 @@ from app.domain.calibration import Calibration, Evidence, evidence_of
 from app.domain.fingerprint import attribute_field, scorer_fingerprint
 from app.domain.methods import METHODS
 from app.domain.plan import ScorePlan, plan_scores
-from app.domain.types import Attribute, BankRef, Candidate, Scorer
+from app.domain.types import MAX_CANDIDATES, Attribute, BankRef, Candidate, Scorer
 from app.errors import (
     AzimuthError,
     CalibrationRunning,
@@ -104,6 +104,8 @@ class CalibrationFitter:
         self._scoring = scoring
         self._banks = banks
         self._deadline_s = deadline_s
+        self._arithmetic = asyncio.Lock()
+        """One fit at a time computes: each keeps a core busy for minutes."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, name: str, request: CalibrationRequest) -> None:
@@ -218,11 +220,13 @@ class CalibrationFitter:
             for scenario, one in zip(work.scenarios, found, strict=True)
             if one is not None
         }
-        work.progress = replace(work.progress, state="fitting", detail="fitting")
+        work.progress = replace(work.progress, state="fitting", detail="waits for another fit")
         scorer = work.planned.scorer
-        calibration, artefact = await in_a_process(
-            fit_for, judged, work.labelled, scorer, work.planned.attributes
-        )
+        async with self._arithmetic:
+            work.progress = replace(work.progress, detail="fitting")
+            calibration, artefact = await in_a_process(
+                fit_for, judged, work.labelled, scorer, work.planned.attributes
+            )
         info = CalibrationInfo(
             name=work.name,
             digest=calibration.digest,
@@ -240,6 +244,9 @@ class CalibrationFitter:
 
     async def _evidence(self, work: _Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
         """What the scorer makes of one scenario, beside its labels; None when it is of no use."""
+        if len(set(scenario.responses)) > MAX_CANDIDATES:
+            work.left_out["too-many-responses"] += 1
+            return None
         wanted = [
             attribute
             for attribute in work.planned.attributes
@@ -275,7 +282,9 @@ class CalibrationFitter:
                     planned, patience, f"calibration-{uuid.uuid4()}"
                 )
             except (QueueFull, Unavailable) as error:
-                if isinstance(error, Unavailable) and time.monotonic() > end:
+                if not isinstance(error, Unavailable):
+                    end = time.monotonic() + _PATIENCE_S  # it is there, and has much to do
+                elif time.monotonic() > end:
                     raise
                 await asyncio.sleep(random.uniform(0.5, 1.0) * error.retry_after_s)
             else:

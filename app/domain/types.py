@@ -17,6 +17,10 @@ UnscoredReason = Literal[
 """Why a cell has no scores. A failure never becomes a number."""
 
 
+MAX_CANDIDATES = 26
+"""Different texts that one scenario may have: prompts name them by letters."""
+
+
 class Attribute(Struct, frozen=True):
     """One dimension that candidates are scored on."""
 

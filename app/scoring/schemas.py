@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from app.domain.align import Distance
-from app.domain.types import UnscoredReason
+from app.domain.types import MAX_CANDIDATES, UnscoredReason
 
 
 def _not_blank(text: str) -> str:
@@ -165,7 +165,7 @@ class ScoreRequest(ScorerIn):
 
     question: Text
     """What the candidates respond to."""
-    responses: list[ResponseIn] = Field(min_length=1, max_length=26)
+    responses: list[ResponseIn] = Field(min_length=1, max_length=MAX_CANDIDATES)
     """1 to 26 candidates: texts, or objects with `id` and `text`."""
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest that was fitted for this very scorer and knows
@@ -200,7 +200,7 @@ class _AlignmentIn(Closed):
 class SelectRequest(_AlignmentIn, ScoreRequest):
     """A scenario and the target to select for."""
 
-    responses: list[ResponseIn] = Field(min_length=2, max_length=26)
+    responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
     """2 to 26 candidates: texts, or objects with `id` and `text`."""
     target: Target | None = None
     """Attribute -> desired value, or bounds to stay within (`{"at_most": 0.5}`). Attributes that

@@ -527,22 +527,46 @@ def test_calibrated_scores_are_nearer_to_labels_that_nobody_has_seen(judged, hou
     assert lost["calibrated"] < 0.5 * lost["raw"]
 
 
+def test_a_scenario_with_more_responses_than_a_prompt_can_name_is_left_out_and_told(judged):
+    many = [f"reply {number}" for number in range(27)]
+    crowd = {"id": "crowd", "question": "Who is there?", "responses": many}
+    crowd["labels"] = [dict.fromkeys(ATTRIBUTES, 0.5)] * 27
+    with judged.client() as client:
+        client.put("/v1/banks/crowded", content=lines(crowd, *BANK[:24])).raise_for_status()
+    another = SCORER | {"reasoning_chars": 210}  # not what `house` is for
+    found = fitted(judged, "crowded", bank="crowded", scorer=another)
+    assert found["left_out"] == {"too-many-responses": 1}
+    assert not judged.redis.keys("azimuth:dead:*")
+
+
 def test_candidates_in_another_order_have_the_same_calibrated_scores(judged, house):
     there = score(judged, HELD_OUT[1])
     back = score(judged, HELD_OUT[1] | {"responses": HELD_OUT[1]["responses"][::-1]})
     assert calibrated(back) == {n: scores[::-1] for n, scores in calibrated(there).items()}
 
 
-def test_selections_go_by_calibrated_scores(judged, house):
-    target = {"helpfulness": 1, "verbosity": 0}
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"helpfulness": 1, "verbosity": 0},
+        {"verbosity": 0.25, "helpfulness": 1},
+        {"verbosity": 0.25},
+        {"helpfulness": 0.5},
+    ],
+    ids=str,
+)
+def test_selections_go_by_calibrated_scores(judged, house, target):
+    """Those of the attributes that the target names, in whatever order it names them."""
     answer = judged.post("/v1/select", ask(HELD_OUT[2], target=target)).json()
     found = calibrated(answer["score_set"])
     expected = [
-        ((1 - helpful) ** 2 + verbose**2) ** 0.5
-        for helpful, verbose in zip(found["helpfulness"], found["verbosity"], strict=True)
+        sum((found[name][index] - wish) ** 2 for name, wish in target.items()) ** 0.5
+        for index in range(2)
     ]
-    distances = {one["index"]: one["distance"] for one in answer["ranking"]}
-    assert distances == pytest.approx(dict(enumerate(expected)))
+    (again,) = retarget(judged, answer["score_set"], targets=[target])["selections"]
+    for selection in (answer, again):
+        distances = {one["index"]: one["distance"] for one in selection["ranking"]}
+        assert distances == pytest.approx(dict(enumerate(expected)))
 
 
 def test_none_leaves_scores_and_selections_as_the_model_gave_them(judged, house):

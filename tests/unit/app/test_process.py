@@ -55,6 +55,19 @@ async def test_a_process_that_dies_is_told():
         await in_a_process(die)
 
 
+async def test_work_however_much_leaves_the_loop_its_threads():
+    """Everything that takes long in a process goes through them: uploads, large requests."""
+    threads = min(32, (os.cpu_count() or 1) + 4)
+    tasks = [asyncio.create_task(in_a_process(time.sleep, 60)) for _ in range(threads)]
+    await asyncio.sleep(0.5)
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(int), 20) == 0
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_cancelled_work_does_not_go_on(tmp_path):
     path = tmp_path / "pid"
     task = asyncio.create_task(in_a_process(take_long, path))
