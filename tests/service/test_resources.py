@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from scripts.processes import free_port
 from tests.support import SCENARIO, wait_until
 
 BANK = [
@@ -207,3 +208,37 @@ def test_the_documentation_page_is_served(azimuth):
     with azimuth.client() as client:
         assert "swagger" in client.get("/docs").text.lower()
         assert client.get("/openapi.json").json()["info"]["title"] == "Azimuth"
+
+
+def test_bodies_and_banks_have_limits_of_their_own(service):
+    service.start_api(AZIMUTH_MAX_BODY_BYTES="2000", AZIMUTH_MAX_BANK_BYTES="20000")
+
+    def bank(characters):
+        scenario = {"id": "a", "question": "q" * characters, "responses": ["x"], "labels": [{}]}
+        return json.dumps(scenario)
+
+    with service.client() as client:
+        assert client.put("/v1/banks/b", content=bank(10_000)).status_code == 200
+        long = SCENARIO | {"question": "q" * 3000}
+        for refused, setting in (
+            (client.put("/v1/banks/b", content=bank(30_000)), "AZIMUTH_MAX_BANK_BYTES"),
+            (client.post("/v1/score", json=long), "AZIMUTH_MAX_BODY_BYTES"),
+        ):
+            assert refused.status_code == 413
+            assert setting in refused.json()["detail"]
+        assert client.get("/v1/banks/b").json()["scenarios"] == 1
+
+
+def test_a_worker_s_own_metrics_count_jobs_cells_and_tokens_by_kind(service):
+    port = free_port()
+    service.start_api()
+    service.start_worker(AZIMUTH_WORKER_METRICS_PORT=str(port))
+    body = SCENARIO | {"attributes": ["helpfulness", "coherence"]}
+    usages = [cell["usage"] for cell in service.post("/v1/score", body).json()["cells"]]
+    wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    for kind in ("prompt", "cached_prompt", "output"):
+        spent = sum(usage[f"{kind}_tokens"] for usage in usages)
+        assert f'azimuth_worker_tokens_total{{kind="{kind}"}} {float(spent)}' in text
+    assert 'azimuth_worker_cells_total{result="scored"} 2.0' in text
+    assert 'azimuth_worker_jobs_total{outcome="done"} 1.0' in text

@@ -192,7 +192,7 @@ def test_weights_and_distance_change_the_ranking_s_distances(azimuth):
 
 def test_respond_async_answers_202_and_a_place_to_poll(service):
     service.start_api()
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")  # time enough to look
     body = scenario("async", target=TARGET)
     response = service.post("/v1/select", body, {"Prefer": "respond-async"})
     assert response.status_code == 202
@@ -231,7 +231,7 @@ def test_identical_requests_at_the_same_time_cause_one_scoring(service):
 def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
     service.start_api()
     first_url = service.url
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.7")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")
     service.start_api()
     service.client().close()  # waits until the second one answers
     with ThreadPoolExecutor(2) as pool:

@@ -34,6 +34,8 @@ def results_folder(
     sets: Sequence[TargetSet] = SETS,
     answered: int | None = None,
     missing: int = 0,
+    failed: int = 0,
+    data: str = "0",
     kind: float = 1.0,
 ) -> Path:
     """A run in which A is the kind candidate, and a share `right` of the selections is correct."""
@@ -48,9 +50,12 @@ def results_folder(
                 chosen = [None] * len(chosen)
             selected[target_set.name] = encode_choices(chosen)
         labels = ({"kind": kind}, {"kind": 0.0})
-        rows.append(ScenarioResult(f"s{number}", labels, selected=selected))
+        if number < failed:
+            rows.append(ScenarioResult(f"s{number}", labels, problem="no such model"))
+        else:
+            rows.append(ScenarioResult(f"s{number}", labels, selected=selected))
     run = Run(
-        "comparative", {}, {"kind": ()}, tuple(sets), (DataFile("d", "0", 1),), None, 0,
+        "comparative", {}, {"kind": ()}, tuple(sets), (DataFile("d", data, 1),), None, 0,
         tuple(row.id for row in rows), "", {}, "", label=label,
     )  # fmt: skip
     folder.mkdir()
@@ -103,6 +108,22 @@ def test_missing_selections_are_left_out_of_both_and_said(tmp_path):
     text = compare(a, b, ["high"])
     assert "high: 10 pairs are left out because either run has no selection." in text
     assert rows_of(text)["high (1)"][:2] == ["70", "70"]
+
+
+def test_failed_scenarios_are_left_out_and_told_of_the_run_that_has_them(tmp_path):
+    a = results_folder(tmp_path / "a")
+    b = results_folder(tmp_path / "b", failed=5)
+    text = compare(a, b)
+    assert "B: 5 scenarios failed." in text
+    assert "A: " in text
+    assert "A: 5 scenarios" not in text
+    assert rows_of(text)["high (1)"][0] == "75"
+
+
+def test_runs_on_different_files_are_told(tmp_path):
+    a, b = results_folder(tmp_path / "a"), results_folder(tmp_path / "b", data="1")
+    assert "The runs read different data files." in compare(a, b)
+    assert "different data files" not in compare(a, a)
 
 
 def test_few_scenarios_are_said(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from app.domain.bank import LabelledScenario
 from scripts.evaluation.journal import Journal, OtherRun
 from scripts.evaluation.results import Run, ScenarioResult, TargetSet, read_results
-from scripts.evaluation.runner import Evaluation
+from scripts.evaluation.runner import Evaluation, _halves
 from scripts.evaluation.service import ServiceProblem
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
@@ -246,3 +246,20 @@ async def test_scores_that_are_forgotten_after_the_selections_are_asked_for_agai
     found = await evaluate(tmp_path, judge, "a", chances=True)
     assert judge.scored == ["a", "a"]
     assert found["a"].chances == {"high": (0.75,)}
+
+
+def cell_of(*values, **more):
+    """A cell with the values of each candidate, order after order, in each sample after sample."""
+    scores = [{"score": 0.5, "values": list(one)} for one in values]
+    return {"status": "scored", "answers_discarded": 0, "scores": scores} | more
+
+
+def test_an_order_check_compares_the_first_order_with_the_last_over_their_samples():
+    cell = cell_of((0.1, 0.2, 0.3, 0.7, 0.8, 0.9), (1.0, 0.9, 0.8, 0.0, 0.0, 0.3))
+    assert _halves(cell, 3).tolist() == [pytest.approx([0.2, 0.9]), pytest.approx([0.8, 0.1])]
+
+
+def test_of_an_order_check_with_lost_answers_nothing_is_known():
+    """Which order they are from is not told."""
+    assert _halves(cell_of((0.1, 0.2), (0.3, 0.4), answers_discarded=1), 1) is None
+    assert _halves({"status": "unscored"}, 1) is None
