@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 _LevelKey = tuple[str, tuple[float, ...]]
 """An attribute's name and the levels that it declares: what its label levels depend on."""
 _MAX_BANKS = 32  # versions kept in memory; the least lately used goes first
+_MAX_LEVEL_MAPS = 256  # of each bank, likewise
 
 
 class IndexedBank:
@@ -41,8 +43,9 @@ class IndexedBank:
     def __init__(self, bank: Bank, index: ExampleIndex) -> None:
         self.bank = bank
         self._index = index
-        self._levels: dict[_LevelKey, LevelMap[float]] = {}
-        self._joint_levels: dict[frozenset[_LevelKey], LevelMap[tuple[str, float]]] = {}
+        # Callers may think up attributes and levels without end.
+        self._level_map = lru_cache(_MAX_LEVEL_MAPS)(partial(level_map, bank.scenarios))
+        self._joint_level_map = lru_cache(_MAX_LEVEL_MAPS)(self._find_joint_levels)
         self._asking: dict[str, list[int]] = {}
         for row, scenario in enumerate(bank.scenarios):
             self._asking.setdefault(scenario.question, []).append(row)
@@ -75,20 +78,17 @@ class IndexedBank:
 
     def levels(self, attribute: Attribute) -> LevelMap[float]:
         """Where the bank shows each level of an attribute."""
-        key = (attribute.name, attribute.levels)
-        if key not in self._levels:
-            self._levels[key] = level_map(self.bank.scenarios, attribute.name, attribute.levels)
-        return self._levels[key]
+        return self._level_map(attribute.name, attribute.levels)
 
     def joint_levels(self, attributes: Collection[Attribute]) -> LevelMap[tuple[str, float]]:
         """Where the bank shows each level of attributes that are asked for together."""
         # Those that it does not label change nothing; with them there is no end to combinations.
         labelled = [a for a in attributes if self.levels(a).levels_of]
-        key = frozenset((a.name, a.levels) for a in labelled)
-        if key not in self._joint_levels:
-            maps = {a.name: self.levels(a) for a in labelled}
-            self._joint_levels[key] = joint_level_map(self.bank.scenarios, maps)
-        return self._joint_levels[key]
+        return self._joint_level_map(frozenset((a.name, a.levels) for a in labelled))
+
+    def _find_joint_levels(self, keys: frozenset[_LevelKey]) -> LevelMap[tuple[str, float]]:
+        maps = {name: self._level_map(name, levels) for name, levels in keys}
+        return joint_level_map(self.bank.scenarios, maps)
 
 
 class BankLibrary:

@@ -29,6 +29,8 @@ class RecentScoreSets:
         self._max_age_s = max_age_s
         self._entries: OrderedDict[_Key, tuple[float, StoredScoreSet]] = OrderedDict()
         self._views: dict[str, set[_Key]] = {}
+        self._reads: list[set[str]] = []
+        """For each read that is under way the score sets that were to be forgotten meanwhile."""
 
     async def get(
         self, wanted: Sequence[_Key], attributes: Sequence[str], *, texts: bool = False
@@ -40,19 +42,30 @@ class RecentScoreSets:
         if texts:
             return await self._cache.score_sets(wanted)
         now = time.monotonic()
-        found = {key: entry for key in wanted if (entry := self._fresh(key, attributes, now))}
+        found: dict[_Key, StoredScoreSet] = {
+            key: entry for key in wanted if (entry := self._fresh(key, attributes, now))
+        }
         missing = [key for key in dict.fromkeys(wanted) if key not in found]
         if missing:
-            read = await self._cache.score_sets(missing)
+            outdated: set[str] = set()
+            self._reads.append(outdated)
+            try:
+                read = await self._cache.score_sets(missing)
+            finally:
+                self._reads = [one for one in self._reads if one is not outdated]
             for key, stored in zip(missing, read, strict=True):
                 if stored is not None:
-                    found[key] = self._keep(key, stored, now)
+                    found[key] = _numbers_alone(stored)
+                    if key[0] not in outdated:
+                        self._keep(key, found[key], now)
         return [found.get(key) for key in wanted]
 
     def forget(self, score_set: str) -> None:
         """Drop every view of a score set: one of its cells was settled."""
         for key in self._views.pop(score_set, ()):
             self._entries.pop(key, None)
+        for outdated in self._reads:
+            outdated.add(score_set)
 
     def _fresh(self, key: _Key, attributes: Sequence[str], now: float) -> StoredScoreSet | None:
         entry = self._entries.get(key)
@@ -65,9 +78,8 @@ class RecentScoreSets:
             return None  # it may have been scored since, or have a reason why not
         return stored
 
-    def _keep(self, key: _Key, stored: StoredScoreSet, now: float) -> StoredScoreSet:
-        scores_alone = replace(stored, cells={f: _bare(c) for f, c in stored.cells.items()})
-        self._entries[key] = (now, scores_alone)
+    def _keep(self, key: _Key, stored: StoredScoreSet, now: float) -> None:
+        self._entries[key] = (now, stored)
         self._entries.move_to_end(key)
         self._views.setdefault(key[0], set()).add(key)
         while len(self._entries) > self._size:
@@ -76,11 +88,14 @@ class RecentScoreSets:
             views.discard(oldest)
             if not views:
                 del self._views[oldest[0]]
-        return scores_alone
+
+
+def _numbers_alone(stored: StoredScoreSet) -> StoredScoreSet:
+    """Without reasonings and examples, which are long."""
+    return replace(stored, cells={field: _bare(cell) for field, cell in stored.cells.items()})
 
 
 def _bare(cell: Cell) -> Cell:
-    """Numbers alone: reasonings and examples are long."""
     scores = tuple(
         replace(s, reasoning=None, values=s.values if len(s.values) > 1 else ())
         for s in cell.scores

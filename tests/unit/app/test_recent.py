@@ -107,3 +107,21 @@ async def test_a_choice_stays_one_in_memory():
     for _ in range(2):
         (found,) = await recent.get([("a", None)], ["(choice)"])
         assert found.named("(choice)") == {}
+
+
+async def test_a_read_that_a_notice_overtook_is_answered_but_not_kept():
+    """It may lack the very cell that the notice was about."""
+
+    class Overtaken(CountingCache):
+        async def score_sets(self, wanted):
+            read = await super().score_sets(wanted)
+            recent.forget("a")
+            return read
+
+    cache = Overtaken(a=["wit"], b=["wit"])
+    recent = RecentScoreSets(cache)
+    for _ in range(2):
+        a, b = await recent.get([("a", None), ("b", None)], ["wit"])
+        assert a.named("wit")
+        assert b.named("wit")
+    assert cache.reads == ["a", "b", "a"]
