@@ -102,8 +102,9 @@ class ChatEncoder:
             )
         except TemplateError:
             return None
-        whole = _MARKS.findall(rendered) == [str(i) for i in range(len(messages))]
-        return rendered if whole else None
+        # In whatever order: some templates show the system turn with the last user turn.
+        shown = sorted(int(mark) for mark in _MARKS.findall(rendered))
+        return rendered if shown == list(range(len(messages))) else None
 
     def _encode_frame(self, text: str) -> tuple[int, ...]:
         return self._encode(text, special=True)

@@ -132,6 +132,18 @@ def test_a_template_that_passes_over_the_system_turn_loses_none_of_its_words(tok
     assert "user\nBe brief.\n\nHi" in silent.decode(ids.token_ids)
 
 
+def test_a_template_may_show_the_system_turn_with_the_last_user_turn(tokenizer):
+    last = (
+        "{% for m in messages[1:] %}<|im_start|>{{ m['role'] }}\n"
+        "{% if loop.last %}{{ messages[0]['content'] }}\n\n{% endif %}"
+        "{{ m['content'] }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+    )
+    turns = [Message(role, f"the {role}'s") for role in ("system", "user", "assistant", "user")]
+    ids = ChatEncoder(with_template(tokenizer, last)).encode(turns).token_ids
+    assert "<|im_start|>user\nthe system's\n\nthe user's<|im_end|>" in tokenizer.decode(ids)
+    assert tokenizer.decode(ids).startswith("<|im_start|>user\nthe user's<|im_end|>")
+
+
 @pytest.mark.parametrize(
     "template",
     [
