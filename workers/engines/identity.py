@@ -53,7 +53,10 @@ def _revision(name: str, asked: str | None, file: str) -> str:
         return folder_revision(folder)
     from transformers.utils.hub import cached_file, extract_commit_hash
 
-    commit = extract_commit_hash(cached_file(name, file, revision=asked), None)
+    try:
+        commit = extract_commit_hash(cached_file(name, file, revision=asked), None)
+    except OSError:  # not every repository has that file; what is needed of it has been loaded
+        commit = None
     return str(commit or asked or "unknown")
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from workers.engines.identity import folder_revision
+from workers.engines.identity import folder_revision, model_revision, tokenizer_revision
 
 FILES = {
     "config.json": b"{}",
@@ -52,3 +52,15 @@ def test_revisions_stay_what_they_were(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     assert folder_revision(tmp_path) == "sha256:797854b9bc2d1c39"
+
+
+@pytest.mark.parametrize("revision", [model_revision, tokenizer_revision])
+def test_a_repository_without_the_file_that_tells_the_commit_is_no_error(revision, monkeypatch):
+    from transformers.utils import hub
+
+    def missing(name, file, revision=None):
+        raise OSError(f"{name} has no {file}")
+
+    monkeypatch.setattr(hub, "cached_file", missing)
+    assert revision("nobody/nothing", "v2") == "v2"
+    assert revision("nobody/nothing", None) == "unknown"
