@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict
 
-from app.scoring.schemas import UnscoredOut
-
-
-class _Documented(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
+from app.scoring.schemas import Open, UnscoredOut
 
 
-class FieldProblem(_Documented):
+class FieldProblem(Open):
     """One thing wrong with one field."""
 
     pointer: str
@@ -28,7 +23,7 @@ class UnscoredProblem(UnscoredOut):
     attribute: str
 
 
-class Problem(_Documented):
+class Problem(Open):
     """An error (RFC 9457), as `application/problem+json`. Members that are not required are there
     where they say something; there may be others in time."""
 

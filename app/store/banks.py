@@ -46,7 +46,8 @@ return 1
 """
 
 # KEYS: data, embedded.  ARGV: the keys of embeddings; none for those that there are.
-# Embeddings live as long as their bank: those of one that is gone go as well.
+# Embeddings live as long as their bank: those of one that is gone go as well. Returns whether there
+# is a bank.
 _FOLLOW = """
 for _, key in ipairs(ARGV) do redis.call('SADD', KEYS[2], key) end
 local left = redis.call('PTTL', KEYS[1])
@@ -55,6 +56,7 @@ for _, key in ipairs({KEYS[2], unpack(redis.call('SMEMBERS', KEYS[2]))}) do
   elseif left == -1 then redis.call('PERSIST', key)
   else redis.call('PEXPIRE', key, left) end
 end
+return left == -2 and 0 or 1
 """
 
 
@@ -214,20 +216,21 @@ class BankStore:
                 for number, start in enumerate(starts):
                     piece: Any = bytes(vectors[start : start + _PIECE_BYTES])
                     await self._redis.hset(key, str(number), piece)
-                    if number == 0:  # before there is much that could be left behind
-                        await self._bind(digest, key)
+                    # At the first piece, before there is much that could be left behind.
+                    if number == 0 and not await self._bind(digest, key):
+                        return
                 await self._redis.hset(key, _PIECES, str(len(starts)))
-                await self._bind(digest, key)
         except StoreUnavailable:
             # Half of them are of use to nobody, and a Redis that is full needs the room.
             with suppress(StoreUnavailable), translated():
                 await self._redis.unlink(key)
             raise
 
-    async def _bind(self, digest: str, key: str) -> None:
-        """Have embeddings live as long as their bank: built-in ones for ever."""
-        if _packaged(digest) is None:
-            await self._follow(keys=[_DATA + digest, _EMBEDDED + digest], args=[key])
+    async def _bind(self, digest: str, key: str) -> bool:
+        """Have embeddings live as long as their bank, or for ever; False if it is gone."""
+        if _packaged(digest) is not None:
+            return True
+        return bool(await self._follow(keys=[_DATA + digest, _EMBEDDED + digest], args=[key]))
 
     async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
         """Tell that a worker's index of a bank is ready; said again with each heartbeat."""

@@ -105,7 +105,8 @@ async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_re
 
 
 async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monkeypatch):
-    store = BankStore(redis)
+    store, bank = BankStore(redis), bank_of(2)
+    await store.put("b", bank)
     written = 0
     hset = redis.hset
 
@@ -119,7 +120,7 @@ async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monke
     monkeypatch.setattr(redis, "hset", until_full)
     try:
         with pytest.raises(StoreUnavailable):
-            await store.put_vectors("digest", "embedder", bytes(5_000_000))
+            await store.put_vectors(bank.digest, "embedder", bytes(5_000_000))
     finally:
         await redis.config_set("maxmemory", 0)
     assert await redis.keys("*vectors*") == []

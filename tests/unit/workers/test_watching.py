@@ -65,6 +65,7 @@ async def watched(engine: Engine, *, remote: bool = False) -> None:
         await asyncio.sleep(0.01)
     stop.set()
     await running
+    assert engine.checks >= 4, "the worker ended by itself"
 
 
 async def test_an_engine_that_hangs_ends_its_worker():
