@@ -103,8 +103,8 @@ class _Bank:
     """(R, A), the judge's scores; NaN where it gave none."""
     scenario: NDArray[np.intp]
     """(R,), which scenario a row is of."""
-    fold: NDArray[np.intp]
-    """(R,), which fold it is left out with."""
+    question: NDArray[np.intp]
+    """(R,), which question it answers, numbered in the bank's order."""
 
     @property
     def usable(self) -> Bools:
@@ -195,18 +195,15 @@ def _in_rows(scenarios: Sequence[LabelledEvidence], names: Sequence[str]) -> _Ba
     if not scenarios:
         raise TooFewLabels(_lacking(0, names[0]))
     sizes = [len(scenario.labels) for scenario in scenarios]
-    # Folds by the order in which questions first come: the same for the same bank. Those that the
-    # judge was asked come first, so that every fold has its share of them.
-    asked = [s.question for s in scenarios if not np.isnan(s.evidence.judge).all()]
-    every = dict.fromkeys([*asked, *(s.question for s in scenarios)])
+    every = dict.fromkeys(s.question for s in scenarios)
     questions = {question: index for index, question in enumerate(every)}
-    fold = np.array([questions[s.question] % _FOLDS for s in scenarios], dtype=np.intp)
+    question = np.array([questions[s.question] for s in scenarios], dtype=np.intp)
     bank = _Bank(
         scenarios=tuple(s.evidence for s in scenarios),
         labels=np.concatenate([s.labels for s in scenarios]),
         raw=np.concatenate([s.evidence.judge[:, :, 0] for s in scenarios]),
         scenario=np.repeat(np.arange(len(scenarios)), sizes),
-        fold=np.repeat(fold, sizes),
+        question=np.repeat(question, sizes),
     )
     for column, name in enumerate(names):
         usable = bank.usable[:, column]
@@ -228,8 +225,18 @@ def _lacking(found: int, attribute: str) -> str:
 
 
 def _can_be_left_out(bank: _Bank, usable: Bools) -> bool:
-    """Whether some of the usable rows can be left out and some remain, in every second layer."""
-    return len(np.unique(bank.fold[usable] % _STACK_FOLDS)) > 1
+    """Whether some of the usable rows can be left out and some remain."""
+    return len(np.unique(bank.question[usable])) > 1
+
+
+def _folds(bank: _Bank, rows: NDArray[np.intp], folds: int) -> list[NDArray[np.intp]]:
+    """`rows` in parts to leave out one at a time, those of one question in one part.
+
+    Dealt out by the order of the questions that these rows have: every part has its share of
+    them, and what a fit on these rows finds does not depend on what else is in the bank.
+    """
+    number = np.unique(bank.question[rows], return_inverse=True)[1].reshape(-1)
+    return [rows[number % folds == fold] for fold in range(min(folds, int(number.max()) + 1))]
 
 
 def _fit_feature_models(bank: _Bank) -> tuple[FeatureModel, ...]:
@@ -257,9 +264,8 @@ def _opinions(bank: _Bank, feature_models: Sequence[FeatureModel]) -> Floats:
     opinion = first_layer(feature_models, bank.scenarios, bank.labels.shape[1])
     inputs = np.concatenate([with_differences(s.surface) for s in bank.scenarios])
     for columns, rows in _groups(bank):
-        for fold in np.unique(bank.fold[rows]):
-            out = rows[bank.fold[rows] == fold]
-            kept = rows[bank.fold[rows] != fold]
+        for out in _folds(bank, rows, _FOLDS):
+            kept = np.setdiff1d(rows, out)
             forest = _grow(inputs[kept], bank.labels[kept][:, columns], _SURFACE_LEAF)
             opinion[out[:, None], columns] = forest.predict(inputs[out])
     return opinion
@@ -292,16 +298,14 @@ def _fit_stack(
     labels = bank.labels[:, list(columns)]
     rows = np.flatnonzero(usable)
     out_of_fold = np.full(labels.shape, np.nan)
-    fold_of = bank.fold % _STACK_FOLDS
 
     def stack(kept: NDArray[np.intp]) -> Stack:
         enough = len(np.unique(bank.scenario[kept])) >= _LEAST_FOR_TREES
         grows = bool(heard) and enough
         return _stack(inputs[kept], labels[kept], heard, columns, grows=grows)
 
-    for fold in np.unique(fold_of[rows]):
-        out = rows[fold_of[rows] == fold]
-        out_of_fold[out] = stack(rows[fold_of[rows] != fold]).predict(inputs[out])
+    for out in _folds(bank, rows, _STACK_FOLDS):
+        out_of_fold[out] = stack(np.setdiff1d(rows, out)).predict(inputs[out])
     return stack(rows), out_of_fold
 
 

@@ -6,7 +6,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from app.calibrations.fitting import LabelledEvidence, TooFewLabels, UnfitBank, as_forest, fit
+from app.calibrations.fitting import (
+    LabelledEvidence,
+    TooFewLabels,
+    UnfitBank,
+    as_forest,
+    fit,
+    fit_features,
+)
 from app.calibrations.sharpening import sharpened
 from app.domain.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
 from app.domain.calibration import Evidence, estimate, evidence_of, judge_numbers, with_differences
@@ -32,6 +39,11 @@ def scenarios(count, *, noise, candidates=2, labelled=(0, 1), seed=0):
             labels[:, column], judge[:, column] = np.nan, np.nan
         made.append(LabelledEvidence(f"question {index}", Evidence(surface, judge), labels))
     return made
+
+
+def unscored(known):
+    """The same scenario, which the judge was not asked about."""
+    return replace(known, evidence=replace(known.evidence, judge=np.full((2, 2, 1), np.nan)))
 
 
 @pytest.fixture(scope="module")
@@ -157,11 +169,33 @@ def test_surface_features_are_learnt_from_scenarios_that_the_judge_has_not_score
     assert {report.scenarios for report in many.reports} == {30}
 
 
+@pytest.mark.parametrize("scored", [range(100), range(40, 70), range(5, 100, 3)])
+def test_a_judge_that_adds_nothing_leaves_exactly_what_surface_features_say(scored):
+    """Whichever scenarios it was asked about: it is never worse to have asked it."""
+    known = scenarios(100, noise=50, seed=1)
+    asked = [m if i in scored else unscored(m) for i, m in enumerate(known)]
+    heard = fit(asked, scorer="s", fields=FIELDS)
+    assert {report.layer for report in heard.reports} == {"features"}
+    test = [one.evidence for one in scenarios(10, noise=50, seed=2)]
+    expected = estimate(fit_features(known, fields=FIELDS), test)
+    for found, alone in zip(estimate(heard, test), expected, strict=True):
+        assert found.scores.tolist() == alone.scores.tolist()
+
+
+def test_labels_at_regular_places_of_a_bank_are_still_left_out_in_turn():
+    """Every tenth scenario labelled: as good as any others."""
+    made = scenarios(400, noise=0.1)
+    sparse = [
+        m if i % 10 == 0 else replace(m, labels=np.full((2, 2), np.nan)) for i, m in enumerate(made)
+    ]
+    calibration = fit(sparse, scorer="s", fields=FIELDS)
+    assert {report.scenarios for report in calibration.reports} == {40}
+    assert {report.layer for report in calibration.reports} <= {"alone", "together"}
+
+
 def test_scenarios_that_the_judge_has_not_scored_are_not_enough():
     known = scenarios(60, noise=0.1)
-    silent = [
-        replace(m, evidence=replace(m.evidence, judge=np.full((2, 2, 1), np.nan))) for m in known
-    ]
+    silent = [unscored(m) for m in known]
     with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
         fit([*known[:19], *silent[19:]], scorer="s", fields=FIELDS)
 
