@@ -269,12 +269,10 @@ class JobLoop:
         started = time.perf_counter()
         self._begun.add(claimed.job.id)
         try:
-            async for cell_field, result in self.scorer.score(claimed.job):
-                if isinstance(result, Cell):
-                    await self.queue.store_cell(claimed.job, cell_field, result)
-                else:
-                    await self.queue.store_unscored(claimed.job, cell_field, result)
-                _count(result)
+            async for results in self.scorer.score(claimed.job):
+                await self.queue.settle(claimed.job, results)
+                for result in results.values():
+                    _count(result)
                 self._failures = 0
             await self.queue.finish(self.pool, claimed)
         except Exception as error:
@@ -331,10 +329,12 @@ class JobLoop:
         )
 
     async def _expire(self, claimed: ClaimedJob) -> None:
-        for cell_field, asked in claimed.job.cells.items():
-            detail = "the deadline passed before it was begun"
-            unscored = Unscored(asked.name, "deadline", detail)
-            await self.queue.store_unscored(claimed.job, cell_field, unscored)
+        detail = "the deadline passed before it was begun"
+        late = {
+            cell_field: Unscored(asked.name, "deadline", detail)
+            for cell_field, asked in claimed.job.cells.items()
+        }
+        await self.queue.settle(claimed.job, late)
         await self.queue.finish(self.pool, claimed)
         JOBS.labels("expired").inc()
 

@@ -16,6 +16,7 @@ from app.domain.bank import LabelledScenario
 from app.domain.types import (
     Attribute,
     Cell,
+    CellResults,
     CellTimings,
     Choice,
     ExampleUse,
@@ -94,8 +95,8 @@ class ScenarioScorer:
     async def _aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
-        """Every cell of a job as it is done: (field, cell or why there is none).
+    async def score(self, job: Job) -> AsyncIterator[CellResults]:
+        """Every cell of a job as it is done, those of one answer together.
 
         All attributes, orders and samples are given to the engine at once; attributes that are
         asked for together come from one prompt. Raises `EngineError` when the engine fails; cells
@@ -119,8 +120,7 @@ class ScenarioScorer:
             while pending:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    for field, result in task.result().items():
-                        yield field, result
+                    yield task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -133,7 +133,7 @@ class ScenarioScorer:
         bank: IndexedBank | None,
         query: Vectors | None,
         base: CellTimings,
-    ) -> dict[str, Cell | Unscored]:
+    ) -> CellResults:
         """The cells of one question: all of them scored, or none."""
         settings, subject = job.scorer.settings, question.subject
         method = self._methods[settings.profile]
@@ -343,7 +343,7 @@ def _scored(
     candidates: int,
     asks: Sequence[Ask],
     readings: Sequence[Reading],
-) -> dict[str, Cell | Unscored]:
+) -> CellResults:
     """The cells of a question: what is common to them, and each one's own.
 
     Tokens are divided, so that the sum over the cells is what was spent.
@@ -367,7 +367,7 @@ def _scored(
     return found
 
 
-def _unscored(question: _Question, why: Unscored) -> dict[str, Cell | Unscored]:
+def _unscored(question: _Question, why: Unscored) -> CellResults:
     return {
         field: msgspec.structs.replace(why, attribute=asked.name)
         for field, asked in question.cells.items()

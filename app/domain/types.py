@@ -5,6 +5,7 @@ They are `msgspec` structs, so that they go to JSON and back without a line of c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
@@ -262,6 +263,10 @@ class Unscored(Struct, frozen=True):
     """With `context-overflow`: tokens kept free for the answer."""
     context_length: int | None = None
     """With `context-overflow`: tokens that the model can take."""
+
+
+CellResults = Mapping[str, Cell | Unscored]
+"""Cells that are done, to be saved in one step: field -> cell, or why it has no scores."""
 
 
 class Job(Struct, frozen=True):

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app.domain.features import SurfaceFeatures
-from app.domain.types import Cell, Job, Presentation, Unscored
+from app.domain.types import Cell, CellResults, Job, Presentation, Unscored
 from app.errors import QueueFull
 from app.store.redis import (
     GROUP,
@@ -88,25 +88,31 @@ end
 return {'joined', depth, unpack(waiting)}
 """
 
-# KEYS: score set, in-flight.  ARGV: kind (cell or fail), field, value, TTL s, channel, notice, job,
-# scorer JSON.
+# KEYS: score set, in-flight.  ARGV: job, scorer JSON, TTL s, channel, then for each cell its kind
+# (cell or fail), field, value, notice.
 # The first score stays: a job delivered twice may draw others, after the first were told. A failure
-# never replaces a score, and only the job that holds a marker clears it.
+# never replaces a score, and only the job that holds a marker clears it. All in one step: cells of
+# one answer are never mixed with those of another.
 _SETTLE = """
-if ARGV[1] == 'cell' then
-  redis.call('HSETNX', KEYS[1], 'cell:' .. ARGV[2], ARGV[3])
-  redis.call('HDEL', KEYS[1], 'fail:' .. ARGV[2])
-elseif redis.call('HEXISTS', KEYS[1], 'cell:' .. ARGV[2]) == 0 then
-  redis.call('HSET', KEYS[1], 'fail:' .. ARGV[2], ARGV[3])
+for i = 5, #ARGV, 4 do
+  local kind, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == 'cell' then
+    redis.call('HSETNX', KEYS[1], 'cell:' .. field, value)
+    redis.call('HDEL', KEYS[1], 'fail:' .. field)
+  elseif redis.call('HEXISTS', KEYS[1], 'cell:' .. field) == 0 then
+    redis.call('HSET', KEYS[1], 'fail:' .. field, value)
+  end
+  if redis.call('HGET', KEYS[2], field) == ARGV[1] then
+    redis.call('HDEL', KEYS[2], field)
+  end
 end
-redis.call('HSETNX', KEYS[1], 'scorer', ARGV[8])
-if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then
-  redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('HSETNX', KEYS[1], 'scorer', ARGV[2])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[3]) then
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
 end
-if redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[7] then
-  redis.call('HDEL', KEYS[2], ARGV[2])
+for i = 5, #ARGV, 4 do
+  redis.call('PUBLISH', ARGV[4], ARGV[i + 3])
 end
-redis.call('PUBLISH', ARGV[5], ARGV[6])
 """
 
 # KEYS: stream.  ARGV: group, consumer, entry id...  Returns the entries that are still ours.
@@ -385,13 +391,28 @@ class JobQueue:
             )
         return bool(released)
 
-    async def store_cell(self, job: Job, field: str, cell: Cell) -> None:
-        """Save a cell, unless it has been scored already, and tell those who wait for it."""
-        await self._settled("cell", job, field, msgspec.json.encode(cell))
+    async def settle(self, job: Job, results: CellResults) -> None:
+        """Save cells, or why they have no scores, and tell those who wait for them.
 
-    async def store_unscored(self, job: Job, field: str, unscored: Unscored) -> None:
-        """Save why a cell has no scores and tell those who wait. It is asked for anew next time."""
-        await self._settled("fail", job, field, msgspec.json.encode(unscored))
+        Atomic. A cell that has been scored already stays as it is; one without scores is asked
+        for anew next time.
+        """
+        cells: list[str | bytes] = []
+        for field, result in results.items():
+            kind = "cell" if isinstance(result, Cell) else "fail"
+            notice = CellNotice(score_set=job.score_set, field=field)
+            cells += [kind, field, msgspec.json.encode(result), msgspec.json.encode(notice)]
+        with translated():
+            await self._settle(
+                keys=[score_set_key(job.score_set), inflight_key(job.score_set)],
+                args=[
+                    job.id,
+                    msgspec.json.encode(job.scorer),
+                    self._cache_ttl_s,
+                    NOTICES,
+                    *cells,
+                ],
+            )
 
     async def finish(self, pool: str, claimed: ClaimedJob) -> None:
         """Acknowledge a job. Call it only when all of its cells are saved."""
@@ -402,8 +423,7 @@ class JobQueue:
         self, pool: str, claimed: ClaimedJob, why: str, failures: Mapping[str, Unscored]
     ) -> None:
         """Give a job up: tell its callers, keep it in the dead-letter stream, acknowledge it."""
-        for field, unscored in failures.items():
-            await self.store_unscored(claimed.job, field, unscored)
+        await self.settle(claimed.job, failures)
         with translated():
             await self._redis.xadd(
                 dead_letter_key(pool),
@@ -418,23 +438,6 @@ class JobQueue:
                 approximate=True,
             )
         await self.finish(pool, claimed)
-
-    async def _settled(self, kind: str, job: Job, field: str, value: bytes) -> None:
-        notice = msgspec.json.encode(CellNotice(score_set=job.score_set, field=field))
-        with translated():
-            await self._settle(
-                keys=[score_set_key(job.score_set), inflight_key(job.score_set)],
-                args=[
-                    kind,
-                    field,
-                    value,
-                    self._cache_ttl_s,
-                    NOTICES,
-                    notice,
-                    job.id,
-                    msgspec.json.encode(job.scorer),
-                ],
-            )
 
     async def _forget(self, pool: str, entry_id: str, job_id: str) -> None:
         pipe = self._redis.pipeline(transaction=True)

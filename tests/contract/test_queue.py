@@ -103,9 +103,9 @@ async def test_work_of_another_pool_is_not_waited_for(queue):
     assert again.queued
     claimed = await claim(queue)
     assert list(claimed.job.attributes.values()) == [HELP]
-    await queue.store_cell(left, attribute_field(HELP), cell())  # should the old one come back
+    await queue.settle(left, {attribute_field(HELP): cell()})  # should the old one come back
     assert (await submit(queue, job(HELP))).waiting == ()
-    await queue.store_cell(claimed.job, attribute_field(HELP), cell())
+    await queue.settle(claimed.job, {attribute_field(HELP): cell()})
     await queue.finish(POOL, claimed)
     assert await queue.depth(POOL) == 0
 
@@ -137,7 +137,7 @@ async def test_whoever_joins_moves_the_deadline_but_never_forward_in_time(queue)
 async def test_scored_cells_are_neither_waited_for_nor_queued(queue):
     one = job(HELP)
     await submit(queue, one)
-    await queue.store_cell(one, attribute_field(HELP), cell())
+    await queue.settle(one, {attribute_field(HELP): cell()})
     again = await submit(queue, job(HELP))
     assert again.waiting == ()
     assert not again.queued
@@ -146,7 +146,7 @@ async def test_scored_cells_are_neither_waited_for_nor_queued(queue):
 async def test_a_cell_that_was_scored_meanwhile_is_not_scored_again(queue):
     one = job(HELP, WIT)
     await submit(queue, one)
-    await queue.store_cell(one, attribute_field(HELP), cell())
+    await queue.settle(one, {attribute_field(HELP): cell()})
     assert list((await claim(queue)).job.attributes.values()) == [WIT]
 
 
@@ -154,7 +154,7 @@ async def test_an_unscored_cell_is_told_but_asked_for_anew(queue, redis):
     one = job(HELP)
     field = attribute_field(HELP)
     await submit(queue, one)
-    await queue.store_unscored(one, field, Unscored("help", "truncated", "cut"))
+    await queue.settle(one, {field: Unscored("help", "truncated", "cut")})
     cells, unscored = await ScoreCache(redis).cells("s", [field])
     assert cells == {}
     assert unscored[field].reason == "truncated"
@@ -164,8 +164,8 @@ async def test_an_unscored_cell_is_told_but_asked_for_anew(queue, redis):
 async def test_a_failure_never_replaces_a_score(queue, redis):
     one = job(HELP)
     field = attribute_field(HELP)
-    await queue.store_cell(one, field, cell())
-    await queue.store_unscored(one, field, Unscored("help", "engine-error", "late"))
+    await queue.settle(one, {field: cell()})
+    await queue.settle(one, {field: Unscored("help", "engine-error", "late")})
     cells, unscored = await ScoreCache(redis).cells("s", [field])
     assert field in cells
     assert unscored == {}
@@ -175,10 +175,50 @@ async def test_of_a_job_delivered_twice_the_scores_that_were_told_first_stay(que
     """A worker that lost its lease goes on; sampled answers and batches make its scores differ."""
     one, field = job(HELP), attribute_field(HELP)
     await submit(queue, one)
-    await queue.store_cell(one, field, cell(score=0.25))
-    await queue.store_cell(one, field, cell(score=0.75))
+    await queue.settle(one, {field: cell(score=0.25)})
+    await queue.settle(one, {field: cell(score=0.75)})
     cells, _ = await ScoreCache(redis).cells("s", [field])
     assert cells[field] == cell(score=0.25)
+
+
+async def test_cells_that_are_settled_together_are_never_mixed_with_those_of_another(queue, redis):
+    """Scores of one joint answer are of a piece: whoever reads finds all of them, or none."""
+    one = job(HELP, WIT)
+    fields = [attribute_field(HELP), attribute_field(WIT)]
+    await submit(queue, one)
+    found: list[dict[str, Cell]] = []
+
+    async def look() -> None:
+        while len(found) < 200:
+            cells, _ = await ScoreCache(redis).cells("s", fields)
+            found.append(cells)
+
+    def answer(score: float) -> dict[str, Cell]:
+        return {fields[0]: cell(HELP, score=score), fields[1]: cell(WIT, score=score)}
+
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*[queue.settle(one, answer(n / 10)) for n in range(10)])
+    await looking
+    assert {len(cells) for cells in found} <= {0, 2}
+    assert len(found[-1]) == 2
+    for cells in filter(None, found):
+        assert len({one.scores[0].score for one in cells.values()}) == 1
+
+
+async def test_scores_and_absences_of_a_job_are_settled_in_one_step(queue, redis):
+    one, scored, absent = job(HELP, WIT), attribute_field(HELP), attribute_field(WIT)
+    why = Unscored("wit", "truncated", "cut")
+    await submit(queue, one)
+    hub = NoticeHub(redis)
+    await hub.start()
+    with hub.listen("s") as mine:
+        await mine.wait(2)  # the subscription itself
+        await queue.settle(one, {scored: cell(), absent: why})
+        while mine.settled != {scored, absent}:
+            await mine.wait(2)
+    await hub.close()
+    assert await ScoreCache(redis).cells("s", [scored, absent]) == ({scored: cell()}, {absent: why})
+    assert not await redis.exists("azimuth:inflight:s")
 
 
 async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
@@ -192,7 +232,7 @@ async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
     await hub.start()
     with hub.listen("s") as mine:
         await mine.wait(2)  # the subscription itself
-        await queue.store_cell(one, field, cell(score=0.75))
+        await queue.settle(one, {field: cell(score=0.75)})
         await mine.wait(2)
         assert mine.settled == {field}
     await hub.close()
@@ -341,7 +381,7 @@ async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
     await submit(queue, job(HELP, WIT), deadline_ms=soon + 500_000)
     assert 400 < await redis.ttl("azimuth:ss:s") <= 571  # who polls finds it until the deadline
     await redis.expire("azimuth:ss:s", 5)
-    await queue.store_cell(one, attribute_field(WIT), cell(WIT))
+    await queue.settle(one, {attribute_field(WIT): cell(WIT)})
     assert await redis.ttl("azimuth:ss:s") > 5
 
 
@@ -352,7 +392,7 @@ async def test_notices_are_pushed_to_whoever_listens_and_to_nobody_else(queue, r
         await mine.wait(2)  # the subscription itself: look at the store once
         assert mine.resync
         one = job(HELP)
-        await queue.store_cell(one, attribute_field(HELP), cell())
+        await queue.settle(one, {attribute_field(HELP): cell()})
         assert await mine.wait(2)
         assert mine.settled == {attribute_field(HELP)}
         assert other.settled == set()
@@ -371,7 +411,7 @@ class OneCell:
 
     async def score(self, one: Job):
         for field, attribute in one.attributes.items():
-            yield field, cell(attribute)
+            yield {field: cell(attribute)}
 
 
 async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redis, redis_server):

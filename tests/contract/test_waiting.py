@@ -115,8 +115,8 @@ async def test_a_cell_that_failed_is_not_asked_for_again_when_its_caller_has_an_
     async with waiting(redis) as request:
         claimed = await request.claim()
         await request.lose_the_notices()
-        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
-        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        await request.queue.settle(claimed.job, {HELPED: cell(HELP)})
+        await request.queue.settle(claimed.job, {WITTY: CUT})
         await request.queue.finish(POOL.name, claimed)
         outcome = await request.answer
         assert set(outcome.cells) == {HELPED}
@@ -132,8 +132,8 @@ async def test_how_the_candidates_were_listed_is_told_again_to_a_redis_that_forg
         claimed = await request.claim()
         await request.lose_the_notices()
         await redis.delete(view_key(PLAN.score_set, PLAN.view))
-        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
-        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        await request.queue.settle(claimed.job, {HELPED: cell(HELP)})
+        await request.queue.settle(claimed.job, {WITTY: CUT})
         await request.answer
     (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
     assert stored.presentation == PLAN.presentation
@@ -163,8 +163,8 @@ async def test_a_finished_answer_is_given_whatever_redis_then_says(redis, refusa
         claimed = await request.claim()
         await request.lose_the_notices()
         request.queue.refusal = refusal
-        await request.queue.store_cell(claimed.job, HELPED, cell(HELP))
-        await request.queue.store_unscored(claimed.job, WITTY, CUT)
+        await request.queue.settle(claimed.job, {HELPED: cell(HELP)})
+        await request.queue.settle(claimed.job, {WITTY: CUT})
         outcome = await request.answer
     assert set(outcome.cells) == {HELPED}
     assert outcome.unscored == {WITTY: CUT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from app.domain.types import Cell, Job, Unscored
+from app.domain.types import CellResults, Job
 from workers.banks import BankLibrary
 from workers.engines.base import EngineInfo
 
@@ -30,8 +30,8 @@ class Runner(Protocol):
 class JobScorer(Protocol):
     """Turns a job into its cells."""
 
-    def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
-        """Every cell of a job as it is done: (field, cell or why there is none)."""
+    def score(self, job: Job) -> AsyncIterator[CellResults]:
+        """Every cell of a job as it is done, those of one answer together."""
 
 
 class Judge(Runner, JobScorer, Protocol):

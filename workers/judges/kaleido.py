@@ -18,6 +18,7 @@ from app.domain.types import (
     Attribute,
     CandidateScore,
     Cell,
+    CellResults,
     CellTimings,
     Job,
     Scenario,
@@ -41,33 +42,34 @@ _CONTEXT = 512
 class Kaleido(Network):
     """A T5 that says whether a statement supports a value, opposes it, or either."""
 
-    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+    async def score(self, job: Job) -> AsyncIterator[CellResults]:
         """The cells of all attributes, from one run over all candidates.
 
         Raises `EngineError` when the model fails.
         """
         for field, choice in job.choices.items():
-            yield field, Unscored(choice.name, "engine-error", "Kaleido scores; it does not choose")
+            detail = "Kaleido scores; it does not choose"
+            yield {field: Unscored(choice.name, "engine-error", detail)}
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
         started = time.perf_counter()
         fitting: dict[str, list[Tokens]] = {}
         for field, attribute in job.attributes.items():
             texts = await self._aside(self._texts, job.scenario, attribute.name)
             if overflow := self._too_long(attribute.name, texts):
-                yield field, overflow
+                yield {field: overflow}
             else:
                 fitting[field] = texts
         try:
             outputs = await self._outputs([text for texts in fitting.values() for text in texts])
         except EngineRejected as error:
             for field in fitting:
-                yield field, Unscored(job.attributes[field].name, "engine-error", str(error))
+                yield {field: Unscored(job.attributes[field].name, "engine-error", str(error))}
             return
         timings = CellTimings(queue=queue_ms, engine=(time.perf_counter() - started) * 1000)
         for position, (field, texts) in enumerate(fitting.items()):
             first = position * len(texts)
             own = outputs[first : first + len(texts)]
-            yield field, _cell(job.attributes[field], texts, own, timings)
+            yield {field: _cell(job.attributes[field], texts, own, timings)}
 
     @property
     def profiles(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from app.domain.types import Cell, Job, Unscored
+from app.domain.types import CellResults, Job
 from app.settings import RetrievalSettings
 from app.store.banks import BankStore
 from workers.banks import BankLibrary
@@ -63,7 +63,7 @@ class LanguageModel:
         """Have the model write one token."""
         await self._engine.check()
 
-    def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+    def score(self, job: Job) -> AsyncIterator[CellResults]:
         """Every cell of a job as it is done."""
         assert self._scorer is not None, "start() comes first"
         return self._scorer.score(job)

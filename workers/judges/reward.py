@@ -8,7 +8,16 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from app.domain.types import CandidateScore, Cell, CellTimings, Job, Scenario, Unscored, Usage
+from app.domain.types import (
+    CandidateScore,
+    Cell,
+    CellResults,
+    CellTimings,
+    Job,
+    Scenario,
+    Unscored,
+    Usage,
+)
 from workers.engines.base import EngineError, EngineRejected
 from workers.judges.network import Network, not_finite
 from workers.judges.plaintext import Tokens
@@ -21,14 +30,14 @@ class RewardModel(Network):
 
     profiles = {"reward_model": "reward_model/1"}  # noqa: RUF012
 
-    async def score(self, job: Job) -> AsyncIterator[tuple[str, Cell | Unscored]]:
+    async def score(self, job: Job) -> AsyncIterator[CellResults]:
         """The cell of the job's choice. Raises `EngineError` when the model fails."""
         for field, attribute in job.attributes.items():
             detail = "a reward model chooses; it scores no attribute"
-            yield field, Unscored(attribute.name, "engine-error", detail)
+            yield {field: Unscored(attribute.name, "engine-error", detail)}
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
         for field, choice in job.choices.items():
-            yield field, await self._choose(choice.name, job.scenario, queue_ms)
+            yield {field: await self._choose(choice.name, job.scenario, queue_ms)}
 
     async def _choose(self, name: str, scenario: Scenario, queue_ms: float) -> Cell | Unscored:
         started = time.perf_counter()

@@ -169,10 +169,10 @@ def test_surface_features_are_learnt_from_scenarios_that_the_judge_has_not_score
     assert {report.scenarios for report in many.reports} == {30}
 
 
-@pytest.mark.parametrize("scored", [range(100), range(40, 70), range(5, 100, 3)])
+@pytest.mark.parametrize("scored", [range(60), range(5, 60, 2)])
 def test_a_judge_that_adds_nothing_leaves_exactly_what_surface_features_say(scored):
     """Whichever scenarios it was asked about: it is never worse to have asked it."""
-    known = scenarios(100, noise=50, seed=1)
+    known = scenarios(60, noise=50, seed=1)
     asked = [m if i in scored else unscored(m) for i, m in enumerate(known)]
     heard = fit(asked, scorer="s", fields=FIELDS)
     assert {report.layer for report in heard.reports} == {"features"}

@@ -110,7 +110,7 @@ async def scored(
     )
     info = EngineInfo("scripted", "m", "r", context)
     scorer = ScenarioScorer(engine, info, scoring_methods() | joint_scorings(), Library())
-    return {field: result async for field, result in scorer.score(job)}
+    return {field: result async for one in scorer.score(job) for field, result in one.items()}
 
 
 async def test_a_valid_answer_becomes_a_cell_that_explains_itself():
