@@ -249,12 +249,12 @@ class JobLoop:
 
     async def _start(self, claimed: ClaimedJob) -> None:
         """Decide at the last moment: by now it may be too late, and what waits is not begun."""
-        begun = await self.queue.start(claimed)
-        if begun is None:
+        started = await self.queue.start(claimed)
+        if started is None:
             return
+        begun = started.claimed
         decision = decide_start(
-            now_ms=int(time.time() * 1000),
-            deadline_ms=begun.deadline_ms,
+            left_ms=started.left_ms,
             attempt=begun.attempt,
             max_attempts=self.settings.max_attempts,
         )

@@ -44,11 +44,10 @@ class EndWorker:
     why: str
 
 
-def decide_start(
-    *, now_ms: int, deadline_ms: int, attempt: int, max_attempts: int
-) -> Start | Expire | Bury:
-    """Whether a claimed job is begun. `attempt` counts this start, from 1."""
-    if now_ms > deadline_ms:
+def decide_start(*, left_ms: int, attempt: int, max_attempts: int) -> Start | Expire | Bury:
+    """Whether a claimed job is begun, `left_ms` before its deadline. `attempt` counts this start,
+    from 1."""
+    if left_ms < 0:
         return Expire()
     if attempt > max_attempts:
         # Each start before this one ended without a word: most likely it took its worker along.

@@ -100,26 +100,25 @@ class ScoringService:
         hits, _ = await self._cache.cells(plan.score_set, fields)
         if len(hits) < len(fields) and not planned.live:
             raise await not_ready(self._fleet)
-        deadline_ms = int((time.time() + patience.deadline_s) * 1000)
+        deadline = started + patience.deadline_s
+        end = min(started + patience.wait_s, deadline)
         with self._hub.listen(plan.score_set) as listener:
-            waiting = await self._submit(planned, fields, deadline_ms, request_id)
+            waiting = await self._submit(planned, fields, deadline, request_id)
             while True:
-                waiting = await self._wait(
-                    listener, waiting, planned, started, patience, deadline_ms, request_id
-                )
+                waiting = await self._wait(listener, waiting, planned, end, deadline, request_id)
                 cells, unscored = await self._cache.cells(plan.score_set, fields)
                 again = _to_ask_again(fields, cells, unscored, waiting)
-                if not again or time.monotonic() - started >= patience.deadline_s:
+                if not again or time.monotonic() >= deadline:
                     break
                 listener.settled.difference_update(again)
-                waiting |= await self._submit(planned, again, deadline_ms, request_id)
+                waiting |= await self._submit(planned, again, deadline, request_id)
             pending = frozenset(f for f in waiting if f not in cells and f not in unscored)
             if listener.resynced:
                 # Redis may have forgotten how the candidates were listed: tell it again. Cells that
                 # failed are left out: they would be scored anew, and nobody waits for them.
                 known = [field for field in fields if field in cells or field in pending]
                 try:
-                    await self._submit(planned, known, deadline_ms, request_id)
+                    await self._submit(planned, known, deadline, request_id)
                 except (QueueFull, StoreUnavailable) as error:
                     if pending:
                         raise
@@ -140,7 +139,7 @@ class ScoringService:
         return outcome
 
     async def _submit(
-        self, planned: PlannedRequest, fields: list[str], deadline_ms: int, request_id: str
+        self, planned: PlannedRequest, fields: list[str], deadline: float, request_id: str
     ) -> set[str]:
         plan = planned.plan
         wanted = {field: plan.cells[field] for field in fields}
@@ -157,7 +156,7 @@ class ScoringService:
         submission = await self._queue.submit(
             job,
             planned.pool.name,
-            deadline_ms=deadline_ms,
+            within_ms=max(0, int((deadline - time.monotonic()) * 1000)),
             view=plan.view,
             presentation=plan.presentation,
             surface=plan.surface,
@@ -169,13 +168,14 @@ class ScoringService:
         listener: Listener,
         waiting: set[str],
         planned: PlannedRequest,
-        started: float,
-        patience: Patience,
-        deadline_ms: int,
+        end: float,
+        deadline: float,
         request_id: str,
     ) -> set[str]:
-        """Wait until all cells are settled or patience ends; returns those that are not."""
-        end = started + min(patience.wait_s, patience.deadline_s)
+        """Wait until all cells are settled, or until `end`; returns those that are not.
+
+        Both times are `time.monotonic`'s.
+        """
         while waiting and (left := end - time.monotonic()) > 0:
             if not await listener.wait(left):
                 break
@@ -185,7 +185,7 @@ class ScoringService:
                 # To submit again finds what is scored, joins what is in flight, queues the rest.
                 listener.resync = False
                 try:
-                    waiting = await self._submit(planned, list(waiting), deadline_ms, request_id)
+                    waiting = await self._submit(planned, list(waiting), deadline, request_id)
                 except StoreUnavailable:
                     await asyncio.sleep(_STORE_RETRY_S)
                     listener.tell_resync()

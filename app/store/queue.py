@@ -35,11 +35,20 @@ _RETRY_AFTER_S = 5
 _JOB_GRACE_MS = 6 * 3_600_000
 """How long a job's body outlives its deadline, in case a worker works on it that long."""
 
-# KEYS: score set, in-flight, stream, new job, view.  ARGV: job id, job body, deadline ms, body
-# TTL ms, queue limit, score set TTL s, scorer JSON, view JSON, job key prefix, surface JSON, field,
-# name, ...
+# Deadlines go by Redis's clock alone: those of the hosts around it need not agree.
+_NOW = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+"""
+
+# KEYS: score set, in-flight, stream, new job, view.  ARGV: job id, job body, ms until its deadline,
+# body TTL ms, queue limit, score set TTL s, scorer JSON, view JSON, job key prefix, surface JSON,
+# field, name, ...
 # Returns {state, depth, field...}: fields that are not scored yet and so must be waited for.
-_SUBMIT = """
+_SUBMIT = (
+    _NOW
+    + """
+local ours = now + tonumber(ARGV[3])
 local waiting, missing = {}, {}
 for i = 11, #ARGV, 2 do
   local field = ARGV[i]
@@ -51,8 +60,8 @@ for i = 11, #ARGV, 2 do
       -- A job of our own pool is on it: wait for that one, and let it live as long as we would
       -- wait. Another pool's is no help: an upgrade may have left it without a worker.
       local deadline = tonumber(redis.call('HGET', key, 'deadline'))
-      if deadline < tonumber(ARGV[3]) then
-        redis.call('HSET', key, 'deadline', ARGV[3])
+      if deadline < ours then
+        redis.call('HSET', key, 'deadline', ours)
         if redis.call('PTTL', key) < tonumber(ARGV[4]) then
           redis.call('PEXPIRE', key, ARGV[4])
           redis.call('PEXPIRE', KEYS[2], ARGV[4])
@@ -79,7 +88,7 @@ if #missing > 0 then
     redis.call('HSET', KEYS[2], field, ARGV[1])
   end
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
-  redis.call('HSET', KEYS[4], 'body', ARGV[2], 'deadline', ARGV[3], 'stream', KEYS[3],
+  redis.call('HSET', KEYS[4], 'body', ARGV[2], 'deadline', ours, 'stream', KEYS[3],
              'fields', table.concat(missing, '\\n'), 'attempts', 0)
   redis.call('PEXPIRE', KEYS[4], ARGV[4])
   redis.call('XADD', KEYS[3], '*', 'job', ARGV[1])
@@ -87,6 +96,7 @@ if #missing > 0 then
 end
 return {'joined', depth, unpack(waiting)}
 """
+)
 
 # KEYS: score set, in-flight.  ARGV: job, scorer JSON, TTL s, channel, then for each cell its kind
 # (cell or fail), field, value, notice.
@@ -141,11 +151,15 @@ redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', 3600000, 'JU
 return 1
 """
 
-# KEYS: job.  Returns {attempts, deadline}, or nothing for a job that has ended.
-_START = """
+# KEYS: job.  Returns {attempts, ms until its deadline}, or nothing for a job that has ended.
+_START = (
+    _NOW
+    + """
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
-return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), redis.call('HGET', KEYS[1], 'deadline')}
+local deadline = tonumber(redis.call('HGET', KEYS[1], 'deadline'))
+return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), deadline - now}
 """
+)
 
 
 class Submission(Struct, frozen=True):
@@ -166,9 +180,16 @@ class ClaimedJob(Struct, frozen=True):
     """Its entry in the stream."""
     job: Job
     """With only those cells that are still to be scored."""
-    deadline_ms: int
     attempt: int
     """1 for the first start; until `JobQueue.start`, the one that it would be."""
+
+
+class StartedJob(Struct, frozen=True):
+    """A job whose start is counted."""
+
+    claimed: ClaimedJob
+    left_ms: int
+    """Until its deadline; negative when that has passed."""
 
 
 class CellNotice(Struct, frozen=True, tag="cell"):
@@ -219,16 +240,17 @@ class JobQueue:
         job: Job,
         pool: str,
         *,
-        deadline_ms: int,
+        within_ms: int,
         view: str,
         presentation: Presentation,
         surface: SurfaceFeatures,
     ) -> Submission:
         """Ask for a job's cells: take what is scored, join what is in flight, queue the rest.
 
-        Atomic, and safe to repeat. Raises `QueueFull`.
+        Nobody begins it later than `within_ms` from now. Atomic, and safe to repeat. Raises
+        `QueueFull`.
         """
-        ttl_ms = max(0, deadline_ms - job.submitted_ms) + _JOB_GRACE_MS
+        ttl_ms = within_ms + _JOB_GRACE_MS
         fields: list[str] = []
         for field, asked in job.cells.items():
             fields += [field, asked.name]
@@ -244,7 +266,7 @@ class JobQueue:
                 args=[
                     job.id,
                     msgspec.json.encode(job),
-                    deadline_ms,
+                    within_ms,
                     ttl_ms,
                     self._queue_limit,
                     # Whoever is told to poll must find the score set until the deadline.
@@ -353,12 +375,11 @@ class JobQueue:
         return ClaimedJob(
             entry_id=entry_id,
             job=msgspec.structs.replace(job, attributes=attributes, choices=choices),
-            deadline_ms=int(stored[b"deadline"]),
             attempt=int(stored[b"attempts"]) + 1,
         )
 
-    async def start(self, claimed: ClaimedJob) -> ClaimedJob | None:
-        """Count the start of a job that is about to be begun, with its deadline as it is by now.
+    async def start(self, claimed: ClaimedJob) -> StartedJob | None:
+        """Count the start of a job that is about to be begun, and see how long it may wait.
 
         None when it has ended meanwhile.
         """
@@ -366,8 +387,8 @@ class JobQueue:
             found = await self._start(keys=[job_key(claimed.job.id)])
         if not found:
             return None
-        attempt, deadline = found
-        return msgspec.structs.replace(claimed, attempt=int(attempt), deadline_ms=int(deadline))
+        attempt, left_ms = found
+        return StartedJob(msgspec.structs.replace(claimed, attempt=attempt), left_ms)
 
     async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
         """Keep the lease on jobs; returns those that are still this worker's."""

@@ -37,7 +37,8 @@ HELP, WIT = Attribute("help", "Helps."), Attribute("wit", "Witty.")
 MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})
 SCORER = Scorer(ScorerSettings(), MODEL)
 PRESENTATION = Presentation(("a", "b"), (0, 1))
-FAR = 10**15
+FAR = 10**9
+"""Milliseconds: longer than any test."""
 
 
 @pytest.fixture
@@ -63,11 +64,11 @@ def cell(attribute: Attribute = HELP, score: float = 0.5) -> Cell:
     return Cell(attribute.name, (CandidateScore(score), CandidateScore(score)))
 
 
-async def submit(queue: JobQueue, one: Job, deadline_ms: int = FAR, pool: str = POOL):
+async def submit(queue: JobQueue, one: Job, within_ms: int = FAR, pool: str = POOL):
     return await queue.submit(
         one,
         pool,
-        deadline_ms=deadline_ms,
+        within_ms=within_ms,
         view="v",
         presentation=PRESENTATION,
         surface=surface_of(one.scenario),
@@ -81,7 +82,14 @@ async def claim(queue: JobQueue, worker: str = "w1"):
 
 
 async def begun(queue: JobQueue, entry: str, job_id: str):
-    return await queue.start(await queue.load(POOL, entry, job_id))
+    started = await queue.start(await queue.load(POOL, entry, job_id))
+    return started.claimed
+
+
+async def left_ms(queue: JobQueue) -> int:
+    """How long the next job may still wait, as it is begun."""
+    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
+    return (await queue.start(await queue.load(POOL, entry, job_id))).left_ms
 
 
 async def test_a_job_comes_out_as_it_went_in(queue):
@@ -92,7 +100,6 @@ async def test_a_job_comes_out_as_it_went_in(queue):
     claimed = await claim(queue)
     assert claimed.job == one
     assert claimed.attempt == 1
-    assert claimed.deadline_ms == FAR
 
 
 async def test_work_of_another_pool_is_not_waited_for(queue):
@@ -128,10 +135,25 @@ async def test_the_second_job_names_only_what_the_first_does_not(queue):
 
 async def test_whoever_joins_moves_the_deadline_but_never_forward_in_time(queue):
     one = job(HELP)
-    await submit(queue, one, deadline_ms=5000)
-    await submit(queue, job(HELP), deadline_ms=9000)
-    await submit(queue, job(HELP), deadline_ms=7000)
-    assert (await claim(queue)).deadline_ms == 9000
+    for within_ms in (50_000, 90_000, 70_000):
+        await submit(queue, one, within_ms=within_ms)
+    assert 80_000 < await left_ms(queue) <= 90_000
+
+
+async def test_a_deadline_goes_by_the_clock_of_redis_alone(queue, monkeypatch):
+    """Hosts whose clocks are hours apart agree on how long a job may wait."""
+    hours = 5 * 3600
+    here = time.time()
+    monkeypatch.setattr(time, "time", lambda: here - hours)  # the API's
+    await submit(queue, job(), within_ms=50_000)
+    monkeypatch.setattr(time, "time", lambda: here + hours)  # the worker's
+    assert 40_000 < await left_ms(queue) <= 50_000
+
+
+async def test_of_a_job_that_is_too_late_that_is_told(queue):
+    await submit(queue, job(), within_ms=0)
+    await asyncio.sleep(0.01)
+    assert await left_ms(queue) < 0
 
 
 async def test_scored_cells_are_neither_waited_for_nor_queued(queue):
@@ -302,12 +324,10 @@ async def test_a_job_that_is_only_claimed_is_not_begun(queue):
 
 async def test_a_job_is_begun_with_the_deadline_that_it_has_by_then(queue):
     one = job(HELP)
-    await submit(queue, one, deadline_ms=5000)
-    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
-    claimed = await queue.load(POOL, entry, job_id)
-    await submit(queue, job(HELP), deadline_ms=9000)
-    assert claimed.deadline_ms == 5000
-    assert (await queue.start(claimed)).deadline_ms == 9000
+    await submit(queue, one, within_ms=50_000)
+    claimed = await claim(queue)
+    await submit(queue, job(HELP), within_ms=90_000)
+    assert (await queue.start(claimed)).left_ms > 80_000
 
 
 async def test_a_job_that_ended_meanwhile_is_not_begun(queue, redis):
@@ -375,10 +395,9 @@ async def test_a_view_that_nobody_asked_for_is_not_found(queue, redis):
 
 async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
     one = job(HELP, WIT)
-    soon = int(time.time() * 1000) + 10_000
-    await submit(queue, one, deadline_ms=soon)
+    await submit(queue, one, within_ms=10_000)
     assert 0 < await redis.ttl("azimuth:ss:s") <= 100
-    await submit(queue, job(HELP, WIT), deadline_ms=soon + 500_000)
+    await submit(queue, job(HELP, WIT), within_ms=510_000)
     assert 400 < await redis.ttl("azimuth:ss:s") <= 571  # who polls finds it until the deadline
     await redis.expire("azimuth:ss:s", 5)
     await queue.settle(one, {attribute_field(WIT): cell(WIT)})

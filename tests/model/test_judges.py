@@ -702,7 +702,7 @@ async def ask(redis_url: str, pool: str, asked: Job) -> Cell:
         await queue.submit(
             asked,
             pool,
-            deadline_ms=10**15,
+            within_ms=10**9,
             view="v",
             presentation=Presentation(tuple("abcd"), (0, 1, 2, 3)),
             surface=surface_of(asked.scenario),
