@@ -28,6 +28,10 @@ find_python() {
 
 has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; }
 
+# Whether the processor multiplies bfloat16 numbers, which the small model's weights are; true where
+# nobody can tell.
+has_bfloat16() { [ ! -r /proc/cpuinfo ] || grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; }
+
 # setup_venv cpu|cuda|base: the environment for that build. A CPU and a CUDA build cannot share one.
 setup_venv() {
     local build=$1 python marker=$VENV/.azimuth-build
