@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ def average(candidates: int, readings: Sequence[Reading]) -> tuple[CandidateScor
             for j in answer
             if j.position == position and j.raw
         ]
-        raw = tuple(statistics.fmean(column) for column in zip(*raws, strict=True))
+        raw = _mean_probabilities(raws)
         label = expected_label(raw) if raw else None
         scores.append(
             CandidateScore(
@@ -78,6 +79,18 @@ def average(candidates: int, readings: Sequence[Reading]) -> tuple[CandidateScor
             )
         )
     return tuple(scores)
+
+
+def _mean_probabilities(orders: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Of labels in several orders: mean shares of the labels, times the mean of their mass.
+
+    Each order counts the same, as it does in the score, however sure the model is in it that it
+    would write a label at all.
+    """
+    masses = [math.fsum(order) for order in orders]
+    shares = [[p / mass for p in order] for order, mass in zip(orders, masses, strict=True)]
+    mass = statistics.fmean(masses) if masses else 0.0
+    return tuple(mass * statistics.fmean(column) for column in zip(*shares, strict=True))
 
 
 def position_bias(asks: Sequence[Ask], readings: Sequence[Reading]) -> float | None:

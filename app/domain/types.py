@@ -202,7 +202,7 @@ class CandidateScore(Struct, frozen=True):
     """Every single score behind the mean: orders first, samples within each."""
     raw: tuple[float, ...] = ()
     """What a judge without text gave: the reward, the probabilities of Kaleido's supports, either
-    and opposes, or those of the labels 0 to 4 (mean over orders)."""
+    and opposes, or those of the labels 0 to 4 (over orders, mean shares times mean mass)."""
     label_mass: float | None = None
     """Where labels were read: probability that the model would write one at all."""
     label_deviation: float | None = None

@@ -51,13 +51,12 @@ def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
     """Standard errors of the scores of one cell, None where nothing tells them.
 
     Of labels that were read: their standard deviation under the model's own probabilities, over all
-    orders together, or that of the orders' means where it is larger (an order in which the model
-    would rather write no label hardly counts in the former, and fully in the score). Else those of
-    means over samples and orders. One judge answered about one attribute, so how answers spread is
-    estimated over all candidates together: two answers about one candidate often agree by luck.
-    Single answers tell nothing of their error, which is not the same as none.
+    orders together. Else those of means over samples and orders. One judge answered about one
+    attribute, so how answers spread is estimated over all candidates together: two answers about
+    one candidate often agree by luck. Single answers tell nothing of their error, which is not the
+    same as none.
     """
-    read = tuple(max(s.label_deviation, s.spread) for s in scores if s.label_deviation is not None)
+    read = tuple(s.label_deviation for s in scores if s.label_deviation is not None)
     if len(read) == len(scores):
         return CellErrors(read, math.inf)
     answers = [score.values or (score.score,) for score in scores]

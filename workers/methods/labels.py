@@ -26,7 +26,7 @@ from workers.methods.prompting import (
     presentation_orders,
 )
 
-_VERSION = "labels/1"
+_VERSION = "labels/2"
 LABELS = ("0", "1", "2", "3", "4")
 """Digits are single tokens in nearly all vocabularies; five are what people rate on."""
 _HIGHEST = len(LABELS) - 1

@@ -91,9 +91,23 @@ def test_alone_a_candidate_is_shown_without_the_others_and_without_a_letter():
     assert all(EXAMPLE.question in t.content for t in examples[1:-1:2])
 
 
+def test_an_order_with_little_label_mass_counts_as_much_as_one_with_all_of_it():
+    """Score and probabilities, and what a calibration makes of them, say the same."""
+    sure, unsure = (0.0, 0.0, 0.0, 0.0, 0.9), (0.06, 0.04, 0.0, 0.0, 0.0)
+    readings = [
+        Reading(((Judgement(0, expected_label(raw).score, None, raw=raw),),), 0, None, Usage())
+        for raw in (sure, unsure)
+    ]
+    (found,) = average(1, readings)
+    assert found.score == pytest.approx((1 + 0.1) / 2)
+    assert expected_label(found.raw).score == pytest.approx(found.score)
+    assert found.raw == pytest.approx([0.15, 0.1, 0, 0, 0.25])
+    assert found.label_mass == pytest.approx((0.9 + 0.1) / 2)
+
+
 def test_orders_that_contradict_each_other_leave_an_error_as_large_as_that():
-    """Nine tenths on label 4 in one order, a hundredth on label 0 in the other: together nearly all
-    is on 4, but the score lies between."""
+    """Nine tenths on label 4 in one order, a hundredth on label 0 in the other: the score lies
+    between, and so far from both."""
     orders = ((0.0, 0.0, 0.0, 0.0, 0.9), (0.01, 0.0, 0.0, 0.0, 0.0))
     readings = [
         Reading(((Judgement(0, expected_label(raw).score, None, raw=raw),),), 0, None, Usage())
@@ -101,5 +115,5 @@ def test_orders_that_contradict_each_other_leave_an_error_as_large_as_that():
     ]
     (score,) = average(1, readings)
     assert score.score == 0.5
-    assert score.label_deviation < 0.11
-    assert standard_errors([score]).deviations == (0.5,)
+    assert score.label_deviation == pytest.approx(0.5)
+    assert standard_errors([score]).deviations == pytest.approx((0.5,))
