@@ -316,6 +316,11 @@ class JobLoop:
         await self.queue.release(self.pool, worker, entry_id, job_id, refund=refund)
 
     async def _bury(self, claimed: ClaimedJob, why: str) -> None:
+        worker, entry = self.status.worker_id, claimed.entry_id
+        if entry not in await self.queue.renew(self.pool, worker, [entry]):
+            # Taken over while we were silent: it is for its new owner to say what becomes of it.
+            _log.warning("not given up, another has it: %s", why, extra={"job": claimed.job.id})
+            return
         failures = {
             cell_field: Unscored(asked.name, "engine-error", why)
             for cell_field, asked in claimed.job.cells.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,9 @@ from app.store.cells import ScoreCache
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
+from workers.engines.base import EngineError
 from workers.engines.fake import FakeEngine
+from workers.judges.base import JobScorer
 from workers.loop import JobLoop, Status
 
 POOL = "pool"
@@ -433,6 +436,46 @@ class OneCell:
             yield {field: cell(attribute)}
 
 
+class SilentTooLong:
+    """A scorer that fails after another worker has taken its job over."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self.queue = queue
+        self.failed = asyncio.Event()
+
+    async def score(self, one: Job):
+        assert len(await self.queue.take_over(POOL, "w2", count=5, lease_ms=0)) == 1
+        self.failed.set()
+        raise EngineError("broken here")
+        yield {}
+
+
+def job_loop(queue: JobQueue, scorer: JobScorer, **settings: Any) -> JobLoop:
+    return JobLoop(
+        queue=queue,
+        scorer=scorer,
+        engine=FakeEngine(EngineSettings(engine="fake")),
+        status=Status("w1", "m"),
+        pool=POOL,
+        settings=WorkerSettings(**settings),
+    )
+
+
+async def test_a_worker_that_lost_a_job_does_not_give_it_up(queue, redis):
+    """It is for the new owner to say: its cells may be scored yet."""
+    scorer, stop = SilentTooLong(queue), asyncio.Event()
+    running = asyncio.create_task(job_loop(queue, scorer, max_attempts=1).run(stop))
+    await submit(queue, job(HELP))
+    await scorer.failed.wait()
+    stop.set()
+    await running
+    assert await queue.dead_letters(POOL) == 0
+    assert await ScoreCache(redis).cells("s", [attribute_field(HELP)]) == ({}, {})
+    assert await queue.depth(POOL) == 1
+    (held,) = await redis.xpending_range(f"azimuth:jobs:{POOL}", "workers", "-", "+", 5)
+    assert held["consumer"] == b"w2"
+
+
 async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redis, redis_server):
     """The order of events, as Redis itself saw them."""
     watcher = connect(StoreSettings(redis_url=f"redis://127.0.0.1:{redis_server[1]}/0"))
@@ -448,15 +491,7 @@ async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redi
         await redis.ping()
         await asyncio.sleep(0.01)
     stop = asyncio.Event()
-    loop = JobLoop(
-        queue=queue,
-        scorer=OneCell(),
-        engine=FakeEngine(EngineSettings(engine="fake")),
-        status=Status("w1", "m"),
-        pool=POOL,
-        settings=WorkerSettings(),
-    )
-    running = asyncio.create_task(loop.run(stop))
+    running = asyncio.create_task(job_loop(queue, OneCell()).run(stop))
     await submit(queue, job(HELP))
     await eventually(lambda: queue.depth(POOL))
     stop.set()
