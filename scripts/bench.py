@@ -17,7 +17,7 @@ from scripts.evaluation import drawing
 from scripts.evaluation.data import UnusableData, read_scenarios
 from scripts.evaluation.frontier import MODES, Mode, mode_called, picture, read_frontiers, table
 from scripts.evaluation.plots import FREE
-from scripts.evaluation.results import slug
+from scripts.evaluation.results import CALIBRATED, slug
 
 _EXAMPLES = 5
 
@@ -76,13 +76,14 @@ def _place(folder: Path) -> tuple[int, bool]:
     """Where a run stands in the table: in the order of the modes, raw scores first."""
     names = [mode.name for mode in MODES]
     label = str(json.loads((folder / "run.json").read_bytes()).get("label", ""))
+    label = label.removesuffix(CALIBRATED)
     return names.index(label) if label in names else len(names), not folder.name.endswith("-raw")
 
 
 def _measure(mode: Mode, options: argparse.Namespace) -> int:
     """Run one mode, raw and calibrated; what is there already is not asked for again."""
     common = ["--scenarios", str(options.scenarios), "--targets", *options.targets]
-    common += ["--label", mode.name, "--url", options.url]
+    common += ["--url", options.url]
     if mode.scenarios:
         common += ["--sample", str(mode.scenarios)]
     defined = ["--attribute-set", options.attribute_set]
@@ -92,7 +93,7 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     raw = options.out / f"{stem}-raw"
     if mode.name == FREE:
         fitted = ["--method", "features", "--bank-file", str(options.train)]
-        return evaluate.main([*common, *defined, *fitted, "--out", str(raw)])
+        return evaluate.main([*common, *defined, *fitted, "--label", FREE, "--out", str(raw)])
     scorer = [*defined, "--method", "comparative", *mode.options]
     if options.model:
         scorer += ["--model", options.model]
@@ -108,14 +109,22 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
         asked += ["--bank", bank, "--bank-file", str(examples)]
         asked += ["--bank-chars", str(chars)] if chars else []
         scorer += ["--examples-bank", bank]
-    status = evaluate.main([*asked, "--out", str(raw)])
+    status = evaluate.main([*asked, "--label", mode.name, "--out", str(raw)])
     name = f"frontier-{options.train.resolve().parent.name}-{stem}"
     fitting = [name, "--bank", f"{name}-labels", "--bank-file", str(options.train), *scorer]
+    fitting += ["--only", *_labelled(options.scenarios)]
     if mode.training:
         fitting += ["--scenarios", str(mode.training)]
-    status |= calibrate.main([*fitting, "--url", options.url])
-    better = ["--calibration", name, "--probabilities", "--out", str(options.out / f"{stem}-cal")]
-    return status | evaluate.main([*asked, *better])
+    if failed := calibrate.main([*fitting, "--url", options.url]):
+        return status | failed  # what came of it would be raw scores by another name
+    better = ["--calibration", name, "--probabilities", "--label", mode.name + CALIBRATED]
+    return status | evaluate.main([*asked, *better, "--out", str(options.out / f"{stem}-cal")])
+
+
+def _labelled(path: Path) -> list[str]:
+    """The attributes that scenarios are labelled on: those that a run asks for."""
+    scenarios = read_scenarios([path])[0]
+    return list(dict.fromkeys(name for s in scenarios for one in s.labels for name in one))
 
 
 def fixed_examples(train: Path, chars: int | None) -> str:

@@ -10,6 +10,7 @@ from scripts.evaluation import drawing, plots
 from scripts.evaluation.metrics import accuracy, cost, judge, paired_difference
 from scripts.evaluation.plots import FREE, FrontierPoint
 from scripts.evaluation.results import (
+    CALIBRATED,
     DataAndModel,
     Results,
     Run,
@@ -63,8 +64,9 @@ def mode_called(name: str) -> Mode:
 
 def mode_of(run: Run) -> str:
     """Which mode a run is: by its label, else by its settings, else its title."""
-    if run.label in {mode.name for mode in MODES}:
-        return run.label
+    label = run.label.removesuffix(CALIBRATED)
+    if label in {mode.name for mode in MODES}:
+        return label
     if run.method == "features":
         return FREE
     settings = run.settings
@@ -79,7 +81,8 @@ def mode_of(run: Run) -> str:
     if settings.get("joint"):
         told.append("--joint")
     named = {mode.options: mode.name for mode in MODES if mode.name != FREE and not mode.fixed}
-    return named.get(tuple(told), run.title) if run.method == "comparative" else run.title
+    title = run.title.removesuffix(CALIBRATED)
+    return named.get(tuple(told), title) if run.method == "comparative" else title
 
 
 @dataclass(frozen=True, slots=True)

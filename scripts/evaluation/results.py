@@ -68,6 +68,10 @@ class DataFile(Struct, frozen=True, omit_defaults=True):
     """Others of the file, in which no attribute is labelled on every response."""
 
 
+CALIBRATED = ", calibrated"
+"""Ends the titles of runs whose scores are calibrated."""
+
+
 class Run(Struct, frozen=True, omit_defaults=True):
     """Everything that was decided before the first scenario was asked for."""
 
@@ -118,7 +122,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
         for name in ("orders", "samples"):
             if (count := int(self.settings.get(name, 1))) > 1:
                 how += f", {count} {name}"
-        better = ", calibrated" if self.settings.get("calibration", "none") != "none" else ""
+        better = CALIBRATED if self.settings.get("calibration", "none") != "none" else ""
         return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{how}{better}"
 
     @property

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts import bench
 from scripts.evaluate import main
+from scripts.evaluation.frontier import read_frontiers
 from scripts.evaluation.metrics import accuracy, judge
 from scripts.evaluation.results import read_results
 from tests.support import wait_until
@@ -95,6 +97,43 @@ def test_the_selections_are_those_of_the_scores(azimuth, tmp_path):
         nearest = "A" if distance[0] <= distance[1] else "B"
         assert scenario.selected["high"] == nearest
         assert scenario.selected["all"][-1] == nearest
+
+
+def test_the_frontier_is_measured_mode_by_mode_raw_and_calibrated(azimuth, tmp_path, capsys):
+    names = ("helpfulness", "verbosity")
+    (data := tmp_path / "jokes").mkdir()
+    path = write_scenarios(data / "eval.jsonl", 6, names)
+    train = write_scenarios(data / "train.jsonl", 24, names)
+    out = tmp_path / "frontier"
+    few = ("few-shot, fixed", "few-shot, joint")
+    command = ["frontier", "--url", azimuth.url, "--scenarios", str(path), "--train", str(train)]
+    command += ["--targets", "high", "all", "--out", str(out), "--mode", "features only"]
+    for mode in few:
+        command += ["--mode", f"{mode}=5:20"]
+    assert bench.main(command) == 0
+    (frontier,) = read_frontiers(folder for folder in out.iterdir() if folder.is_dir())
+    runs = {(one.mode, one.kind): one.results for one in frontier.measured}
+    assert set(runs) == {("features only", "raw")} | {
+        (mode, kind) for mode in few for kind in ("raw", "calibrated")
+    }
+    for mode in few:
+        raw, calibrated = runs[mode, "raw"], runs[mode, "calibrated"]
+        assert raw.run.scorer["fingerprint"] == calibrated.run.scorer["fingerprint"]
+        assert all(one.cached for one in calibrated.scenarios)
+        assert len(raw.answered) == len(calibrated.answered) == 5
+        assert (raw.run.title, calibrated.run.title) == (mode, f"{mode}, calibrated")
+    assert len({runs[mode, "raw"].run.scorer["fingerprint"] for mode in few}) == 2
+    table = (out / "frontier.md").read_text("utf-8")
+    assert table in capsys.readouterr().out + "\n"
+    assert len(list(out.glob("frontier-1-jokes-*.svg"))) == 2
+    with azimuth.client() as client:
+        found = client.get("/v1/calibrations/frontier-jokes-few-shot-joint").json()
+    assert {one["attribute"] for one in found["fitted"]["reports"]} == set(
+        names
+    )  # of the set's five
+    before = (out / "few-shot-joint-raw" / "scenarios.jsonl").read_bytes()
+    assert bench.main(command) == 0  # what is there is not asked for again
+    assert (out / "few-shot-joint-raw" / "scenarios.jsonl").read_bytes() == before
 
 
 def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):

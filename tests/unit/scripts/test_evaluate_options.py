@@ -1,6 +1,7 @@
 """Options of the benchmark: what they change, and that what they do not change is told."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -121,7 +122,8 @@ def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, monkeypatc
     monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
     monkeypatch.setattr(bench.calibrate, "main", lambda given: asked.append(given) or 0)
     monkeypatch.setattr(bench, "_draw", lambda *_: 0)
-    given = ["--scenarios", "e.jsonl", "--train", "t.jsonl", "--out", str(tmp_path)]
+    path = write_scenarios(tmp_path, "helpfulness", "wit")
+    given = ["--scenarios", str(path), "--train", "t.jsonl", "--out", str(tmp_path)]
     more = ["--mode", mode, "--attribute-set", "mine", "--attributes", "a.json"]
     assert bench.main(["frontier", *given, *more]) == 0
     assert len(asked) == (1 if mode == FREE else 3)
@@ -129,3 +131,14 @@ def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, monkeypatc
     for one in asked:
         assert one[one.index("--attribute-set") + 1] == "mine"
         assert one[one.index("--attributes") + 1] == "a.json"
+
+
+def test_what_could_not_be_calibrated_is_not_evaluated_as_if_it_were(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
+    monkeypatch.setattr(bench.calibrate, "main", lambda given: 1)
+    monkeypatch.setattr(bench, "_draw", lambda *_: 0)
+    path = write_scenarios(tmp_path, "helpfulness")
+    given = ["--scenarios", str(path), "--train", str(path), "--out", str(tmp_path)]
+    assert bench.main(["frontier", *given, "--mode", "labels"]) == 1
+    assert [Path(one[one.index("--out") + 1]).name for one in asked] == ["labels-raw"]

@@ -70,7 +70,7 @@ def folders(tmp_path):
     return [
         run(tmp_path / "free", FREE, 26, tokens=10),
         run(tmp_path / "a", "labels", 20, tokens=1000, seconds=2.0),
-        run(tmp_path / "b", "labels", 30, calibrated=True, tokens=1000),
+        run(tmp_path / "b", "labels, calibrated", 30, calibrated=True, tokens=1000),
         run(tmp_path / "c", "few-shot", 22, tokens=9000, seconds=40.0),
     ]
 
