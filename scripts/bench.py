@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts import calibrate, evaluate
 from scripts.evaluation import drawing
-from scripts.evaluation.data import UnusableData, read_scenarios
+from scripts.evaluation.data import UnusableData, labelled_attributes, levels_of, read_scenarios
 from scripts.evaluation.frontier import MODES, Mode, mode_called, picture, read_frontiers, table
 from scripts.evaluation.plots import FREE
 from scripts.evaluation.results import CALIBRATED, slug
@@ -112,19 +112,22 @@ def _measure(mode: Mode, options: argparse.Namespace) -> int:
     status = evaluate.main([*asked, "--label", mode.name, "--out", str(raw)])
     name = f"frontier-{options.train.resolve().parent.name}-{stem}"
     fitting = [name, "--bank", f"{name}-labels", "--bank-file", str(options.train), *scorer]
-    fitting += ["--only", *_labelled(options.scenarios)]
+    scenarios = read_scenarios([options.scenarios])[0]
+    fitting += ["--only", *levels_of(scenarios)]
     if mode.training:
         fitting += ["--scenarios", str(mode.training)]
+    asked_together = {frozenset(labelled_attributes(s)) for s in scenarios}
+    if "--joint" in mode.options and len(asked_together) > 1:
+        print(
+            f"note: {mode.name} stays raw: what is asked together is part of a scorer, and these "
+            "scenarios are labelled on different attributes",
+            file=sys.stderr,
+        )
+        return status
     if failed := calibrate.main([*fitting, "--url", options.url]):
         return status | failed  # what came of it would be raw scores by another name
     better = ["--calibration", name, "--probabilities", "--label", mode.name + CALIBRATED]
     return status | evaluate.main([*asked, *better, "--out", str(options.out / f"{stem}-cal")])
-
-
-def _labelled(path: Path) -> list[str]:
-    """The attributes that scenarios are labelled on: those that a run asks for."""
-    scenarios = read_scenarios([path])[0]
-    return list(dict.fromkeys(name for s in scenarios for one in s.labels for name in one))
 
 
 def fixed_examples(train: Path, chars: int | None) -> str:

@@ -61,7 +61,6 @@ class Status:
             detail=self.detail,
             pool=self.pool.name if self.pool else None,
             model=self.model,
-            seen_ms=int(time.time() * 1000),
             in_flight=self.in_flight,
         )
 
@@ -249,7 +248,7 @@ class JobLoop:
 
     async def _start(self, claimed: ClaimedJob) -> None:
         """Decide at the last moment: by now it may be too late, and what waits is not begun."""
-        started = await self.queue.start(claimed)
+        started = await self.queue.start(self.pool, self.status.worker_id, claimed)
         if started is None:
             return
         begun = started.claimed
@@ -318,7 +317,8 @@ class JobLoop:
     async def _bury(self, claimed: ClaimedJob, why: str) -> None:
         worker, entry = self.status.worker_id, claimed.entry_id
         if entry not in await self.queue.renew(self.pool, worker, [entry]):
-            # Taken over while we were silent: it is for its new owner to say what becomes of it.
+            # Taken over while we were silent: it is for its new owner to say what becomes of it, or
+            # has ended already.
             _log.warning("not given up, another has it: %s", why, extra={"job": claimed.job.id})
             return
         failures = {

@@ -3,7 +3,8 @@
 Nothing that is measured here has seen its own label: the first layer's opinions that the second
 one learns from, and all errors that are reported, come from folds that were left out, and
 scenarios that share a question share a fold. (Scores from in-context examples are safe as well: a
-worker never shows a scenario its own labels.)
+worker never shows a scenario its own labels. As in any stacking, a second layer that leaves a row
+out is fitted on other rows' opinions, and the forests that gave those may have seen its label.)
 """
 
 from __future__ import annotations
@@ -233,7 +234,7 @@ def _folds(bank: _Bank, rows: NDArray[np.intp], folds: int) -> list[NDArray[np.i
     """`rows` in parts to leave out one at a time, those of one question in one part.
 
     Dealt out by the order of the questions that these rows have: every part has its share of
-    them, and what a fit on these rows finds does not depend on what else is in the bank.
+    them, whichever rows of the bank they are.
     """
     number = np.unique(bank.question[rows], return_inverse=True)[1].reshape(-1)
     return [rows[number % folds == fold] for fold in range(min(folds, int(number.max()) + 1))]

@@ -56,7 +56,8 @@ def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
     one candidate often agree by luck. Single answers tell nothing of their error, which is not the
     same as none.
     """
-    read = tuple(s.label_deviation for s in scores if s.label_deviation is not None)
+    # Cells that were read before orders counted alike tell a deviation smaller than their spread.
+    read = tuple(max(s.label_deviation, s.spread) for s in scores if s.label_deviation is not None)
     if len(read) == len(scores):
         return CellErrors(read, math.inf)
     answers = [score.values or (score.score,) for score in scores]

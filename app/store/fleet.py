@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from app.domain.fingerprint import digest
 from app.domain.types import ModelIdentity
-from app.store.redis import PREFIX, translated
+from app.store.redis import PREFIX, now_ms, translated
 
 _POOLS = PREFIX + "pools"
 _WORKERS = PREFIX + "workers"
@@ -42,13 +42,15 @@ class WorkerInfo(Struct, frozen=True):
     pool: str | None
     """The pool it serves; None until the model is loaded."""
     model: str
-    seen_ms: int
     in_flight: int = 0
+    seen_ms: int = 0
+    """When it was heard of last, by Redis's clock, as `Fleet.beat` stamps it."""
 
 
 def pool_for(model: ModelIdentity) -> Pool:
     """The pool that serves a model, as of now."""
-    return Pool(name=digest("pool", model)[:16], model=model, announced_ms=_now_ms())
+    announced_ms = int(time.time() * 1000)
+    return Pool(name=digest("pool", model)[:16], model=model, announced_ms=announced_ms)
 
 
 class Fleet:
@@ -64,8 +66,9 @@ class Fleet:
         with every beat, so that a Redis that forgot everything learns it again.
         """
         with translated():
+            seen = msgspec.structs.replace(worker, seen_ms=await now_ms(self._redis))
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hset(_WORKERS, worker.id, msgspec.json.encode(worker))
+            pipe.hset(_WORKERS, worker.id, msgspec.json.encode(seen))
             if pool is not None:
                 pipe.hset(_POOLS, pool.name, msgspec.json.encode(pool))
             await pipe.execute()
@@ -86,14 +89,10 @@ class Fleet:
         """Workers that are alive. Those long gone are swept out on the way."""
         with translated():
             stored = await self._redis.hgetall(_WORKERS)
+            now = await now_ms(self._redis)
         workers = [msgspec.json.decode(value, type=WorkerInfo) for value in stored.values()]
-        now = _now_ms()
         gone = [w.id for w in workers if now - w.seen_ms > 60 * ALIVE_S * 1000]
         if gone:
             with translated():
                 await self._redis.hdel(_WORKERS, *gone)
         return sorted((w for w in workers if now - w.seen_ms <= ALIVE_S * 1000), key=lambda w: w.id)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

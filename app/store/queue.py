@@ -151,13 +151,15 @@ redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', 3600000, 'JU
 return 1
 """
 
-# KEYS: job.  Returns {attempts, ms until its deadline}, or nothing for a job that has ended.
+# KEYS: stream, job.  ARGV: group, consumer, entry id.
+# Returns {attempts, ms until its deadline}, or nothing for a job that has ended or is another's.
 _START = (
     _NOW
     + """
-if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
-local deadline = tonumber(redis.call('HGET', KEYS[1], 'deadline'))
-return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), deadline - now}
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return {} end
+if redis.call('EXISTS', KEYS[2]) == 0 then return {} end
+local deadline = tonumber(redis.call('HGET', KEYS[2], 'deadline'))
+return {redis.call('HINCRBY', KEYS[2], 'attempts', 1), deadline - now}
 """
 )
 
@@ -247,8 +249,8 @@ class JobQueue:
     ) -> Submission:
         """Ask for a job's cells: take what is scored, join what is in flight, queue the rest.
 
-        Nobody begins it later than `within_ms` from now. Atomic, and safe to repeat. Raises
-        `QueueFull`.
+        It is not begun later than `within_ms` from now, unless others who ask for the same wait
+        longer. Atomic, and safe to repeat. Raises `QueueFull`.
         """
         ttl_ms = within_ms + _JOB_GRACE_MS
         fields: list[str] = []
@@ -378,13 +380,16 @@ class JobQueue:
             attempt=int(stored[b"attempts"]) + 1,
         )
 
-    async def start(self, claimed: ClaimedJob) -> StartedJob | None:
+    async def start(self, pool: str, worker: str, claimed: ClaimedJob) -> StartedJob | None:
         """Count the start of a job that is about to be begun, and see how long it may wait.
 
-        None when it has ended meanwhile.
+        None when it has ended meanwhile, or is another worker's by now.
         """
         with translated():
-            found = await self._start(keys=[job_key(claimed.job.id)])
+            found = await self._start(
+                keys=[stream_key(pool), job_key(claimed.job.id)],
+                args=[GROUP, worker, claimed.entry_id],
+            )
         if not found:
             return None
         attempt, left_ms = found

@@ -77,6 +77,12 @@ def as_text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
+async def now_ms(redis: Redis) -> int:
+    """Redis's clock, Unix time in milliseconds: those of the hosts around it need not agree."""
+    seconds, microseconds = await redis.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the client's errors into `StoreUnavailable`; errors of a script stay what they are."""

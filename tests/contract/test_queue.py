@@ -81,18 +81,18 @@ async def submit(queue: JobQueue, one: Job, within_ms: int = FAR, pool: str = PO
 async def claim(queue: JobQueue, worker: str = "w1"):
     """The one job that waits, in the hands of a worker that is about to begin it."""
     ((entry, job_id),) = await queue.read(POOL, worker, count=5, block_ms=500)
-    return await begun(queue, entry, job_id)
+    return await begun(queue, entry, job_id, worker)
 
 
-async def begun(queue: JobQueue, entry: str, job_id: str):
-    started = await queue.start(await queue.load(POOL, entry, job_id))
+async def begun(queue: JobQueue, entry: str, job_id: str, worker: str):
+    started = await queue.start(POOL, worker, await queue.load(POOL, entry, job_id))
     return started.claimed
 
 
 async def left_ms(queue: JobQueue) -> int:
     """How long the next job may still wait, as it is begun."""
     ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
-    return (await queue.start(await queue.load(POOL, entry, job_id))).left_ms
+    return (await queue.start(POOL, "w1", await queue.load(POOL, entry, job_id))).left_ms
 
 
 async def test_a_job_comes_out_as_it_went_in(queue):
@@ -277,7 +277,7 @@ async def test_a_full_queue_refuses_and_leaves_no_trace(queue, redis):
 
 async def claim_one(queue: JobQueue, worker: str = "w1"):
     ((entry, job_id),) = await queue.read(POOL, worker, count=1, block_ms=500)
-    return await begun(queue, entry, job_id)
+    return await begun(queue, entry, job_id, worker)
 
 
 async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
@@ -286,7 +286,7 @@ async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
     await asyncio.sleep(0.05)
     assert await queue.take_over(POOL, "w2", count=5, lease_ms=60_000) == []
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=10)
-    second = await begun(queue, entry, job_id)
+    second = await begun(queue, entry, job_id, "w2")
     assert second.job == first.job
     assert second.attempt == 2
     assert await queue.renew(POOL, "w1", [entry]) == set()
@@ -315,7 +315,7 @@ async def test_a_start_that_was_called_off_does_not_count(queue):
     claimed = await claim(queue)
     assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id, refund=True)
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)
-    assert (await begun(queue, entry, job_id)).attempt == 1
+    assert (await begun(queue, entry, job_id, "w2")).attempt == 1
 
 
 async def test_a_job_that_is_only_claimed_is_not_begun(queue):
@@ -330,14 +330,14 @@ async def test_a_job_is_begun_with_the_deadline_that_it_has_by_then(queue):
     await submit(queue, one, within_ms=50_000)
     claimed = await claim(queue)
     await submit(queue, job(HELP), within_ms=90_000)
-    assert (await queue.start(claimed)).left_ms > 80_000
+    assert (await queue.start(POOL, "w1", claimed)).left_ms > 80_000
 
 
 async def test_a_job_that_ended_meanwhile_is_not_begun(queue, redis):
     await submit(queue, job())
     claimed = await claim(queue)
     await queue.finish(POOL, claimed)
-    assert await queue.start(claimed) is None
+    assert await queue.start(POOL, "w1", claimed) is None
     assert not await redis.keys("azimuth:job:*")
 
 
@@ -345,7 +345,8 @@ async def test_a_worker_that_lost_its_lease_takes_nothing_from_the_new_owner(que
     await submit(queue, job())
     lost = await claim(queue, "w1")
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=0)
-    assert (await begun(queue, entry, job_id)).attempt == 2
+    assert (await begun(queue, entry, job_id, "w2")).attempt == 2
+    assert await queue.start(POOL, "w1", lost) is None
     assert not await queue.release(POOL, "w1", lost.entry_id, lost.job.id, refund=True)
     assert await queue.take_over(POOL, "w3", count=5, lease_ms=60_000) == []
     assert await queue.renew(POOL, "w2", [entry]) == {entry}
@@ -462,7 +463,7 @@ def job_loop(queue: JobQueue, scorer: JobScorer, **settings: Any) -> JobLoop:
 
 
 async def test_a_worker_that_lost_a_job_does_not_give_it_up(queue, redis):
-    """It is for the new owner to say: its cells may be scored yet."""
+    """It is for the new owner to say what becomes of it."""
     scorer, stop = SilentTooLong(queue), asyncio.Event()
     running = asyncio.create_task(job_loop(queue, scorer, max_attempts=1).run(stop))
     await submit(queue, job(HELP))

@@ -49,16 +49,23 @@ CUT = Unscored("wit", "truncated", "the answer was cut")
 
 
 class WatchedQueue(JobQueue):
-    """Counts what is submitted, and refuses when told to."""
+    """Notes what is submitted, and refuses when told to."""
 
-    submitted = 0
     refusal: AzimuthError | None = None
+
+    def __init__(self, *given, **more):
+        super().__init__(*given, **more)
+        self.within_ms: list[int] = []
+
+    @property
+    def submitted(self) -> int:
+        return len(self.within_ms)
 
     async def submit(self, *given, **more):
         if self.refusal is not None:
             raise self.refusal
         submission = await super().submit(*given, **more)
-        self.submitted += 1
+        self.within_ms.append(more["within_ms"])
         return submission
 
 
@@ -138,6 +145,16 @@ async def test_how_the_candidates_were_listed_is_told_again_to_a_redis_that_forg
     (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
     assert stored.presentation == PLAN.presentation
     assert stored.unscored == {WITTY: CUT}
+
+
+async def test_whoever_asks_again_does_not_move_the_deadline(redis):
+    async with waiting(redis, Patience(wait_s=2, deadline_s=60)) as request:
+        await request.claim()
+        await asyncio.sleep(0.1)
+        await request.lose_the_notices()
+        first, *_, last = request.queue.within_ms
+        assert first <= 60_000
+        assert last <= first - 100
 
 
 async def test_work_that_redis_forgot_is_queued_again_for_those_who_will_poll(redis):

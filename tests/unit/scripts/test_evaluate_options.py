@@ -128,6 +128,9 @@ def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, monkeypatc
     assert bench.main(["frontier", *given, *more]) == 0
     assert len(asked) == (1 if mode == FREE else 3)
     assert mode in {one.name for one in MODES}
+    if mode != FREE:
+        fitted = asked[1]
+        assert fitted[fitted.index("--only") + 1 :][:2] == ["helpfulness", "wit"]
     for one in asked:
         assert one[one.index("--attribute-set") + 1] == "mine"
         assert one[one.index("--attributes") + 1] == "a.json"
@@ -142,3 +145,26 @@ def test_what_could_not_be_calibrated_is_not_evaluated_as_if_it_were(tmp_path, m
     given = ["--scenarios", str(path), "--train", str(path), "--out", str(tmp_path)]
     assert bench.main(["frontier", *given, "--mode", "labels"]) == 1
     assert [Path(one[one.index("--out") + 1]).name for one in asked] == ["labels-raw"]
+
+
+def test_only_what_every_response_is_labelled_on_is_asked_for(tmp_path, monkeypatch, capsys):
+    """As by the evaluator itself. Scenarios that differ in that have no joint scorer in common."""
+    asked = []
+    monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
+    monkeypatch.setattr(bench.calibrate, "main", lambda given: asked.append(given) or 0)
+    monkeypatch.setattr(bench, "_draw", lambda *_: 0)
+    labels = [[{"wit": 1, "care": 0}, {"wit": 0}], [{"wit": 1, "warmth": 0}] * 2]
+    lines = [
+        {"id": str(n), "question": f"{n}?", "responses": ["a", "b"], "labels": both}
+        for n, both in enumerate(labels)
+    ]
+    path = tmp_path / "eval.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    given = ["--scenarios", str(path), "--train", str(path), "--out", str(tmp_path)]
+    modes = ["--mode", "few-shot", "--mode", "few-shot, joint"]
+    assert bench.main(["frontier", *given, *modes]) == 0
+    told = [Path(one[one.index("--out") + 1]).name for one in asked if "--out" in one]
+    assert told == ["few-shot-raw", "few-shot-cal", "few-shot-joint-raw"]
+    (fitted,) = [one for one in asked if "--only" in one]
+    assert fitted[fitted.index("--only") + 1 :][:2] == ["wit", "warmth"]
+    assert "few-shot, joint stays raw" in capsys.readouterr().err
