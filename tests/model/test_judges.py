@@ -199,7 +199,11 @@ class Started:
 
     def cells(self, asked: Job) -> dict[str, Cell | Unscored]:
         async def all_cells():
-            return {field: result async for field, result in self.judge.score(asked)}
+            return {
+                field: result
+                async for one in self.judge.score(asked)
+                for field, result in one.items()
+            }
 
         return self.runner.run(all_cells())
 
