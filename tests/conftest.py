@@ -76,7 +76,7 @@ def real_azimuth(
 ) -> Iterator[Service]:
     """Redis, API, and a worker with the real model and the real embedder."""
     with running_service(tmp_path_factory.mktemp("real")) as running:
-        running.start_api()
+        running.start_api(AZIMUTH_WAIT_S="600")  # processors differ: answers, not places to poll
         settings = Settings.from_environment(
             {"REDIS_URL": running.redis_url, "AZIMUTH_WORKER_LEASE_S": "5"}
         )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import wait_until
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 
@@ -33,7 +33,7 @@ def scored(real_azimuth, shared_data):
         "bank": "helpsteer2-train",
         "target": TARGET,
     }
-    with real_azimuth.client(timeout_s=280) as client:
+    with real_azimuth.client(timeout_s=580) as client:
         response = client.post("/v1/select", json=body)
     assert response.status_code == 200, response.text
     return body, response.json()
@@ -93,7 +93,7 @@ def test_the_built_in_bank_and_zero_shot_both_score(real_azimuth, bank):
         "bank": bank,
         "reasoning_chars": 80,
     }
-    with real_azimuth.client(timeout_s=200) as client:
+    with real_azimuth.client(timeout_s=500) as client:
         (cell,) = client.post("/v1/score", json=body).json()["cells"]
     assert cell["status"] == "scored"
     assert len(cell["scores"]) == 3
@@ -108,7 +108,7 @@ def test_orders_share_their_prefix_in_the_engine_s_cache(real_azimuth):
         "orders": 2,
         "reasoning": False,
     }
-    with real_azimuth.client(timeout_s=200) as client:
+    with real_azimuth.client(timeout_s=500) as client:
         usage = client.post("/v1/score", json=body).json()["usage"]
     # The second order has all but its last turn in common with the first.
     assert usage["cached_prompt_tokens"] > 0.4 * usage["prompt_tokens"]
@@ -132,7 +132,7 @@ def test_a_response_that_gives_orders_to_the_judge_is_scored_like_any_other(real
         "attributes": ["coherence"],
         "reasoning_chars": 60,
     }
-    with real_azimuth.client(timeout_s=200) as client:
+    with real_azimuth.client(timeout_s=500) as client:
         (cell,) = client.post("/v1/score", json=body).json()["cells"]
     assert cell["status"] == "scored"
     assert len(cell["scores"]) == 2

@@ -7,7 +7,7 @@ import pytest
 from scripts.evaluate import main
 from scripts.evaluation.results import read_results
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 BODY = {
     "question": "What is the capital of France?",
@@ -20,7 +20,7 @@ BODY = {
 
 
 def select(azimuth, **more):
-    with azimuth.client(timeout_s=200) as client:
+    with azimuth.client(timeout_s=500) as client:
         response = client.post("/v1/select", json=BODY | more)
     assert response.status_code == 200, response.text
     return response.json()
