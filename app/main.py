@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -22,6 +23,7 @@ from app.resources import LifespanState, Resources
 from app.scoring.endpoints import router as scoring
 from app.settings import Settings
 
+_OPEN_FILES = 65_536
 _DESCRIPTION = """\
 Steerable response selection. Send a question, candidate responses and a target: for some
 attributes the value between 0 and 1 that your user wants. A language model scores every candidate
@@ -45,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await resources.fitter.close()
             await resources.hub.close()
+            await resources.listening.aclose()
             await resources.redis.aclose()
 
     app = FastAPI(
@@ -82,8 +85,20 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files: each client holds one.
+
+    The usual limit of 1024 would turn a burst of clients into connection errors.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Serve until told to stop."""
+    _allow_many_connections()
     settings = Settings.from_environment()
     configure(settings.api.log_level)
     config = uvicorn.Config(

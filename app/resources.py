@@ -23,7 +23,7 @@ from app.store.fleet import Fleet
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.recent import RecentScoreSets
-from app.store.redis import connect
+from app.store.redis import connect, connect_for_listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Resources:
 
     settings: Settings
     redis: Redis
+    listening: Redis
+    """Holds the subscription of `hub`."""
     hub: NoticeHub
     attribute_sets: AttributeSetStore
     banks: BankStore
@@ -50,11 +52,12 @@ class Resources:
     def open(cls, settings: Settings) -> Resources:
         """Build everything; connections are made when first used."""
         redis = connect(settings.store)
+        listening = connect_for_listening(settings.store)
         cache = ScoreCache(redis)
         recent = RecentScoreSets(cache)
         calibrations = CalibrationStore(redis)
         calibrator = Calibrator(calibrations)
-        hub = NoticeHub(redis, on_cell=recent.forget, on_calibration=calibrator.forget)
+        hub = NoticeHub(listening, on_cell=recent.forget, on_calibration=calibrator.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
         covariances = LabelCovariances(banks)
@@ -69,6 +72,7 @@ class Resources:
         return cls(
             settings=settings,
             redis=redis,
+            listening=listening,
             hub=hub,
             attribute_sets=attribute_sets,
             banks=banks,

@@ -52,6 +52,10 @@ class StoreSettings(_Group):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Where Redis is; `REDIS_URL` is read as well."""
+    redis_connections: int = Field(64, ge=1)
+    """Connections to Redis that one process opens at most; further calls wait for a free one."""
+    redis_connection_wait_s: float = Field(30.0, gt=0)
+    """Longest that a call waits for a free connection; then Redis counts as unavailable."""
     cache_ttl_s: int = Field(2_592_000, ge=1)
     """How long scores are kept after they were last written."""
     queue_limit: int = Field(1000, ge=1)

@@ -24,7 +24,7 @@ from app.store.banks import BankStore
 from app.store.fleet import Fleet, pool_for
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
-from app.store.redis import connect
+from app.store.redis import connect, connect_for_listening
 from workers.engines.base import Engine, EngineError
 from workers.engines.identity import model_name
 from workers.engines.select import create_judge
@@ -42,9 +42,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
 
     Raises `WorkerFailed` when the engine is beyond help.
     """
-    redis = connect(settings.store)
+    redis, listening = connect(settings.store), connect_for_listening(settings.store)
     fleet, bank_store = Fleet(redis), BankStore(redis)
-    hub = NoticeHub(redis)
+    hub = NoticeHub(listening)
     status = Status(worker_id=_worker_id(), model=_announced_name(settings))
     judge = create_judge(settings, bank_store, engine)
     background: list[asyncio.Task[None]] = []
@@ -78,6 +78,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         loop = JobLoop(
             queue=JobQueue(
                 redis,
+                reader=listening,
                 queue_limit=settings.store.queue_limit,
                 cache_ttl_s=settings.store.cache_ttl_s,
             ),
@@ -96,6 +97,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
             await fleet.leave(status.worker_id)
         await hub.close()
         await judge.close()
+        await listening.aclose()
         await redis.aclose()
 
 

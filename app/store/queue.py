@@ -225,8 +225,12 @@ def decode_notice(data: bytes) -> Notice:
 class JobQueue:
     """Both ends of the queue. API processes submit; workers claim, renew, settle, finish."""
 
-    def __init__(self, redis: Redis, *, queue_limit: int, cache_ttl_s: int) -> None:
+    def __init__(
+        self, redis: Redis, *, queue_limit: int, cache_ttl_s: int, reader: Redis | None = None
+    ) -> None:
         self._redis = redis
+        self._reader = reader or redis
+        """For reads that block."""
         self._queue_limit = queue_limit
         self._cache_ttl_s = cache_ttl_s
         self._submit = redis.register_script(_SUBMIT)
@@ -316,7 +320,7 @@ class JobQueue:
     ) -> list[tuple[str, str]]:
         """Wait for new jobs: (entry id, job id) each."""
         with translated():
-            answer: Any = await self._redis.xreadgroup(
+            answer: Any = await self._reader.xreadgroup(
                 GROUP, worker, {stream_key(pool): ">"}, count=count, block=block_ms
             )
         if not answer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -28,6 +29,15 @@ _REFUSALS = (OutOfMemoryError, ReadOnlyError)
 _REFUSAL_WORDS = ("OOM ", "MISCONF ", "READONLY ", "NOREPLICAS ", "MASTERDOWN ")
 GROUP = "workers"
 """Consumer group of every job stream."""
+
+
+_CONNECTION: dict[str, Any] = {
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 10.0,
+    "health_check_interval": 15,
+    "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+    "retry_on_error": [RedisConnectionError],
+}
 
 
 def score_set_key(score_set: str) -> str:
@@ -61,15 +71,27 @@ def dead_letter_key(pool: str) -> str:
 
 
 def connect(settings: StoreSettings) -> Redis:
-    """A client with bounded waits: no call hangs on a Redis that is away."""
-    return Redis.from_url(
+    """A client with bounded waits: no call hangs on a Redis that is away.
+
+    Calls beyond `redis_connections` wait for a free connection, so that a burst of requests is
+    served late instead of refused.
+    """
+    pool = BlockingConnectionPool.from_url(
         settings.redis_url,
-        socket_connect_timeout=2.0,
-        socket_timeout=10.0,
-        health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
-        retry_on_error=[RedisConnectionError],
+        max_connections=settings.redis_connections,
+        timeout=settings.redis_connection_wait_s,
+        **_CONNECTION,
     )
+    return Redis.from_pool(pool)
+
+
+def connect_for_listening(settings: StoreSettings) -> Redis:
+    """A client for subscriptions and blocking reads, which hold their connection while they wait.
+
+    They have connections of their own: in the pool of `connect` they would take the place of calls
+    that need one for a moment.
+    """
+    return Redis.from_url(settings.redis_url, **_CONNECTION)
 
 
 def as_text(value: bytes | str) -> str:

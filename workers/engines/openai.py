@@ -55,7 +55,8 @@ class OpenAIEngine:
         self._client = httpx.AsyncClient(
             base_url=settings.openai_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0),
+            # Waiting for one of the connections is no fault of the endpoint: it has no limit.
+            timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0, pool=None),
             limits=httpx.Limits(max_connections=256),
             transport=transport,
         )
