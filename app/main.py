@@ -11,17 +11,19 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app import __version__, problems
-from app.attributes.endpoints import router as attribute_sets
+from app import __version__
+from app.attribute_sets.endpoints import router as attribute_sets
 from app.banks.endpoints import router as banks
 from app.calibrations.endpoints import router as calibrations
-from app.contract import document_problems
 from app.health.endpoints import router as health
-from app.logs import configure
-from app.middleware import RequestMiddleware
-from app.resources import LifespanState, Resources
-from app.scoring.endpoints import router as scoring
+from app.http import problems
+from app.http.middleware import RequestMiddleware
+from app.http.openapi import document_problems
+from app.http.provided import lifespan_state
+from app.resources import Resources, ResourcesState
+from app.scores.endpoints import router as scoring
 from app.settings import Settings
+from app.telemetry.logs import configure
 
 _OPEN_FILES = 65_536
 _DESCRIPTION = """\
@@ -38,12 +40,12 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application. Resources are opened by its lifespan."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[ResourcesState]:
         resources = Resources.open(settings)
         await resources.hub.start()
         app.state.stop_waiting = resources.hub.stop_waiting
         try:
-            yield {"resources": resources}
+            yield {"resources": resources, **lifespan_state(resources.objects())}
         finally:
             await resources.fitter.close()
             await resources.hub.close()

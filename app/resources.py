@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from dataclasses import dataclass, fields
+from typing import Annotated
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from app.calibrations.applying import Calibrator
 from app.calibrations.service import CalibrationFitter
-from app.scoring.calibrator import Calibrator
-from app.scoring.covariances import LabelCovariances
+from app.http.provided import LifespanState
 from app.scoring.planning import Planner
-from app.scoring.retarget import Retargeter
 from app.scoring.service import ScoringService
+from app.selection.covariances import LabelCovariances
+from app.selection.retargeting import Retargeter
 from app.settings import Settings
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
 from app.store.calibrations import CalibrationStore
-from app.store.cells import ScoreCache
 from app.store.fleet import Fleet
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
-from app.store.recent import RecentScoreSets
+from app.store.recent_score_sets import RecentScoreSets
 from app.store.redis import connect, connect_for_listening
+from app.store.score_sets import ScoreCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Resources:
     calibrations: CalibrationStore
     calibrator: Calibrator
     fitter: CalibrationFitter
+
+    def objects(self) -> list[object]:
+        """Everything that endpoints may ask for, one of each type."""
+        named = [f.name for f in fields(self) if f.name != "listening"]
+        return [getattr(self, name) for name in named]
 
     @classmethod
     def open(cls, settings: Settings) -> Resources:
@@ -91,7 +97,7 @@ class Resources:
         )
 
 
-class LifespanState(TypedDict):
+class ResourcesState(LifespanState):
     """What the lifespan yields to every request's state."""
 
     resources: Resources

@@ -26,13 +26,13 @@ import numpy as np
 from tqdm import tqdm
 
 import app
+from app.calibrations.applying import AUTO
 from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit_features
 from app.domain.bank import LabelledScenario
-from app.domain.calibration import Calibration, without_judge
+from app.domain.calibration.model import Calibration, without_judge
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
-from app.domain.types import Attribute
-from app.scoring.calibrator import AUTO
+from app.domain.scenario import Attribute
 from app.store.attribute_sets import builtin_attribute_sets
 from scripts.evaluation.data import (
     UnusableData,

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.types import CandidateScore, Unscored, Usage
+from app.domain.cells import CandidateScore, Unscored, Usage
 from workers.methods.base import Ask, Judgement
 from workers.methods.labels import expected_label
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.domain.bank import Bank
-from app.domain.types import Attribute, Choice, Scenario
+from app.domain.scenario import Attribute, Choice, Scenario
 from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
 from workers.embedding import Embedder, Vectors

@@ -12,9 +12,12 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.align import TIE_TOLERANCE, Floats, distances, target_matrix
+from app.domain.arrays import Floats
 from app.domain.bank import MAX_DISTINCT_LEVELS, LabelledScenario
-from app.domain.types import Choice
+from app.domain.scenario import Choice
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import TIE_TOLERANCE
+from app.domain.selection.targets import target_matrix
 
 Rows = NDArray[np.int64]
 

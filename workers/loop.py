@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from app.domain.types import Cell, Unscored
+from app.domain.cells import Cell, Unscored
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.banks import BankStore

@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 
 from prometheus_client import start_http_server
 
-from app.domain.types import ModelIdentity
+from app.domain.scorer import ModelIdentity
 from app.errors import StoreUnavailable
-from app.logs import configure
 from app.settings import Settings
 from app.store.banks import BankStore
 from app.store.fleet import Fleet, pool_for
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
+from app.telemetry.logs import configure
 from workers.engines.base import Engine, EngineError
 from workers.engines.identity import model_name
 from workers.engines.select import create_judge

@@ -13,20 +13,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import (
-    Attribute,
+from app.domain.cells import (
     Cell,
     CellResults,
     CellTimings,
-    Choice,
     ExampleUse,
-    Job,
-    Scenario,
-    ScorerSettings,
     Unscored,
     UnscoredReason,
     Usage,
 )
+from app.domain.job import Job
+from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.averaging import Reading, average, position_bias
 from workers.banks import BankLibrary, IndexedBank
 from workers.embedding import Vectors

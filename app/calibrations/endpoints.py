@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Body, Path, Response
 from fastapi.responses import JSONResponse
 
+from app.calibrations.applying import AUTO, NONE
 from app.calibrations.schemas import (
     AttributeReportOut,
     CalibrationOut,
@@ -17,13 +18,13 @@ from app.calibrations.schemas import (
 )
 from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
-from app.problems import answers, problem_responses
+from app.http.problems import answers, problem_responses
+from app.http.routing import UnicodeRoute
 from app.resources import Use
-from app.routing import UnicodeRoute
-from app.scoring import examples
-from app.scoring.calibrator import AUTO, NONE
-from app.scoring.present import scorer_out
-from app.scoring.schemas import BankRefOut, Name
+from app.schema import Name
+from app.scores import openapi_examples
+from app.scores.rendering import scorer_out
+from app.scores.schemas import BankRefOut
 from app.store.calibrations import CalibrationInfo, CalibrationState
 
 router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
@@ -54,7 +55,7 @@ _FITTED: dict[str, Any] = {
     "warnings": [],
     "fitted": {
         "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48",
-        "scorer": examples.SCORE_SET["scorer"],
+        "scorer": openapi_examples.SCORE_SET["scorer"],
         "attributes": ["verbosity"],
         "bank": {"name": "helpsteer2-train", "digest": "90b1d8f3c2a4e94f60b7a5d9c01e2f3a"},
         "scenarios": 500,

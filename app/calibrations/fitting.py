@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from app.calibrations.sharpening import rows_by_scenario, sharpened
 from app.domain import features
-from app.domain.align import Floats
+from app.domain.arrays import Floats
 from app.domain.bank import MAX_DISTINCT_LEVELS, LabelledScenario
-from app.domain.calibration import (
+from app.domain.calibration.forest import Forest
+from app.domain.calibration.model import (
     AttributeReport,
     Basis,
     Calibration,
@@ -33,8 +34,7 @@ from app.domain.calibration import (
     with_differences,
 )
 from app.domain.fingerprint import attribute_name
-from app.domain.forest import Forest
-from app.domain.uncertainty import SharedErrors
+from app.domain.selection.uncertainty import SharedErrors
 
 LEAST_SCENARIOS = 20
 """Labelled scenarios that an attribute must have: fewer tell nothing about folds left out."""

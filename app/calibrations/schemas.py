@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.scoring.schemas import BankRefOut, Closed, Name, Open, ScorerIn, ScorerOut
+from app.schema import Closed, Name, Open
+from app.scores.schemas import BankRefOut, ScorerOut
+from app.scoring.requests import ScorerIn
 
 
 class CalibrationRequest(Closed):

@@ -18,13 +18,14 @@ from msgspec.structs import replace
 from app.calibrations.fitting import LEAST_SCENARIOS, LabelledEvidence, UnfitBank, fit, labels_of
 from app.calibrations.process import in_a_process
 from app.calibrations.schemas import CalibrationRequest
-from app.domain.artefact import to_bytes, with_digest
 from app.domain.bank import Bank, LabelledScenario
-from app.domain.calibration import Calibration, Evidence, evidence_of
+from app.domain.calibration.artefact import to_bytes, with_digest
+from app.domain.calibration.model import Calibration, Evidence, evidence_of
 from app.domain.fingerprint import attribute_field, scorer_fingerprint
 from app.domain.methods import METHODS
 from app.domain.plan import ScorePlan, plan_scores
-from app.domain.types import MAX_CANDIDATES, Attribute, BankRef, Candidate, Scorer
+from app.domain.scenario import MAX_CANDIDATES, Attribute, Candidate
+from app.domain.scorer import BankRef, Scorer
 from app.errors import (
     AzimuthError,
     CalibrationRunning,
@@ -34,7 +35,7 @@ from app.errors import (
     Unavailable,
     within,
 )
-from app.problems import problem_for
+from app.http.problems import problem_for
 from app.scoring.planning import PlannedRequest, PlannedScorer, Planner
 from app.scoring.service import Patience, ScoreOutcome, ScoringService
 from app.store.banks import BankStore

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.align import TIE_TOLERANCE, Floats, TargetMatrix, distances, nearest
-from app.domain.uncertainty import SharedErrors, wins
+from app.domain.arrays import Floats
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import TIE_TOLERANCE, nearest
+from app.domain.selection.targets import TargetMatrix
+from app.domain.selection.uncertainty import SharedErrors, wins
 
 _GRID = np.linspace(0.3, 1.5, 9)
 _SCENARIOS = 300

@@ -12,7 +12,7 @@ import re
 
 from msgspec import Struct
 
-from app.domain.types import Scenario
+from app.domain.scenario import Scenario
 
 VERSION = "surface/1"
 """Part of every calibration: features of another version do not fit it."""

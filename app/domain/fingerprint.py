@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from app.domain.types import CHOICE, Attribute, Choice, Presentation, Scenario, Scorer
+from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenario
+from app.domain.scorer import Scorer
 
 _EXACT = 2**53  # beyond, floats are no longer every integer
 _DIGEST_CHARS = 32  # 128 bits: collisions do not happen by accident, and ids stay readable

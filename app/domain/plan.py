@@ -16,7 +16,8 @@ from app.domain.fingerprint import (
     scorer_fingerprint,
     text_digest,
 )
-from app.domain.types import Attribute, Candidate, Choice, Presentation, Scenario, Scorer
+from app.domain.scenario import Attribute, Candidate, Choice, Presentation, Scenario
+from app.domain.scorer import Scorer
 from app.errors import FieldError, InvalidRequest
 
 ID_SEPARATOR = "."

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from app import __version__
 from app.errors import StoreUnavailable
 from app.health.schemas import HealthOut, ModelPartOut, PartOut, ReadyOut
-from app.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
-from app.problems import ABOUT_BLANK, answers, problem_called, problem_responses
+from app.http.problems import ABOUT_BLANK, answers, problem_called, problem_responses
 from app.resources import Resources, Use
+from app.telemetry.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
 
 router = APIRouter(tags=["health"])
 _PATIENCE_S = 2.0

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from app.domain.methods import METHODS
-from app.domain.types import Attribute, ModelIdentity, ScorerSettings
+from app.domain.scenario import Attribute
+from app.domain.scorer import ModelIdentity, ScorerSettings
 from app.errors import FieldError, InvalidRequest
-from app.scoring.schemas import ScorerIn
+from app.scoring.requests import ScorerIn
 
 
 def check_joint(request: ScorerIn) -> None:

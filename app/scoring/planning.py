@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.domain.align import Distance
+from app.calibrations.applying import NONE
 from app.domain.methods import METHODS, MethodTraits, profile_name, reads_labels
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
-from app.domain.types import (
-    Attribute,
-    AttributeSet,
-    BankRef,
-    Candidate,
-    Choice,
-    Scorer,
-    ScorerSettings,
-)
+from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
+from app.domain.scorer import BankRef, Scorer, ScorerSettings
+from app.domain.selection.distance import Distance
 from app.errors import (
     FieldError,
     InvalidRequest,
@@ -27,16 +21,9 @@ from app.errors import (
     UnknownModel,
     escaped,
 )
-from app.scoring.calibrator import NONE
 from app.scoring.joint import asked_together, check_joint
-from app.scoring.schemas import (
-    AttributeIn,
-    BoundsIn,
-    CandidateIn,
-    ScoreRequest,
-    ScorerIn,
-    SelectRequest,
-)
+from app.scoring.requests import AttributeIn, CandidateIn, ScoreRequest, ScorerIn
+from app.selection.requests import BoundsIn, SelectRequest
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from app.domain.cells import Cell, CellTimings, Unscored, Usage
+from app.domain.job import Job
 from app.domain.plan import ScorePlan
-from app.domain.types import Attribute, Cell, CellTimings, Choice, Job, Unscored, Usage
+from app.domain.scenario import Attribute, Choice
 from app.errors import (
     ContextOverflow,
     DeadlinePassed,
@@ -20,12 +22,12 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
-from app.metrics import CELLS, TOKENS
 from app.scoring.planning import PlannedRequest, not_ready
-from app.store.cells import ScoreCache
 from app.store.fleet import Fleet
 from app.store.notices import Listener, NoticeHub
 from app.store.queue import JobQueue
+from app.store.score_sets import ScoreCache
+from app.telemetry.metrics import CELLS, TOKENS
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 0.5

@@ -8,7 +8,7 @@ from importlib.resources import files
 import msgspec
 from redis.asyncio import Redis
 
-from app.domain.types import AttributeSet
+from app.domain.scenario import AttributeSet
 from app.store.redis import PREFIX, as_text, translated
 
 _KEY = PREFIX + "attribute-sets"
@@ -18,7 +18,7 @@ _decoder = msgspec.json.Decoder(AttributeSet)
 @cache
 def builtin_attribute_sets() -> dict[str, AttributeSet]:
     """The attribute sets that ship with Azimuth, by name."""
-    folder = files("app.attributes.builtin")
+    folder = files("app.store") / "builtin" / "attribute_sets"
     sets = [
         _decoder.decode(entry.read_bytes())
         for entry in folder.iterdir()

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
 from app.errors import FieldError, StoreUnavailable, UnknownBank
-from app.store.queue import BankNotice
+from app.store.notices import BankNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 
 _NAMES = PREFIX + "banks"
@@ -80,7 +80,7 @@ class _Packaged(Struct, frozen=True):
 @cache
 def builtin_banks() -> dict[str, _Packaged]:
     """The banks that ship with Azimuth, by name."""
-    folder = files("app.banks.builtin")
+    folder = files("app.store") / "builtin" / "banks"
     packaged: dict[str, _Packaged] = {}
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         name, _, suffix = entry.name.rpartition(".")

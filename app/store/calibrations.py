@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from app.domain.calibration import AttributeReport
-from app.domain.types import BankRef, Scorer
-from app.store.queue import CalibrationNotice
+from app.domain.calibration.model import AttributeReport
+from app.domain.scorer import BankRef, Scorer
+from app.store.notices import CalibrationNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 
 _READY = PREFIX + "calibrations"

@@ -10,7 +10,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.fingerprint import digest
-from app.domain.types import ModelIdentity
+from app.domain.scorer import ModelIdentity
 from app.store.redis import PREFIX, now_ms, translated
 
 _POOLS = PREFIX + "pools"

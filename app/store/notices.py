@@ -8,16 +8,45 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.store.queue import CalibrationNotice, CellNotice, decode_notice
 from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
 _RECONNECT_S = 0.5
 EVERY_BANK = "(every bank)"
 """In the place of a bank's digest: look which banks there are."""
+
+
+class CellNotice(Struct, frozen=True, tag="cell"):
+    """A cell was scored, or will not be."""
+
+    score_set: str
+    field: str
+
+
+class BankNotice(Struct, frozen=True, tag="bank"):
+    """A bank was stored."""
+
+    digest: str
+
+
+class CalibrationNotice(Struct, frozen=True, tag="calibration"):
+    """A calibration was stored or deleted."""
+
+    name: str
+
+
+Notice = CellNotice | BankNotice | CalibrationNotice
+_notice_decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
+
+
+def decode_notice(data: bytes) -> Notice:
+    """A notice as it came over the channel."""
+    return _notice_decoder.decode(data)
 
 
 class Listener:

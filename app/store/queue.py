@@ -16,9 +16,12 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from app.domain.cells import Cell, CellResults, Unscored
 from app.domain.features import SurfaceFeatures
-from app.domain.types import Cell, CellResults, Job, Presentation, Unscored
+from app.domain.job import Job
+from app.domain.scenario import Presentation
 from app.errors import QueueFull
+from app.store.notices import CellNotice
 from app.store.redis import (
     GROUP,
     NOTICES,
@@ -192,34 +195,6 @@ class StartedJob(Struct, frozen=True):
     claimed: ClaimedJob
     left_ms: int
     """Until its deadline; negative when that has passed."""
-
-
-class CellNotice(Struct, frozen=True, tag="cell"):
-    """A cell was scored, or will not be."""
-
-    score_set: str
-    field: str
-
-
-class BankNotice(Struct, frozen=True, tag="bank"):
-    """A bank was stored."""
-
-    digest: str
-
-
-class CalibrationNotice(Struct, frozen=True, tag="calibration"):
-    """A calibration was stored or deleted."""
-
-    name: str
-
-
-Notice = CellNotice | BankNotice | CalibrationNotice
-_notice_decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
-
-
-def decode_notice(data: bytes) -> Notice:
-    """A notice as it came over the channel."""
-    return _notice_decoder.decode(data)
 
 
 class JobQueue:

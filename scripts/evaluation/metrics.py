@@ -16,8 +16,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from app.domain.align import TIE_TOLERANCE, TargetMatrix, distances, target_matrix
 from app.domain.methods import METHODS
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import TIE_TOLERANCE
+from app.domain.selection.targets import TargetMatrix, target_matrix
 from scripts.evaluation.results import (
     NONE,
     Results,

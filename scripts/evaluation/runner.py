@@ -13,11 +13,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import LabelledScenario
-from app.domain.calibration import Calibration, estimate, without_judge
+from app.domain.calibration.model import Calibration, estimate, without_judge
+from app.domain.cells import Usage
 from app.domain.methods import METHODS
-from app.domain.types import CHOICE, Usage
+from app.domain.scenario import CHOICE
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest
+from app.domain.selection.targets import target_matrix
 from scripts.evaluation.data import labelled_attributes
 from scripts.evaluation.journal import Journal
 from scripts.evaluation.results import LETTERS, NONE, ScenarioResult

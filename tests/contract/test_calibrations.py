@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
-from app.domain.types import BankRef, ModelIdentity, Scorer, ScorerSettings
+from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
 from app.store.notices import NoticeHub
 

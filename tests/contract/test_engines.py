@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from fastapi import FastAPI, Request
 
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
 from workers.engines.base import (

@@ -10,26 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.domain.cells import CandidateScore, Cell, Unscored
 from app.domain.features import surface_of
 from app.domain.fingerprint import attribute_field
-from app.domain.types import (
-    Attribute,
-    CandidateScore,
-    Cell,
-    Job,
-    ModelIdentity,
-    Presentation,
-    Scenario,
-    Scorer,
-    ScorerSettings,
-    Unscored,
-)
+from app.domain.job import Job
+from app.domain.scenario import Attribute, Presentation, Scenario
+from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import QueueFull
 from app.settings import EngineSettings, StoreSettings, WorkerSettings
-from app.store.cells import ScoreCache
 from app.store.notices import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
+from app.store.score_sets import ScoreCache
 from workers.engines.base import EngineError
 from workers.engines.fake import FakeEngine
 from workers.judges.base import JobScorer

@@ -7,25 +7,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from app.domain.cells import CandidateScore, Cell, Unscored
 from app.domain.plan import plan_scores
-from app.domain.types import (
-    Attribute,
-    Candidate,
-    CandidateScore,
-    Cell,
-    ModelIdentity,
-    Scorer,
-    ScorerSettings,
-    Unscored,
-)
+from app.domain.scenario import Attribute, Candidate
+from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import AzimuthError, QueueFull, StoreUnavailable
 from app.scoring.planning import PlannedRequest
 from app.scoring.service import Patience, ScoringService
-from app.store.cells import ScoreCache
 from app.store.fleet import Fleet, pool_for
 from app.store.notices import EVERY_BANK, NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import NOTICES, view_key
+from app.store.score_sets import ScoreCache
 
 HELP, WIT = Attribute("help", "Helps."), Attribute("wit", "Witty.")
 MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})

@@ -12,24 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.domain.cells import Cell, Unscored
 from app.domain.features import surface_of
-from app.domain.types import (
-    CHOICE,
-    Attribute,
-    Cell,
-    Choice,
-    Job,
-    ModelIdentity,
-    Presentation,
-    Scenario,
-    Scorer,
-    ScorerSettings,
-    Unscored,
-)
+from app.domain.job import Job
+from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenario
+from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.settings import EngineSettings, StoreSettings
-from app.store.cells import ScoreCache
 from app.store.queue import JobQueue
 from app.store.redis import connect
+from app.store.score_sets import ScoreCache
 from tests.support import wait_until
 from workers.engines.base import EngineError, EngineInfo
 from workers.judges import network

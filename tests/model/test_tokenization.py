@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import EngineRejected, Message
 from workers.methods.base import Ask
 from workers.methods.comparative import ComparativeRegression

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from app.domain.types import CellResults, Job
+from app.domain.cells import CellResults
+from app.domain.job import Job
 from workers.banks import BankLibrary
 from workers.engines.base import EngineInfo
 

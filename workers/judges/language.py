@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from app.domain.types import CellResults, Job
+from app.domain.cells import CellResults
+from app.domain.job import Job
 from app.settings import RetrievalSettings
 from app.store.banks import BankStore
 from workers.banks import BankLibrary

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from app.domain.types import Unscored
+from app.domain.cells import Unscored
 from app.settings import EngineSettings
 from workers.banks import BankLibrary
 from workers.engines.base import EngineDead, EngineError, EngineInfo, EngineRejected

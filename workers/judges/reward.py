@@ -8,16 +8,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from app.domain.types import (
-    CandidateScore,
-    Cell,
-    CellResults,
-    CellTimings,
-    Job,
-    Scenario,
-    Unscored,
-    Usage,
-)
+from app.domain.cells import CandidateScore, Cell, CellResults, CellTimings, Unscored, Usage
+from app.domain.job import Job
+from app.domain.scenario import Scenario
 from workers.engines.base import EngineError, EngineRejected
 from workers.judges.network import Network, not_finite
 from workers.judges.plaintext import Tokens

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import Message, Schema
 
 Joint: TypeAlias = tuple[Attribute, ...]

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import LabelledScenario
-from app.domain.types import Choice, Scenario, ScorerSettings
+from app.domain.scenario import Choice, Scenario
+from app.domain.scorer import ScorerSettings
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest
+from app.domain.selection.targets import target_matrix
 from workers.engines.base import Message, Schema
 from workers.examples import label_matrix
 from workers.methods.base import Ask, InvalidAnswer, Judgement

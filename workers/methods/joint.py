@@ -13,7 +13,8 @@ from dataclasses import replace
 import msgspec
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Scenario, ScorerSettings
+from app.domain.scenario import Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import Message, Schema
 from workers.methods.base import Ask, InvalidAnswer, Joint, Judgement
 from workers.methods.comparative import ComparativeRegression, example_answer, read_answer

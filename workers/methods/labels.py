@@ -15,7 +15,8 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import Message, Schema
 from workers.methods.base import Ask, Judgement
 from workers.methods.prompting import (

@@ -18,7 +18,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from app.domain.bank import LabelledScenario
 from app.domain.fingerprint import digest, text_digest
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import Schema
 from workers.methods.base import Ask, InvalidAnswer
 

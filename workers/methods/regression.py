@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.engines.base import Message, Schema
 from workers.methods.base import Ask, Judgement
 from workers.methods.prompting import (

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from app.calibrations.fitting import LabelledEvidence, fit, fit_features
-from app.domain.align import distances, nearest, target_matrix
 from app.domain.bank import parse_bank
-from app.domain.calibration import Evidence, estimate
+from app.domain.calibration.model import Evidence, estimate
 from app.domain.features import surface_features
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest
+from app.domain.selection.targets import target_matrix
 from app.settings import EngineSettings
 from workers.engines.fake import FakeEngine
 from workers.engines.simulated import SimulatedJudge, known_labels, parse_noise

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.calibrations.applying import Calibrator, Scored, Uncalibrated, choose
 from app.calibrations.fitting import LabelledEvidence, fit
-from app.domain.artefact import to_bytes, with_digest
-from app.domain.calibration import Evidence
+from app.domain.calibration.artefact import to_bytes, with_digest
+from app.domain.calibration.model import Evidence
+from app.domain.cells import CandidateScore, Cell
 from app.domain.features import NAMES, VERSION, SurfaceFeatures
-from app.domain.types import BankRef, CandidateScore, Cell, ModelIdentity, Scorer, ScorerSettings
+from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest, UnknownCalibration
-from app.scoring.calibrator import Calibrator, Scored, Uncalibrated, choose
 from app.store.calibrations import CalibrationInfo
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))

@@ -4,9 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.methods import METHODS
-from app.domain.types import Attribute, AttributeSet, Choice, ModelIdentity
+from app.domain.scenario import Attribute, AttributeSet, Choice
+from app.domain.scorer import ModelIdentity
 from app.errors import InvalidRequest, UnknownAttribute, UnknownMethod
-from app.scoring.endpoints import patience_for
+from app.scores.endpoints import patience_for
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.planning import (
     SAMPLING_TEMPERATURE,
@@ -18,7 +19,8 @@ from app.scoring.planning import (
     traits_of,
     without_effect,
 )
-from app.scoring.schemas import AttributeIn, ScoreRequest, SelectRequest
+from app.scoring.requests import AttributeIn, ScoreRequest
+from app.selection.requests import SelectRequest
 
 SET = AttributeSet("s", (Attribute("a", "A."), Attribute("b", "B.")))
 

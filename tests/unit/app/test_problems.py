@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from app import errors
-from app.problems import INTERNAL, PROBLEMS, pointer_of, problem_for
+from app.http.problems import INTERNAL, PROBLEMS, pointer_of, problem_for
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from msgspec.structs import replace
 
+from app.domain.cells import CandidateScore, Cell
 from app.domain.features import VERSION, SurfaceFeatures
-from app.domain.types import CandidateScore, Cell, ModelIdentity, Scorer, ScorerSettings
-from app.store.cells import StoredScoreSet
-from app.store.recent import RecentScoreSets
+from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
+from app.store.recent_score_sets import RecentScoreSets
+from app.store.score_sets import StoredScoreSet
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
 

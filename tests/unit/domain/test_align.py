@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.align import (
-    Bounds,
-    WeightlessTarget,
-    distances,
-    nearest,
-    rank,
-    target_matrix,
-)
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest, rank
+from app.domain.selection.targets import Bounds, WeightlessTarget, target_matrix
 
 SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
 

@@ -15,11 +15,18 @@ from app.calibrations.fitting import (
     fit_features,
 )
 from app.calibrations.sharpening import sharpened
-from app.domain.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
-from app.domain.calibration import Evidence, estimate, evidence_of, judge_numbers, with_differences
-from app.domain.forest import Forest
-from app.domain.types import CandidateScore, Cell, ScorerSettings
-from app.domain.uncertainty import SharedErrors
+from app.domain.calibration.artefact import InvalidArtefact, from_bytes, to_bytes, with_digest
+from app.domain.calibration.forest import Forest
+from app.domain.calibration.model import (
+    Evidence,
+    estimate,
+    evidence_of,
+    judge_numbers,
+    with_differences,
+)
+from app.domain.cells import CandidateScore, Cell
+from app.domain.scorer import ScorerSettings
+from app.domain.selection.uncertainty import SharedErrors
 
 FIELDS = ("wit@1", "care@2")
 RNG = np.random.default_rng(0)

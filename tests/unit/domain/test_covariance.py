@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
-from app.domain.covariance import LEAST_VARIANCE, SHRINKAGE, label_covariance
+from app.domain.selection.covariance import LEAST_VARIANCE, SHRINKAGE, label_covariance
 
 
 def bank(*labels):

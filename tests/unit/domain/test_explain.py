@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.domain.align import Bounds, distances, nearest, target_matrix
-from app.domain.explain import explain, never_selected
+from app.domain.selection.distance import distances
+from app.domain.selection.explanation import explain, never_selected
+from app.domain.selection.ranking import nearest
+from app.domain.selection.targets import Bounds, target_matrix
 
 NAMES = ("help", "wit", "care")
 SCORES = np.array([[1.0, 0.2, 0.5], [0.6, 0.9, 0.5], [0.5, 0.1, 0.5]])

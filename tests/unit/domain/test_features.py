@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.features import NAMES, VERSION, surface_features, surface_of
-from app.domain.types import Scenario
+from app.domain.scenario import Scenario
 
 MANY = "First, boil water.\n\n- Add salt\n- Add **pasta**\n\nReady in 9 minutes!"
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.cells import Usage
 from app.domain.fingerprint import (
     attribute_field,
     canonical_json,
@@ -14,16 +15,8 @@ from app.domain.fingerprint import (
     scorer_fingerprint,
 )
 from app.domain.plan import canonical_scenario, plan_scores, split_score_set_id
-from app.domain.types import (
-    Attribute,
-    BankRef,
-    Candidate,
-    ModelIdentity,
-    Scenario,
-    Scorer,
-    ScorerSettings,
-    Usage,
-)
+from app.domain.scenario import Attribute, Candidate, Scenario
+from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest
 
 MODEL = ModelIdentity(

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.domain.align import distances, nearest, rank, target_matrix
-from app.domain.types import CandidateScore
-from app.domain.uncertainty import (
+from app.domain.cells import CandidateScore
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest, rank
+from app.domain.selection.targets import target_matrix
+from app.domain.selection.uncertainty import (
     Abstention,
     CellErrors,
     Limits,

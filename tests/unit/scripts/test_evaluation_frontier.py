@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.types import Usage
+from app.domain.cells import Usage
 from scripts import bench
 from scripts.evaluation.drawing import styles
 from scripts.evaluation.frontier import (

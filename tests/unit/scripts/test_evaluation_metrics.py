@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.types import Usage
+from app.domain.cells import Usage
 from scripts.evaluation.metrics import (
     Pairs,
     accuracy,

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.domain.types import Usage
+from app.domain.cells import Usage
 from scripts.evaluation import drawing, paper, plots
 from scripts.evaluation.metrics import Cost
 from scripts.evaluation.report import write_report

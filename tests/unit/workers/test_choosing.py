@@ -8,7 +8,8 @@ import pytest
 
 from app.domain.bank import LabelledScenario
 from app.domain.methods import METHODS, profile_name
-from app.domain.types import Attribute, Choice, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.examples import Neighbour, choose_choices
 from workers.methods.base import Ask, InvalidAnswer
 from workers.methods.choosing import STEPS, Choosing, step_words

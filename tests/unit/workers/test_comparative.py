@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.methods.base import Ask, InvalidAnswer
 from workers.methods.comparative import ComparativeRegression
 from workers.methods.prompting import fence_for, presentation_orders

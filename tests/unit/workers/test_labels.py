@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings, Usage
-from app.domain.uncertainty import standard_errors
+from app.domain.cells import Usage
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
+from app.domain.selection.uncertainty import standard_errors
 from workers.averaging import Reading, average
 from workers.methods.base import Ask, Judgement
 from workers.methods.labels import LABELS, LabelReading, expected_label

@@ -6,7 +6,8 @@ import jsonschema
 import pytest
 
 from app.domain.bank import LabelledScenario
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from workers.methods.base import Ask, InvalidAnswer
 from workers.methods.regression import Regression
 

@@ -8,18 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from app.domain.bank import Bank, LabelledScenario
-from app.domain.types import (
-    Attribute,
-    BankRef,
-    Cell,
-    Job,
-    ModelIdentity,
-    Scenario,
-    Scorer,
-    ScorerSettings,
-    Unscored,
-    Usage,
-)
+from app.domain.cells import Cell, Unscored, Usage
+from app.domain.job import Job
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from workers.banks import IndexedBank
 from workers.embedding import HashingEmbedder
 from workers.engines.base import (

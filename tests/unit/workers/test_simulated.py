@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from app.domain.types import Attribute, Scenario, ScorerSettings
+from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
 from workers.engines.base import Sampling
 from workers.engines.fake import FakeEngine

@@ -1,1 +1,0 @@
-"""Built-in attribute sets, one JSON file each."""

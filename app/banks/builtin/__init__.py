@@ -1,1 +1,0 @@
-"""Built-in banks, one JSON Lines file each."""

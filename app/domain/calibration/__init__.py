@@ -1,0 +1,1 @@
+"""Calibrated scores: the model, and its form on disk. Pure."""

@@ -1,0 +1,165 @@
+"""Calibrations as bytes: NumPy arrays and JSON, nothing that could run when it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from app.domain.calibration.forest import Forest
+from app.domain.calibration.model import (
+    AttributeReport,
+    Basis,
+    Calibration,
+    FeatureModel,
+    Layer,
+    Stack,
+)
+from app.domain.selection.uncertainty import SharedErrors
+
+_FORMAT = "azimuth-calibration/1"
+_HEAD = "head"
+_DIGEST_CHARS = 32
+_FOREST = ("feature", "threshold", "left", "right", "value", "roots")
+_STACK = ("center", "scale", "coefficients", "intercept")
+
+
+class InvalidArtefact(ValueError):
+    """Bytes that are no calibration, or one of a format that is not known here."""
+
+
+class _Head(Struct, frozen=True):
+    """Everything that is not an array."""
+
+    format: str
+    scorer: str
+    features: str
+    fields: tuple[str, ...]
+    surface_columns: tuple[tuple[int, ...], ...]
+    has_together: bool
+    sharpness: dict[Basis, float]
+    layers: dict[Basis, tuple[Layer, ...]]
+    levels: tuple[tuple[float, ...], ...]
+    reports: tuple[AttributeReport, ...]
+
+
+def to_bytes(calibration: Calibration) -> bytes:
+    """A compressed archive of arrays. `from_bytes` gives it back with its digest."""
+    arrays: dict[str, Any] = {}
+    for number, surface in enumerate(calibration.feature_models):
+        _put(arrays, f"surface{number}", surface.forest, _FOREST)
+    stacks = {f"alone{number}": stack for number, stack in enumerate(calibration.alone)}
+    stacks |= {f"features{n}": stack for n, stack in enumerate(calibration.features_alone)}
+    if calibration.together is not None:
+        stacks["together"] = calibration.together
+    for name, stack in stacks.items():
+        _put(arrays, name, stack, _STACK)
+        if stack.forest is not None:
+            _put(arrays, f"{name}.forest", stack.forest, _FOREST)
+    for basis, errors in calibration.errors.items():
+        _put(arrays, f"errors.{basis}", errors, ("same", "other"))
+    head = _Head(
+        format=_FORMAT,
+        scorer=calibration.scorer,
+        features=calibration.features,
+        fields=calibration.fields,
+        surface_columns=tuple(surface.columns for surface in calibration.feature_models),
+        has_together=calibration.together is not None,
+        sharpness={basis: errors.sharpness for basis, errors in calibration.errors.items()},
+        layers=dict(calibration.layers),
+        levels=calibration.levels,
+        reports=calibration.reports,
+    )
+    arrays[_HEAD] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def with_digest(calibration: Calibration) -> Calibration:
+    """The calibration under its version: a hash of its content."""
+    return from_bytes(to_bytes(calibration))
+
+
+def from_bytes(content: bytes) -> Calibration:
+    """A calibration as `to_bytes` wrote it. Raises `InvalidArtefact`."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        head = msgspec.json.decode(arrays[_HEAD].tobytes(), type=_Head)
+        if head.format != _FORMAT:
+            raise InvalidArtefact(f"the format is {head.format!r}, not {_FORMAT!r}")
+        calibration = _assemble(head, arrays)
+    except (
+        KeyError, ValueError, TypeError, IndexError, OSError, EOFError,
+        zipfile.BadZipFile, zlib.error, NotImplementedError,
+    ) as error:  # fmt: skip
+        if isinstance(error, InvalidArtefact):
+            raise
+        raise InvalidArtefact(f"these bytes are no calibration: {error}") from error
+    return replace(calibration, digest=_digest(arrays))
+
+
+def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
+    everything = tuple(range(len(head.fields)))
+    return Calibration(
+        digest="",
+        scorer=head.scorer,
+        features=head.features,
+        fields=head.fields,
+        feature_models=tuple(
+            FeatureModel(columns, Forest(*_get(arrays, f"surface{number}", _FOREST)))
+            for number, columns in enumerate(head.surface_columns)
+        ),
+        features_alone=tuple(_stack(arrays, f"features{c}", (), (c,)) for c in everything),
+        together=_stack(arrays, "together", everything, everything) if head.has_together else None,
+        alone=tuple(_stack(arrays, f"alone{c}", (c,), (c,)) for c in everything),
+        layers=head.layers,
+        levels=head.levels,
+        errors={
+            basis: SharedErrors(
+                arrays[f"errors.{basis}.same"],
+                arrays[f"errors.{basis}.other"],
+                head.levels,
+                head.sharpness[basis],
+            )
+            for basis in head.layers
+        },
+        reports=head.reports,
+    )
+
+
+def _stack(
+    arrays: Mapping[str, Any], name: str, heard: tuple[int, ...], columns: tuple[int, ...]
+) -> Stack:
+    grown = f"{name}.forest.roots" in arrays
+    forest = Forest(*_get(arrays, f"{name}.forest", _FOREST)) if grown else None
+    center, scale, coefficients, intercept = _get(arrays, name, _STACK)
+    return Stack(heard, columns, center, scale, coefficients, intercept, forest)
+
+
+def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:
+    for member in members:
+        arrays[f"{name}.{member}"] = getattr(of, member)
+
+
+def _get(arrays: Mapping[str, Any], name: str, members: tuple[str, ...]) -> list[Any]:
+    return [arrays[f"{name}.{member}"] for member in members]
+
+
+def _digest(arrays: Mapping[str, Any]) -> str:
+    """Over the arrays, not the archive: that carries the time at which it was written."""
+    hashed = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        hashed.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        hashed.update(array.tobytes())
+    return hashed.hexdigest()[:_DIGEST_CHARS]

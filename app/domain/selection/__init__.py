@@ -1,0 +1,1 @@
+"""Choosing: targets, distances, ranking, explanation, uncertainty. Pure."""

@@ -1,0 +1,1 @@
+"""HTTP around the features: problems, middleware, routing, dependencies, the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Selecting: one pipeline from score sets and targets to choices."""

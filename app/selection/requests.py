@@ -1,0 +1,125 @@
+"""What selection takes: targets, and how scores are compared with them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from app.domain.scenario import MAX_CANDIDATES
+from app.domain.selection.distance import Distance
+from app.schema import Closed, Name, UnitInterval, Weight, _one_or_many
+from app.scoring.requests import ResponseIn, ScoreRequest
+
+
+class BoundsIn(Closed):
+    """A wish that anything within satisfies: one or both bounds, or `between`."""
+
+    at_least: UnitInterval | None = None
+    at_most: UnitInterval | None = None
+    between: tuple[UnitInterval, UnitInterval] | None = None
+    """The lower bound, then the upper one."""
+
+    @model_validator(mode="after")
+    def _some_range(self) -> BoundsIn:
+        single = self.at_least is not None or self.at_most is not None
+        if single == (self.between is not None):
+            raise ValueError("give at_least, at_most or both, or else between")
+        low, high = self.bounds
+        if low > high:
+            raise ValueError("the lower bound is above the upper one: nothing lies within")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lower and upper bound."""
+        if self.between is not None:
+            return self.between
+        return (
+            0.0 if self.at_least is None else self.at_least,
+            1.0 if self.at_most is None else self.at_most,
+        )
+
+
+def _wish_kind(value: object) -> str:
+    return "bounds" if isinstance(value, dict | BoundsIn) else "value"
+
+
+WishIn = Annotated[
+    Annotated[UnitInterval, Tag("value")] | Annotated[BoundsIn, Tag("bounds")],
+    Discriminator(_wish_kind),
+]
+
+Target = Annotated[dict[str, WishIn], Field(min_length=1, max_length=100)]
+
+
+class _AlignmentIn(Closed):
+    """How scores are compared with a target, and what a selection must meet."""
+
+    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
+    """Attribute -> weight in the distance; 1 for those not named."""
+    distance: Distance = "euclidean"
+    """`mahalanobis` counts attributes whose labels go together only once, by the covariance of a
+    bank's labels; its targets are values."""
+    covariance_bank: Name | None = None
+    """Bank whose labels that covariance is of; the one that the scores had examples from if not
+    given."""
+    explain: bool = False
+    """Say what keeps the selected and the runner-up from the target, and what would flip it."""
+    min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    """Select nothing when the nearest candidate is less likely than this to be the nearest. Errors
+    of scores are known with several samples or orders, without reasoning, and with a calibration;
+    where they are not, nothing is selected."""
+    min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """Select nothing when the runner-up is less than this further away."""
+    max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """Select nothing when even the nearest candidate is further away than this."""
+
+
+class SelectRequest(_AlignmentIn, ScoreRequest):
+    """A scenario and the target to select for."""
+
+    responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
+    """2 to 26 candidates: texts, or objects with `id` and `text`."""
+    target: Target | None = None
+    """Attribute -> desired value, or bounds to stay within (`{"at_most": 0.5}`). Attributes that
+    are scored but not named here do not count. To be given, unless the method reads none
+    (`unaligned`, `reward_model`)."""
+    on_unscored: Literal["error", "ignore"] = "error"
+    """What to do when the model gave no valid score for an attribute of the target: answer with a
+    problem, or select by the others and say so in `ignored`."""
+
+
+class RetargetRequest(_AlignmentIn):
+    """New targets for scenarios that are scored already."""
+
+    score_set_ids: Annotated[
+        Annotated[str, Tag("one")]
+        | Annotated[list[str], Field(min_length=1, max_length=10_000), Tag("many")],
+        Discriminator(_one_or_many),
+    ]
+    """One id or many."""
+    targets: Annotated[
+        Annotated[Target, Tag("one")]
+        | Annotated[list[Target], Field(min_length=1, max_length=200_000), Tag("many")],
+        Discriminator(_one_or_many),
+    ]
+    """One target or many; a selection is made for every pair of score set and target."""
+    calibration: Name = "auto"
+    """Name of a calibration; `auto` for the latest that was fitted for a score set's scorer and
+    knows the attributes of all targets, if there is one; `none` for scores as the model gave them.
+    All targets of a score set are compared with the same scores, calibrated or not."""
+    compact: bool = False
+    """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
+    a problem or a limit is missed."""
+
+    @model_validator(mode="after")
+    def _full_answers_tell_more(self) -> RetargetRequest:
+        if self.compact and (self.explain or self.min_probability is not None):
+            raise ValueError("compact answers neither explain nor know probabilities")
+        return self
