@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.cells import CandidateScore, Unscored, Usage
+from app.domain.cells import CandidateScore, DigitReading, Unscored, Usage
 from workers.methods.base import Ask, Judgement
 from workers.methods.labels import expected_label
 
@@ -73,9 +73,7 @@ def average(candidates: int, readings: Sequence[Reading]) -> tuple[CandidateScor
                 spread=round(spread, 6),
                 reasoning=first,
                 values=values,
-                raw=raw,
-                label_mass=label.mass if label else None,
-                label_deviation=label.deviation if label else None,
+                digits=DigitReading(raw, label.mass, label.deviation) if label else None,
             )
         )
     return tuple(scores)

@@ -40,6 +40,17 @@ class Usage(Struct, frozen=True):
         return [Usage(*share) for share in zip(*columns, strict=True)]
 
 
+class DigitReading(Struct, frozen=True):
+    """A judge's probabilities of the digits 0 to 4 as its answer about one candidate."""
+
+    probabilities: tuple[float, ...]
+    """Of each digit among all tokens; over several orders, the mean shares times the mean mass."""
+    mass: float
+    """Probability that the judge would answer with a digit at all."""
+    deviation: float
+    """Standard deviation of the digit under its probabilities, on the scale of scores: [0, 0.5]."""
+
+
 class CandidateScore(Struct, frozen=True):
     """One candidate's score on one attribute."""
 
@@ -51,13 +62,12 @@ class CandidateScore(Struct, frozen=True):
     """The sentence that the model wrote before the score, from the first answer."""
     values: tuple[float, ...] = ()
     """Every single score behind the mean: orders first, samples within each."""
-    raw: tuple[float, ...] = ()
-    """What a judge without text gave: the reward, the probabilities of Kaleido's supports, either
-    and opposes, or those of the labels 0 to 4 (over orders, mean shares times mean mass)."""
-    label_mass: float | None = None
-    """Where labels were read: probability that the model would write one at all."""
-    label_deviation: float | None = None
-    """Where labels were read: standard deviation of the label under its probabilities."""
+    digits: DigitReading | None = None
+    """What was read, where the score is an expected digit."""
+    valence: tuple[float, float, float] | None = None
+    """Kaleido's probabilities of supports, either and opposes."""
+    reward: float | None = None
+    """A reward model's scalar."""
 
 
 class ExampleUse(Struct, frozen=True):

@@ -51,7 +51,7 @@ def scorer_fingerprint(scorer: Scorer) -> str:
 
 def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:
     """Hash of a scenario and its scorer: the key under which cells are cached."""
-    return digest("score-set", scenario, scorer_fingerprint(scorer))
+    return digest("score-set/2", scenario, scorer_fingerprint(scorer))
 
 
 def attribute_field(attribute: Attribute) -> str:

@@ -35,14 +35,14 @@ METHODS: dict[str, MethodTraits] = {
 """Every method of the paper's comparison (sections 4.2 and 5.3), by the name that requests use."""
 
 
-LABELS = "+labels"
-"""Ends the name under which a model announces that a method can read labels instead of text."""
+DIGITS = "+digits"
+"""Ends the name under which a model announces that a method can read digits instead of text."""
 JOINT = "+joint"
 """Ends the name under which a model announces that a method can ask for several attributes."""
 
 
-def reads_labels(method: str, *, reasoning: bool) -> bool:
-    """Whether scores come from the probabilities of labels instead of from text.
+def reads_digits(method: str, *, reasoning: bool) -> bool:
+    """Whether scores are expected digits under the model's probabilities instead of written ones.
 
     So it is without reasoning, for methods that score with a language model.
     """
@@ -54,4 +54,4 @@ def profile_name(method: str, *, reasoning: bool, joint: bool = False) -> str:
     """Under which name a model announces the prompts of a method."""
     if joint:
         return method + JOINT
-    return method + LABELS if reads_labels(method, reasoning=reasoning) else method
+    return method + DIGITS if reads_digits(method, reasoning=reasoning) else method

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.calibrations.applying import Calibrated
 from app.domain.arrays import Floats
-from app.domain.cells import Cell, Unscored, Usage
+from app.domain.cells import CandidateScore, Cell, Unscored, Usage
 from app.domain.fingerprint import scorer_fingerprint
 from app.domain.scenario import Attribute, Choice, Presentation
 from app.domain.scorer import Scorer
@@ -265,8 +265,8 @@ def cell_out(
             standard_error=errors.deviations[position] if errors else None,
             reasoning=cell.scores[position].reasoning,
             values=list(cell.scores[position].values) if several else None,
-            raw=list(cell.scores[position].raw) or None,
-            label_mass=cell.scores[position].label_mass,
+            raw=_raw(cell.scores[position]),
+            label_mass=digits.mass if (digits := cell.scores[position].digits) else None,
         )
         for index, position in enumerate(presentation.positions)
     ]
@@ -289,6 +289,14 @@ def cell_out(
             engine=round(cell.timings.engine, 2),
         ),
     )
+
+
+def _raw(score: CandidateScore) -> list[float] | None:
+    if score.digits is not None:
+        return list(score.digits.probabilities)
+    if score.valence is not None:
+        return list(score.valence)
+    return None if score.reward is None else [score.reward]
 
 
 def _calibrated_scores(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.calibrations.applying import NONE
-from app.domain.methods import METHODS, MethodTraits, profile_name, reads_labels
+from app.domain.methods import METHODS, MethodTraits, profile_name, reads_digits
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
 from app.domain.scorer import BankRef, Scorer, ScorerSettings
@@ -330,7 +330,7 @@ def scorer_settings(request: ScorerIn, traits: MethodTraits, *, has_bank: bool) 
     """
     if not traits.generates:
         return ScorerSettings(method=request.method, examples=0, reasoning=False, reasoning_chars=0)
-    if reads_labels(request.method, reasoning=request.reasoning):
+    if reads_digits(request.method, reasoning=request.reasoning):
         # Nothing is written: one reading tells all that there is to tell.
         orders = request.orders if traits.compares else 1
         return ScorerSettings(
@@ -370,7 +370,7 @@ def without_effect(request: ScorerIn, traits: MethodTraits) -> tuple[str, ...]:
         idle += ["orders"]
     if not traits.generates:
         idle += _GENERATING
-    elif reads_labels(request.method, reasoning=request.reasoning):
+    elif reads_digits(request.method, reasoning=request.reasoning):
         idle += ["samples", "temperature", "reasoning_chars"]
     if traits.kind == "choice":
         idle += ["distance", "covariance_bank"]

@@ -269,7 +269,7 @@ def test_rewards_are_those_of_transformers_and_preferences_follow(start, request
     cell = running.choice()
     assert isinstance(cell, Cell)
     assert (cell.attribute, cell.kind) == (CHOICE, "choice")
-    rewards = [score.raw[0] for score in cell.scores]
+    rewards = [score.reward for score in cell.scores]
     expected = reference_rewards(path)
     assert rewards == pytest.approx(expected, abs=1e-5)
     assert max(expected) - min(expected) > 0.01  # the network tells the replies apart
@@ -290,8 +290,8 @@ def test_rewards_do_not_depend_on_order_or_company(start, request, folder):
     for reply in REPLIES:
         (alone,) = running.choice((reply,)).scores
         assert alone.score == 1
-        assert alone.raw == pytest.approx(together[reply].raw, abs=1e-5)
-        assert turned[reply].raw == pytest.approx(together[reply].raw, abs=1e-5)
+        assert alone.reward == pytest.approx(together[reply].reward, abs=1e-5)
+        assert turned[reply].reward == pytest.approx(together[reply].reward, abs=1e-5)
         assert turned[reply].score == pytest.approx(together[reply].score, abs=1e-6)
 
 
@@ -303,13 +303,13 @@ def test_many_candidates_go_in_several_batches(start, chat_reward, monkeypatch):
     monkeypatch.setattr(network, "_TOKENS", {"cpu": 120, "cuda": 120})
     in_parts = running.choice(replies)
     for one, other in zip(at_once.scores, in_parts.scores, strict=True):
-        assert one.raw == pytest.approx(other.raw, abs=1e-5)
+        assert one.reward == pytest.approx(other.reward, abs=1e-5)
 
 
 def test_a_model_without_a_padding_token_reads_one_text_at_a_time(start, tmp_path):
     folder = make_chat_reward(tmp_path / "m", pad=False)
     running = start(RewardModel, folder)
-    rewards = [score.raw[0] for score in running.choice().scores]
+    rewards = [score.reward for score in running.choice().scores]
     assert rewards == pytest.approx(reference_rewards(folder), abs=1e-5)
 
 
@@ -456,7 +456,7 @@ def test_valences_are_those_of_kaleido_s_own_code(start, tiny_kaleido):
         assert (cell.attribute, cell.kind) == (attribute.name, "score")
         for reply, score in zip(REPLIES, cell.scores, strict=True):
             expected = reference_valence(tiny_kaleido, f"{QUESTION} {reply}", attribute.name)
-            assert score.raw == pytest.approx(expected, abs=1e-5)
+            assert score.valence == pytest.approx(expected, abs=1e-5)
             supports, either, _ = expected
             assert score.score == pytest.approx(supports + either / 2, abs=1e-5)
             assert 0 <= score.score <= 1
@@ -472,8 +472,8 @@ def test_valences_do_not_depend_on_order_or_company(start, tiny_kaleido):
     turned = running.attribute(WIT, REPLIES[::-1]).scores[::-1]
     for reply, other in zip(REPLIES, turned, strict=True):
         (alone,) = running.attribute(WIT, (reply,)).scores
-        assert alone.raw == pytest.approx(together[reply].raw, abs=1e-5)
-        assert other.raw == pytest.approx(together[reply].raw, abs=1e-5)
+        assert alone.valence == pytest.approx(together[reply].valence, abs=1e-5)
+        assert other.valence == pytest.approx(together[reply].valence, abs=1e-5)
 
 
 def test_kaleido_says_which_attributes_are_too_long(start, tiny_kaleido):
@@ -565,7 +565,7 @@ def test_a_batch_for_which_there_is_no_memory_is_halved(start, chat_reward):
     running.judge._forward = tight
     limit = 1
     for one, other in zip(running.choice().scores, expected.scores, strict=True):
-        assert one.raw == pytest.approx(other.raw, abs=1e-5)
+        assert one.reward == pytest.approx(other.reward, abs=1e-5)
     limit = 0
     unscored = running.choice()
     assert (unscored.reason, unscored.attribute) == ("engine-error", CHOICE)

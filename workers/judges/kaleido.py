@@ -132,7 +132,9 @@ def _cell(
         return problem
     return Cell(
         attribute=attribute.name,
-        scores=tuple(CandidateScore(score=valence_score(v), raw=v) for v in valences),
+        scores=tuple(
+            CandidateScore(score=valence_score(v), valence=(v[0], v[1], v[2])) for v in valences
+        ),
         usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),
         timings=timings,
         created_ms=int(time.time() * 1000),

@@ -48,7 +48,7 @@ class RewardModel(Network):
             attribute=name,
             kind="choice",
             scores=tuple(
-                CandidateScore(score=preferred, raw=(reward,))
+                CandidateScore(score=preferred, reward=reward)
                 for preferred, reward in zip(preferences(rewards), rewards, strict=True)
             ),
             usage=Usage(prompt_tokens=sum(len(text.ids) for text in texts)),

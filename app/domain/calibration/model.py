@@ -27,7 +27,7 @@ from app.domain.calibration.forest import Forest
 from app.domain.cells import Cell
 from app.domain.features import surface_features
 from app.domain.fingerprint import attribute_name
-from app.domain.methods import reads_labels
+from app.domain.methods import reads_digits
 from app.domain.scorer import ScorerSettings
 from app.domain.selection.uncertainty import SharedErrors
 
@@ -276,15 +276,17 @@ def judge_numbers(cell: Cell, settings: ScorerSettings) -> Floats:
     probabilities were read, their shares, their deviation and the logarithm of their sum.
     """
     averaged = settings.samples * settings.orders > 1
-    probabilities = reads_labels(settings.method, reasoning=settings.reasoning)
+    probabilities = reads_digits(settings.method, reasoning=settings.reasoning)
     rows: list[list[float]] = []
     for candidate in cell.scores:
         row = [candidate.score]
         if averaged:
             row.append(candidate.spread)
         if probabilities:
-            mass = max(sum(candidate.raw), _LEAST_MASS)
-            row += [p / mass for p in candidate.raw[:-1]]
-            row += [candidate.label_deviation or 0.0, float(np.log(mass))]
+            assert candidate.digits is not None, "the scorer reads digits"
+            read = candidate.digits
+            mass = max(sum(read.probabilities), _LEAST_MASS)
+            row += [p / mass for p in read.probabilities[:-1]]
+            row += [read.deviation, float(np.log(mass))]
         rows.append(row)
     return np.array(rows, dtype=np.float64)

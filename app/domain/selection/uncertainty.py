@@ -53,14 +53,13 @@ class CellErrors(Struct, frozen=True):
 def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
     """Standard errors of the scores of one cell, None where nothing tells them.
 
-    Of labels that were read: their standard deviation under the model's own probabilities, over all
+    Of digits that were read: their standard deviation under the model's own probabilities, over all
     orders together. Else those of means over samples and orders. One judge answered about one
     attribute, so how answers spread is estimated over all candidates together: two answers about
     one candidate often agree by luck. Single answers tell nothing of their error, which is not the
     same as none.
     """
-    # Cells that were read before orders counted alike tell a deviation smaller than their spread.
-    read = tuple(max(s.label_deviation, s.spread) for s in scores if s.label_deviation is not None)
+    read = tuple(s.digits.deviation for s in scores if s.digits is not None)
     if len(read) == len(scores):
         return CellErrors(read, math.inf)
     answers = [score.values or (score.score,) for score in scores]

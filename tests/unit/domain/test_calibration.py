@@ -24,7 +24,7 @@ from app.domain.calibration.model import (
     judge_numbers,
     with_differences,
 )
-from app.domain.cells import CandidateScore, Cell
+from app.domain.cells import CandidateScore, Cell, DigitReading
 from app.domain.scorer import ScorerSettings
 from app.domain.selection.uncertainty import SharedErrors
 
@@ -331,7 +331,11 @@ def test_what_a_judge_says_is_read_from_its_cells():
     assert judge_numbers(drawn, ScorerSettings(samples=3)).tolist() == [[0.25, 0.1]]
     read = Cell(
         "wit",
-        (CandidateScore(0.5, raw=(0.1, 0.1, 0.1, 0.1, 0.1), label_deviation=0.3, label_mass=0.5),),
+        (
+            CandidateScore(
+                0.5, digits=DigitReading((0.1, 0.1, 0.1, 0.1, 0.1), mass=0.5, deviation=0.3)
+            ),
+        ),
     )
     (row,) = judge_numbers(read, ScorerSettings(reasoning=False)).tolist()
     assert row == pytest.approx([0.5, 0.2, 0.2, 0.2, 0.2, 0.3, np.log(0.5)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.domain.cells import CandidateScore
+from app.domain.cells import CandidateScore, DigitReading
 from app.domain.selection.distance import distances
 from app.domain.selection.ranking import nearest, rank
 from app.domain.selection.targets import target_matrix
@@ -57,12 +57,10 @@ def test_single_answers_tell_nothing_of_their_error():
     assert standard_errors([CandidateScore(0.5)]) is None
 
 
-def test_the_error_of_a_label_that_was_read_is_its_own():
-    read = [CandidateScore(0.5, values=(0.4, 0.6), spread=0.1, label_deviation=0.3)]
+def test_the_error_of_a_digit_that_was_read_is_its_own_deviation():
+    digits = DigitReading((0.2, 0.2, 0.2, 0.2, 0.2), mass=1.0, deviation=0.3)
+    read = [CandidateScore(0.5, values=(0.4, 0.6), spread=0.1, digits=digits)]
     assert standard_errors(read) == CellErrors((0.3,), math.inf)
-    # As cells are in caches from when an order counted by its label mass.
-    old = [CandidateScore(0.5, values=(1.0, 0.0), spread=0.5, label_deviation=0.1)]
-    assert standard_errors(old) == CellErrors((0.5,), math.inf)
 
 
 @pytest.mark.parametrize("samples", [2, 3, 5])

@@ -102,9 +102,9 @@ def test_an_order_with_little_label_mass_counts_as_much_as_one_with_all_of_it():
     ]
     (found,) = average(1, readings)
     assert found.score == pytest.approx((1 + 0.1) / 2)
-    assert expected_label(found.raw).score == pytest.approx(found.score)
-    assert found.raw == pytest.approx([0.15, 0.1, 0, 0, 0.25])
-    assert found.label_mass == pytest.approx((0.9 + 0.1) / 2)
+    assert expected_label(found.digits.probabilities).score == pytest.approx(found.score)
+    assert found.digits.probabilities == pytest.approx([0.15, 0.1, 0, 0, 0.25])
+    assert found.digits.mass == pytest.approx((0.9 + 0.1) / 2)
 
 
 def test_orders_that_contradict_each_other_leave_an_error_as_large_as_that():
@@ -117,5 +117,5 @@ def test_orders_that_contradict_each_other_leave_an_error_as_large_as_that():
     ]
     (score,) = average(1, readings)
     assert score.score == 0.5
-    assert score.label_deviation == pytest.approx(0.5)
+    assert score.digits.deviation == pytest.approx(0.5)
     assert standard_errors([score]).deviations == pytest.approx((0.5,))
