@@ -15,8 +15,8 @@ from typing import Any
 from tqdm import tqdm
 
 from app.domain.methods import METHODS
-from scripts.evaluation.data import UnusableData
-from scripts.evaluation.service import Service, ServiceAway, ServiceProblem
+from scripts.benchmark.records.scenario_files import UnusableData
+from scripts.benchmark.running.service import Service, ServiceAway, ServiceProblem
 from scripts.scorer_options import add_scorer_options, positive, read_attributes, settings_of
 
 _POLL_S = 1.0

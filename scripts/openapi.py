@@ -1,22 +1,8 @@
-"""Write `openapi/openapi.json`, the API's contract: `python -m scripts.openapi`."""
+"""`python -m scripts.documents openapi` under its former name."""
 
-from __future__ import annotations
+from scripts.documents.openapi import PATH, document, write
 
-import json
-from pathlib import Path
-
-from app.main import create_app
-from app.settings import Settings
-
-PATH = Path(__file__).resolve().parent.parent / "openapi" / "openapi.json"
-
-
-def document() -> str:
-    """The OpenAPI document of the app as it is, as the text of the committed file."""
-    app = create_app(Settings.from_environment({}))
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
-
+__all__ = ["PATH", "document"]
 
 if __name__ == "__main__":
-    PATH.write_text(document(), encoding="utf-8")
-    print(f"wrote {PATH}")
+    write()

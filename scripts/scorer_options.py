@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from scripts.evaluation.data import UnusableData
+from scripts.benchmark.records.scenario_files import UnusableData
 
 _NUMBERS = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
 

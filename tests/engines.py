@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from app.settings import EngineSettings
-from scripts.processes import Child, free_port
+from scripts.serve.processes import Child, free_port
 from tests.support import wait_until
 from workers.engines.base import (
     Engine,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import redis
 
-from scripts.processes import Child, free_port, start_redis
+from scripts.serve.processes import Child, free_port, start_redis
 from tests import contract_check
 
 FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing", "AZIMUTH_LOG_LEVEL": "info"}

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from app.settings import StoreSettings
 from app.store.redis import connect
-from scripts.processes import Child, free_port, start_redis
+from scripts.serve.processes import Child, free_port, start_redis
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.results import read_results
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.records.results import read_results
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench
-from scripts.evaluate import main
-from scripts.evaluation.frontier import read_frontiers
-from scripts.evaluation.metrics import accuracy, judge
-from scripts.evaluation.results import read_results
+from scripts.benchmark import bench
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.frontier.runs import read_frontiers
+from scripts.benchmark.measures.metrics import accuracy, judge
+from scripts.benchmark.records.results import read_results
 from tests.support import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +140,8 @@ def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):
     given = ["--method", "comparative", "--targets", "high", "sample:2", "all"]
     broken = tmp_path / "broken"
     command = [
-        sys.executable, "-m", "scripts.evaluate", "--url", service.url, "--scenarios", str(path),
+        sys.executable, "-m", "scripts.benchmark", "run", "--url", service.url,
+        "--scenarios", str(path),
         "--out", str(broken), *given, "--concurrency", "2",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)

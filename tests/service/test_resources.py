@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from scripts.processes import free_port
+from scripts.serve.processes import free_port
 from tests.support import SCENARIO, wait_until
 
 BANK = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.processes import free_port
+from scripts.serve.processes import free_port
 from tests.support import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

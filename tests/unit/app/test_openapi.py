@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 
-from scripts.openapi import PATH, document
+from scripts.documents.openapi import PATH, document
 
 DOCUMENT = json.loads(document())
 OPERATIONS = [
@@ -18,7 +18,7 @@ IDS = [f"{method} {path}" for path, method, _ in OPERATIONS]
 
 
 def test_the_committed_document_is_the_app_s_own():
-    assert Path(PATH).read_text("utf-8") == document(), "run: python -m scripts.openapi"
+    assert Path(PATH).read_text("utf-8") == document(), "run: python -m scripts.documents openapi"
 
 
 def test_the_document_is_valid_openapi():

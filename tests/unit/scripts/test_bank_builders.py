@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from scripts import build_bank
-from scripts.bank_builders import (
+from scripts.banks import build
+from scripts.banks.builders import (
     HELPSTEER2_ATTRIBUTES,
     HELPSTEER2_REASONINGS,
     MIC_ATTRIBUTES,
@@ -569,7 +569,7 @@ def test_helpsteer2_command_writes_a_bank(
 ) -> None:
     out = tmp_path / "new" / "bank"
     source = write_helpsteer2(tmp_path / "export.jsonl")
-    assert build_bank.main(helpsteer2_command(out, source)) == 0
+    assert build.main(helpsteer2_command(out, source)) == 0
     assert sorted(path.name for path in out.iterdir()) == FILES
     train, evaluation = scenarios_in(out / "train.jsonl"), scenarios_in(out / "eval.jsonl")
     assert (len(train), len(evaluation)) == (30, 30)
@@ -588,7 +588,7 @@ def test_helpsteer2_command_writes_a_bank(
 
 def test_mic_command_writes_a_bank_and_reports(tmp_path: Path) -> None:
     source = write_mic(tmp_path / "MIC.csv")
-    assert build_bank.main(["mic", "--csv", str(source), "--out", str(tmp_path)]) == 0
+    assert build.main(["mic", "--csv", str(source), "--out", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["source"]["corpus"] == "mic"
     assert report["source"]["origin"] == "MIC.csv"
@@ -613,7 +613,7 @@ def test_the_same_input_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
         source = write_helpsteer2(folder / "export.jsonl")
-        assert build_bank.main(helpsteer2_command(folder / "out", source, "--seed", "4")) == 0
+        assert build.main(helpsteer2_command(folder / "out", source, "--seed", "4")) == 0
     for name in FILES:
         one, two = ((folder / "out" / name).read_bytes() for folder in folders)
         assert one == two
@@ -624,7 +624,7 @@ def test_a_failed_write_leaves_the_old_bank_and_no_litter(
 ) -> None:
     source = write_helpsteer2(tmp_path / "export.jsonl")
     out = tmp_path / "bank"
-    assert build_bank.main(helpsteer2_command(out, source)) == 0
+    assert build.main(helpsteer2_command(out, source)) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     write_bytes = Path.write_bytes
 
@@ -634,14 +634,14 @@ def test_a_failed_write_leaves_the_old_bank_and_no_litter(
         return write_bytes(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", disk_full)
-    assert build_bank.main(helpsteer2_command(out, source, "--seed", "1")) == 2
+    assert build.main(helpsteer2_command(out, source, "--seed", "1")) == 2
     assert "No space left" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def failure(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     """What the command says on stderr when it refuses."""
-    assert build_bank.main(argv) == 2
+    assert build.main(argv) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
@@ -674,7 +674,7 @@ def test_bad_input_is_refused_in_one_line(
 def test_a_quota_must_be_a_whole_number_above_zero(tmp_path: Path, number: str) -> None:
     argv = helpsteer2_command(tmp_path, tmp_path / "export.jsonl", "--eval-per-label", number)
     with pytest.raises(SystemExit) as stop:
-        build_bank.main(argv)
+        build.main(argv)
     assert stop.value.code == 2
 
 
@@ -710,7 +710,7 @@ def test_the_dataset_is_read_whole_and_cached_where_asked(
     fake = FakeDatasets(splits)
     monkeypatch.setitem(sys.modules, "datasets", fake)
     argv = ["helpsteer2", "--out", str(tmp_path), "--cache", "somewhere"]
-    assert build_bank.main(argv) == 0
+    assert build.main(argv) == 0
     assert fake.asked == [("nvidia/HelpSteer2", "somewhere")]
     parts = [scenarios_in(tmp_path / name) for name in ("eval.jsonl", "train.jsonl")]
     assert sorted(str(s["question"]) for part in parts for s in part) == ["train", "validation"]

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from scripts import calibrate
-from scripts.evaluation import service as module
+from scripts.benchmark.running import service as module
 
 PLACE = "/v1/calibrations/house"
 

@@ -1,13 +1,13 @@
-"""The commands of `python -m scripts.evaluate` that read results, as they are typed."""
+"""The commands of `python -m scripts.benchmark` that read results, as they are typed."""
 
 import json
 import random
 
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.data import read_scenarios
-from scripts.evaluation.results import read_results
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.records.results import read_results
+from scripts.benchmark.records.scenario_files import read_scenarios
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench, evaluate
-from scripts.evaluate import calibrated, main, without_effect
-from scripts.evaluation.frontier import MODES
-from scripts.evaluation.plots import FREE
-from scripts.evaluation.results import read_results
+from scripts.benchmark import bench, evaluate
+from scripts.benchmark.evaluate import calibrated, main, without_effect
+from scripts.benchmark.frontier.runs import MODES
+from scripts.benchmark.pages.plots import FREE
+from scripts.benchmark.records.results import read_results
 
 
 def parsed(*given):

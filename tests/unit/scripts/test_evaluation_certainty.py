@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from scripts.evaluation.certainty import certainty
-from scripts.evaluation.drawing import styles
-from scripts.evaluation.plots import certainty_plot
-from scripts.evaluation.results import ScenarioResult, TargetSet
+from scripts.benchmark.measures.certainty import certainty
+from scripts.benchmark.pages.drawing import styles
+from scripts.benchmark.pages.plots import certainty_plot
+from scripts.benchmark.records.results import ScenarioResult, TargetSet
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from scripts.evaluation.compare import NotComparable, compare
-from scripts.evaluation.results import (
+from scripts.benchmark.measures.compare import NotComparable, compare
+from scripts.benchmark.records.results import (
     RUN_FILE,
     SCENARIOS_FILE,
     DataFile,

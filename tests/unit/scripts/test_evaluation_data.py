@@ -5,8 +5,9 @@ import json
 import pytest
 
 from app.domain.bank import LabelledScenario
-from scripts.evaluate import main
-from scripts.evaluation.data import (
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet, read_results
+from scripts.benchmark.records.scenario_files import (
     UnusableData,
     from_align,
     labelled_attributes,
@@ -15,7 +16,6 @@ from scripts.evaluation.data import (
     sampled,
     to_align,
 )
-from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, read_results
 from scripts.scorer_options import read_attributes
 
 

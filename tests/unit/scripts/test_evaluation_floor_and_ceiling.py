@@ -2,9 +2,9 @@
 
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.metrics import accuracy, judge
-from scripts.evaluation.results import read_results
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.measures.metrics import accuracy, judge
+from scripts.benchmark.records.results import read_results
 
 DATASETS = (
     "helpsteer2",

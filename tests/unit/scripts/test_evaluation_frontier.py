@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.domain.cells import Usage
-from scripts import bench
-from scripts.evaluation.drawing import styles
-from scripts.evaluation.frontier import (
+from scripts.benchmark import bench
+from scripts.benchmark.frontier.runs import (
     FREE,
     MODES,
     mode_called,
@@ -18,10 +17,11 @@ from scripts.evaluation.frontier import (
     read_frontiers,
     table,
 )
-from scripts.evaluation.journal import Journal
-from scripts.evaluation.metrics import accuracy, judge
-from scripts.evaluation.plots import FrontierPoint, frontier_plot
-from scripts.evaluation.results import Run, ScenarioResult, TargetSet
+from scripts.benchmark.measures.metrics import accuracy, judge
+from scripts.benchmark.pages.drawing import styles
+from scripts.benchmark.pages.plots import FrontierPoint, frontier_plot
+from scripts.benchmark.records.journal import Journal
+from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 LABELS = ({"wit": 1.0}, {"wit": 0.0})
@@ -279,7 +279,7 @@ def test_a_target_set_that_no_run_has_is_told(folders, tmp_path, capsys):
 
 def test_the_frontier_of_the_readme_is_that_of_the_published_runs():
     root = Path(__file__).resolve().parents[3]
-    published = root / "scripts" / "evaluation" / "published"
+    published = root / "scripts" / "benchmark" / "published"
     folders = [
         folder
         for name in ("0-features", "*comparative*", "*labels*")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.journal import Journal, OtherRun
-from scripts.evaluation.results import Run
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.records.journal import Journal, OtherRun
+from scripts.benchmark.records.results import Run
 
 RUN = Run(
     method="oracle", settings={}, attributes={"care": ()}, target_sets=(), data=(), sample=None,

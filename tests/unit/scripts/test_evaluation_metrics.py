@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.cells import Usage
-from scripts.evaluation.metrics import (
+from scripts.benchmark.measures.metrics import (
     Pairs,
     accuracy,
     accuracy_by_size,
@@ -23,7 +23,13 @@ from scripts.evaluation.metrics import (
     spearman,
     unscored_reasons,
 )
-from scripts.evaluation.results import Results, Run, ScenarioResult, TargetSet, encode_choices
+from scripts.benchmark.records.results import (
+    Results,
+    Run,
+    ScenarioResult,
+    TargetSet,
+    encode_choices,
+)
 
 KIND = [{"kind": 1.0}, {"kind": 0.0}]
 """Labels of two candidates, the first of them the kind one."""

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from app.domain.cells import Usage
-from scripts.evaluation import drawing, paper, plots
-from scripts.evaluation.metrics import Cost
-from scripts.evaluation.report import write_report
-from scripts.evaluation.results import (
+from scripts.benchmark.measures import paper
+from scripts.benchmark.measures.metrics import Cost
+from scripts.benchmark.pages import drawing, plots
+from scripts.benchmark.pages.report import write_report
+from scripts.benchmark.records.results import (
     RUN_FILE,
     SCENARIOS_FILE,
     DataFile,
@@ -89,7 +90,7 @@ def results_folder(
         sample=scenarios,
         sample_seed=11,
         scenarios=tuple(row.id for row in rows),
-        command="python -m scripts.evaluate --sample 6",
+        command="python -m scripts.benchmark run --sample 6",
         versions={"azimuth": "9.8.7"},
         started="2026-11-20T10:11:12Z",
         dataset=dataset,
@@ -288,7 +289,8 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
 @pytest.mark.usefixtures("without_plots")
 def test_what_was_run_is_told(tmp_path):
     html, markdown = report_on(tmp_path, results_folder(tmp_path / "run"))
-    for fact in ("python -m scripts.evaluate --sample 6", "acme/judge-1b", "abc123", "f00dcafe",
+    for fact in ("python -m scripts.benchmark run --sample 6", "acme/judge-1b", "abc123",
+                 "f00dcafe",
                  "d1" * 32, "6 by seed 11", "9.8.7", "2026-11-20T10:11:12Z"):  # fmt: skip
         assert fact in Page(html).text
         assert fact in markdown

@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from app.domain.bank import LabelledScenario
-from scripts.evaluation.journal import Journal, OtherRun
-from scripts.evaluation.results import Run, ScenarioResult, TargetSet, read_results
-from scripts.evaluation.runner import Evaluation, _halves
-from scripts.evaluation.service import ServiceProblem
+from scripts.benchmark.records.journal import Journal, OtherRun
+from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet, read_results
+from scripts.benchmark.running.runner import Evaluation, _halves
+from scripts.benchmark.running.service import ServiceProblem
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 BOTH = TargetSet("sampled", "sampled", ({"wit": 1.0}, {"wit": 0.0}))

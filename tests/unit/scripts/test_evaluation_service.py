@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from scripts.evaluation import service as module
-from scripts.evaluation.service import Service, ServiceAway
+from scripts.benchmark.running import service as module
+from scripts.benchmark.running.service import Service, ServiceAway
 
 
 class Answers:

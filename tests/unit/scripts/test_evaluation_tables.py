@@ -5,12 +5,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.results import RUN_FILE, SCENARIOS_FILE, Run, ScenarioResult, TargetSet
-from scripts.evaluation.tables import table
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.pages.tables import table
+from scripts.benchmark.records.results import (
+    RUN_FILE,
+    SCENARIOS_FILE,
+    Run,
+    ScenarioResult,
+    TargetSet,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
-PUBLISHED = ROOT / "scripts" / "evaluation" / "published"
+PUBLISHED = ROOT / "scripts" / "benchmark" / "published"
 
 
 def write_run(folder: Path, selected: str, **changes) -> Path:
@@ -110,7 +116,7 @@ def test_the_tables_of_the_readme_are_those_of_the_published_runs():
     readme = (ROOT / "README.md").read_text("utf-8")
     rows = table([path.parent for path in folders]).splitlines()
     missing = [row for row in rows if row.startswith("|") and row not in readme]
-    assert not missing, "run: python -m scripts.evaluate table scripts/evaluation/published/*/"
+    assert not missing, "run: python -m scripts.benchmark table scripts/benchmark/published/*/"
 
 
 def test_published_runs_hold_ids_and_numbers_and_no_texts():

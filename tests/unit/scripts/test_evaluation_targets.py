@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from scripts.evaluate import main
-from scripts.evaluation.runner import choices_of, selected_by
-from scripts.evaluation.targets import UnusableTargets, parse_targets, sample, wishes_for
+from scripts.benchmark.evaluate import main
+from scripts.benchmark.records.targets import UnusableTargets, parse_targets, sample, wishes_for
+from scripts.benchmark.running.runner import choices_of, selected_by
 
 LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
 

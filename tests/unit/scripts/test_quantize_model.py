@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from scripts.quantize_model import quantize, rows_as_int8  # noqa: E402
+from scripts.models.quantize import quantize, rows_as_int8  # noqa: E402
 
 
 @pytest.fixture

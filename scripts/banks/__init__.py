@@ -1,0 +1,1 @@
+"""Build banks and evaluation sets from public data sets."""

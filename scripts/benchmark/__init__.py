@@ -1,0 +1,1 @@
+"""The benchmark of "Steerable Pluralism" against a running Azimuth."""

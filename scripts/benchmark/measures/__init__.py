@@ -1,0 +1,1 @@
+"""Figures that follow from the records of runs."""

@@ -1,0 +1,143 @@
+"""Results folders, measured, and grouped by what may be compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scripts.benchmark.measures.certainty import Certainty, certainty
+from scripts.benchmark.measures.metrics import (
+    Accuracy,
+    AttributeQuality,
+    Cost,
+    Ratio,
+    accuracy,
+    accuracy_by_size,
+    attribute_quality,
+    cost,
+    judge,
+    order_flips,
+    position_biases,
+)
+from scripts.benchmark.records.results import (
+    DataAndModel,
+    Results,
+    Run,
+    ScenarioResult,
+    by_data_and_model,
+    read_results,
+)
+
+
+class Evaluated(Struct, frozen=True):
+    """A run and everything that the report tells of it."""
+
+    folder: Path
+    title: str
+    results: Results
+    accuracies: dict[str, Accuracy]
+    """Target set -> accuracy."""
+    by_size: dict[str, dict[int, Accuracy]]
+    """Target set -> number of attributes -> accuracy."""
+    qualities: tuple[AttributeQuality, ...]
+    """Of the attributes that have scores; none for methods that choose."""
+    flips: dict[str, Ratio]
+    """Target set -> order flips, where they were measured."""
+    biases: dict[str, Ratio]
+    """Attribute, or `(choice)` -> position bias, where it was measured."""
+    cost: Cost
+    certainties: dict[str, Certainty]
+    """Target set -> how honest probabilities are, where they were asked for."""
+
+    @property
+    def run(self) -> Run:
+        """What the run was."""
+        return self.results.run
+
+    @property
+    def answered(self) -> tuple[ScenarioResult, ...]:
+        """Scenarios that did not fail."""
+        return self.results.answered
+
+
+def evaluate(folder: Path, results: Results) -> Evaluated:
+    """Measure what was read from a results folder."""
+    run, scenarios = results.run, results.answered
+    accuracies, by_size = {}, {}
+    for target_set in run.target_sets:
+        pairs = judge(scenarios, target_set)  # may be large: only the figures are kept
+        accuracies[target_set.name] = accuracy(pairs)
+        by_size[target_set.name] = accuracy_by_size(pairs)
+    flips = {t.name: order_flips(scenarios, t.name) for t in run.target_sets}
+    return Evaluated(
+        folder=folder,
+        title=run.title,
+        results=results,
+        accuracies=accuracies,
+        by_size=by_size,
+        qualities=tuple(
+            attribute_quality(scenarios, name)
+            for name in run.attributes
+            if any(name in scenario.scores for scenario in scenarios)
+        ),
+        flips={name: found for name, found in flips.items() if found.parts},
+        biases=position_biases(scenarios),
+        cost=cost(results),
+        certainties={
+            target_set.name: found
+            for target_set in run.target_sets
+            if (found := certainty(scenarios, target_set)) is not None
+        },
+    )
+
+
+class Group(Struct, frozen=True):
+    """Runs on one dataset with one model."""
+
+    key: DataAndModel
+    runs: list[Evaluated]
+
+    @property
+    def title(self) -> str:
+        """The dataset and the model."""
+        return self.key.title
+
+
+def group_runs(folders: Iterable[Path]) -> list[Group]:
+    """Read results folders and measure them, grouped as `by_data_and_model` does.
+
+    Titles that a group has twice get the name of their folder. Where the runs of a group were not
+    asked for equally many scenarios, their titles tell how many, so that whatever shows a figure
+    shows that. Raises what `read_results` raises.
+    """
+    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    return [
+        Group(key, _with_numbers(_with_distinct_titles(evaluate(*one) for one in alike)))
+        for key, alike in groups.items()
+    ]
+
+
+def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
+    every = list(runs)
+    counts = Counter(e.run.title for e in every)
+    taken: Counter[str] = Counter()
+    found = []
+    for evaluated in every:
+        title = evaluated.run.title
+        if counts[title] > 1:
+            title = f"{title} ({evaluated.folder.name})"
+        taken[title] += 1
+        if taken[title] > 1:
+            title = f"{title} {taken[title]}"
+        found.append(replace(evaluated, title=title))
+    return found
+
+
+def _with_numbers(runs: list[Evaluated]) -> list[Evaluated]:
+    if len({len(e.run.scenarios) for e in runs}) == 1:
+        return runs
+    return [replace(e, title=f"{e.title} ({len(e.run.scenarios)} scenarios)") for e in runs]

@@ -1,0 +1,73 @@
+"""One report of several results folders: tables and plots as HTML, tables as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import jinja2
+
+from scripts.benchmark.measures.evaluated import group_runs
+from scripts.benchmark.pages import drawing
+from scripts.benchmark.pages.report_parts import Section, Table, group_section
+
+
+def write_report(folders: Sequence[Path], out: Path) -> None:
+    """Write `report.html`, `report.md` and `plots/*.svg` about results folders into `out`.
+
+    Raises what `read_results` raises, and `ValueError` when selections do not fit their targets.
+    """
+    groups = enumerate(group_runs(folders), start=1)
+    sections = [group_section(number, group) for number, group in groups]
+    (out / "plots").mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for part in section.parts:
+            if part.picture:
+                (out / "plots" / f"{part.id}.svg").write_text(
+                    drawing.on_white(part.picture.svg), "utf-8"
+                )
+    (out / "report.html").write_text(_html(sections), encoding="utf-8")
+    (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
+
+
+def _html(sections: Sequence[Section]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.jinja").render(sections=sections)
+
+
+def _markdown(sections: Sequence[Section]) -> str:
+    lines = ["# Evaluation report", ""]
+    for section in sections:
+        lines += [f"## {_escaped(section.title)}", ""]
+        if section.warnings:
+            lines += [f"- **Note:** {_escaped(warning)}" for warning in section.warnings] + [""]
+        for part in section.parts:
+            lines += [f"### {_escaped(part.title)}", ""]
+            for table in part.tables:
+                name = table.caption or table.folded
+                lines += [_escaped(name), "", *_markdown_table(table), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_table(table: Table) -> list[str]:
+    lines = [_markdown_row(table.header), _markdown_row(["---"] * len(table.header))]
+    for row in table.rows:
+        cells = (_escaped("; ".join((c.text, *c.warnings, *c.notes))) for c in row)
+        lines.append(_markdown_row(cells, escaped=True))
+    return lines
+
+
+def _markdown_row(cells: Iterable[str], *, escaped: bool = False) -> str:
+    return "| " + " | ".join(cell if escaped else _escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))

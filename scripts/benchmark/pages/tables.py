@@ -1,0 +1,81 @@
+"""A short Markdown table of several runs, as in the README: a row a run, a column a target set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.benchmark.measures import paper
+from scripts.benchmark.measures.metrics import Accuracy, accuracy, judge
+from scripts.benchmark.records.results import (
+    DataAndModel,
+    Results,
+    TargetSet,
+    by_data_and_model,
+    read_results,
+)
+
+_PAPER_MODEL = paper.LLAMA_3B
+
+
+def table(folders: Sequence[Path]) -> str:
+    """Accuracies with their 95 % intervals, one table for each dataset and model.
+
+    Rows in the order of the folders, grouped as `by_data_and_model` does. Beside them the paper's
+    figures for Llama-3.2-3B, where it has any for the same method and kind of targets. Raises like
+    `read_results`.
+    """
+    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    return "\n\n".join(_one(key, [run for _, run in alike]) for key, alike in groups.items())
+
+
+def _one(key: DataAndModel, runs: Sequence[Results]) -> str:
+    sets: dict[str, TargetSet] = {}
+    for results in runs:
+        sets |= {target_set.name: target_set for target_set in results.run.target_sets}
+    has_paper = any(_paper(results) for results in runs)
+    header = [key.title, "scenarios"]
+    header += [f"{name} ({_count(target_set)})" for name, target_set in sets.items()]
+    header += ["the paper, 3B"] if has_paper else []
+    lines = [row_of(header), row_of(["---"] * len(header))]
+    for results in runs:
+        own = {target_set.name: target_set for target_set in results.run.target_sets}
+        cells = [results.run.title, str(len(results.answered))]
+        cells += [_cell(results, own[name]) if name in own else "" for name in sets]
+        cells += [_paper(results)] if has_paper else []
+        lines.append(row_of(cells))
+    return "\n".join(lines)
+
+
+def _count(target_set: TargetSet) -> str:
+    return f"{len(target_set):,}"
+
+
+def _cell(results: Results, target_set: TargetSet) -> str:
+    return accuracy_with_interval(accuracy(judge(results.answered, target_set)))
+
+
+def accuracy_with_interval(found: Accuracy) -> str:
+    """`59.2 [55.1, 63.3]`: percent and the 95 % interval over scenarios."""
+    if found.mean is None:
+        return "–"
+    interval = found.interval
+    within = f" [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]" if interval else ""
+    return f"{100 * found.mean:.1f}{within}"
+
+
+def _paper(results: Results) -> str:
+    """`sampled 59.0 (5 samples), all 55.2`."""
+    told: list[str] = []
+    kinds = {target_set.kind for target_set in results.run.target_sets}
+    for kind in ("sampled", "all"):
+        for figure in paper.matching_accuracies(results.run, kind) if kind in kinds else ():
+            if figure.model == _PAPER_MODEL:
+                samples = f" ({figure.samples} samples)" if figure.samples > 1 else ""
+                told.append(f"{kind} {figure.percent}{samples}")
+    return ", ".join(told)
+
+
+def row_of(cells: Sequence[str]) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,1 @@
+"""What goes into a run and what it records: scenarios, targets, results."""

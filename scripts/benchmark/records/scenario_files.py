@@ -1,0 +1,220 @@
+"""Scenario files in, a seeded sample of them out; ALIGN's records in both directions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
+from app.domain.fingerprint import text_digest
+from scripts.benchmark.records.results import LETTERS, NONE, DataFile, Results
+
+MAX_LEVELS = 11
+"""More distinct labels than this are a continuum."""
+CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Levels that targets take on a continuum."""
+
+
+class UnusableData(ValueError):
+    """A file that the benchmark cannot use, and why."""
+
+
+def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[DataFile]]:
+    """Labelled scenarios of JSON Lines files (as banks are) or of ALIGN's `input_output.json`.
+
+    ALIGN's records in which no attribute is labelled on every response are left out, and counted
+    with their file: it writes them for choices that no attribute has to do with. Raises
+    `UnusableData` naming file and line; ids must differ over all files.
+    """
+    scenarios: list[LabelledScenario] = []
+    files: list[DataFile] = []
+    for path in paths:
+        content = path.read_bytes()
+        found = every = _parse(path, content)
+        if path.suffix == ".json":
+            found = [s for s in every if s.labels and labelled_attributes(s)]
+            if not found:
+                raise UnusableData(
+                    f"{path}: none of its {len(every)} scenarios has an attribute that every "
+                    "response is labelled on"
+                )
+        digest = hashlib.sha256(content).hexdigest()
+        files.append(DataFile(path.name, digest, len(found), len(every) - len(found)))
+        scenarios += found
+    seen: set[str] = set()
+    for scenario in scenarios:
+        if scenario.id in seen:
+            raise UnusableData(f"id {scenario.id!r} is there more than once")
+        seen.add(scenario.id)
+        if len(scenario.responses) > len(LETTERS):
+            raise UnusableData(
+                f"{scenario.id!r} has {len(scenario.responses)} responses, more than the "
+                f"{len(LETTERS)} that one request takes"
+            )
+        if not scenario.labels or not labelled_attributes(scenario):
+            raise UnusableData(
+                f"{scenario.id!r} has no attribute that every response is labelled on"
+            )
+    return scenarios, files
+
+
+def sampled(
+    scenarios: Sequence[LabelledScenario], count: int | None, seed: int
+) -> list[LabelledScenario]:
+    """A seeded sample, the smaller ones part of the larger ones; all, in that order, for None.
+
+    The order is that of a hash of seed and id, so it depends on nothing else: every method and
+    every model meets the same scenarios.
+    """
+    ordered = sorted(scenarios, key=lambda scenario: text_digest(f"{seed}:{scenario.id}"))
+    return [shuffled(scenario, seed) for scenario in ordered[:count]]
+
+
+def shuffled(scenario: LabelledScenario, seed: int) -> LabelledScenario:
+    """A scenario with its responses in a seeded order.
+
+    Of candidates that tie the first listed is selected, and a file's order may tell the labels (the
+    triage data always lists the medically more urgent choice first): a judge that gives everything
+    one score would then be measured by the file's habit.
+    """
+    places = range(len(scenario.responses))
+    order = sorted(places, key=lambda place: text_digest(f"{seed}:{scenario.id}:{place}"))
+    return LabelledScenario(
+        id=scenario.id,
+        question=scenario.question,
+        responses=tuple(scenario.responses[place] for place in order),
+        labels=tuple(scenario.labels[place] for place in order),
+    )
+
+
+def labelled_attributes(scenario: LabelledScenario) -> list[str]:
+    """Attributes that every response of a scenario is labelled on, in the order of the first."""
+    first, *others = scenario.labels
+    return [name for name in first if all(name in labels for labels in others)]
+
+
+def levels_of(scenarios: Sequence[LabelledScenario]) -> dict[str, tuple[float, ...]]:
+    """Attribute -> its label levels, empty for a continuum; in order of first appearance."""
+    values: dict[str, set[float]] = {}
+    for scenario in scenarios:
+        for name in labelled_attributes(scenario):
+            values.setdefault(name, set()).update(float(labels[name]) for labels in scenario.labels)
+    return {
+        name: tuple(sorted(found)) if len(found) <= MAX_LEVELS else ()
+        for name, found in values.items()
+    }
+
+
+def _parse(path: Path, content: bytes) -> list[LabelledScenario]:
+    if path.suffix == ".json":
+        try:
+            found = from_align(json.loads(content))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnusableData(f"{path}: not a list of ALIGN's records: {error!r}") from error
+        for number, scenario in enumerate(found, start=1):
+            try:
+                parse_bank(msgspec.json.encode(scenario))
+            except InvalidLines as error:
+                why = error.errors[0].detail
+                raise UnusableData(f"{path}: scenario {number}: {why}") from error
+        return found
+    try:
+        return list(parse_bank(content).scenarios)
+    except InvalidLines as error:
+        raise UnusableData(f"{path}: {error}") from error
+
+
+def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
+    """Scenarios from ALIGN's `input_output.json`.
+
+    Two generations of records are read: those of align-system (`input.state`, `input.choices` and
+    a `label` beside `input`) and those of steerable-pluralism-llm-regression (`input.prompt`,
+    `input.responses`, `input.labels`). One scenario may come once for each of several targets: it
+    is taken once. A choice that no attribute has to do with (null, or nothing) has no labels.
+    """
+    found: dict[str, LabelledScenario] = {}
+    contents: set[str] = set()
+    for number, record in enumerate(records):
+        given = record["input"]
+        if "choices" in given:
+            question = given["state"]
+            responses = [choice["unstructured"] for choice in given["choices"]]
+            labels = record.get("label") or []
+            if not any(labels):
+                labels = [choice.get("kdma_association") for choice in given["choices"]]
+            name = given.get("scenario_id", "scenario")
+            meta = (given.get("full_state") or {}).get("meta_info") or {}
+            if meta.get("scene_id"):
+                name = f"{name}/{meta['scene_id']}"
+        else:
+            question, responses, labels = given["prompt"], given["responses"], given["labels"]
+            name = str(given.get("id") or given.get("scenario_id") or number)
+        content = text_digest(json.dumps([question, responses, labels], sort_keys=True))
+        if content in contents:
+            continue
+        contents.add(content)
+        while name in found:
+            name = f"{name}#{number}"
+        found[name] = LabelledScenario(
+            id=name,
+            question=question,
+            responses=tuple(responses),
+            labels=tuple(
+                {} if one is None else {k: float(v) for k, v in one.items()} for one in labels
+            ),
+        )
+    return list(found.values())
+
+
+def to_align(
+    results: Results, scenarios: Mapping[str, LabelledScenario], target_set: str
+) -> list[dict[str, Any]]:
+    """A run's selections as align-system's records, one for each scenario and target.
+
+    `scenarios` gives the texts, which a results folder does not hold. Pairs without a selection are
+    left out: a record has to name a choice.
+    """
+    (targets,) = (t for t in results.run.target_sets if t.name == target_set)
+    records: list[dict[str, Any]] = []
+    for result in results.answered:
+        scenario = scenarios[result.id]
+        choices = [
+            {
+                "action_id": f"{result.id}.{i}",
+                "unstructured": text,
+                "kdma_association": dict(labels),
+            }
+            for i, (text, labels) in enumerate(
+                zip(scenario.responses, scenario.labels, strict=True)
+            )
+        ]
+        predictions = [
+            {name: scores[i] for name, scores in result.scores.items()} for i in range(len(choices))
+        ]
+        for number, (target, letter) in enumerate(
+            zip(targets.expand(), result.selected[target_set], strict=True)
+        ):
+            if letter == NONE:
+                continue
+            choice = ord(letter) - ord("A")
+            records.append(
+                {
+                    "input": {
+                        "scenario_id": result.id,
+                        "alignment_target_id": f"{target_set}-{number}",
+                        "full_state": {"unstructured": scenario.question, "meta_info": {}},
+                        "state": scenario.question,
+                        "choices": choices,
+                    },
+                    "label": [dict(labels) for labels in scenario.labels],
+                    "choice_info": {"predictions": predictions} if result.scores else {},
+                    "alignment_target": target,
+                    "output": {"choice": choice, "action": choices[choice]},
+                }
+            )
+    return records

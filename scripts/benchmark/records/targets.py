@@ -1,0 +1,143 @@
+"""Targets of a run (paper section 5.1): high, low, sampled, all. Pure but for reading a file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.benchmark.records.results import TargetSet, encode_array
+from scripts.benchmark.records.scenario_files import CONTINUUM
+
+MAX_TARGETS = 2_000_000
+
+Levels = Mapping[str, Sequence[float]]
+
+Choices = NDArray[np.int8]
+"""Index of the selected candidate for each target, -1 for none."""
+
+
+class UnusableTargets(ValueError):
+    """A target specification that cannot be met, and why."""
+
+
+def parse_targets(specifications: Sequence[str], levels: Levels, seed: int) -> list[TargetSet]:
+    """Target sets from `high`, `low`, `sampled:FILE`, `sample:N` and `all`.
+
+    `levels` are the label levels of each attribute; a continuum (no levels) is cut into five.
+    Raises `UnusableTargets`.
+    """
+    made = [_parse(text, levels, seed) for text in specifications]
+    names = [target_set.name for target_set in made]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UnusableTargets(f"targets {repeated[0]!r} are given more than once")
+    return made
+
+
+def _parse(text: str, levels: Levels, seed: int) -> TargetSet:
+    kind, _, argument = text.partition(":")
+    grid = {name: tuple(float(v) for v in found) or CONTINUUM for name, found in levels.items()}
+    if kind == "high" and not argument:
+        return TargetSet("high", "high", (dict.fromkeys(grid, 1.0),))
+    if kind == "low" and not argument:
+        return TargetSet("low", "low", (dict.fromkeys(grid, 0.0),))
+    if kind == "all" and not argument:
+        count = math.prod(len(values) for values in grid.values())
+        if count > MAX_TARGETS:
+            raise UnusableTargets(f"all would be {count} targets, more than {MAX_TARGETS}")
+        return TargetSet("all", "all", levels=grid)
+    if kind == "sampled" and argument:
+        return TargetSet("sampled", "sampled", tuple(_read(Path(argument), grid)))
+    if kind == "sample" and argument.isdigit() and int(argument) > 0:
+        return TargetSet(f"sample-{argument}", "sampled", tuple(sample(int(argument), grid, seed)))
+    raise UnusableTargets(f"{text!r} names no targets: high, low, sampled:FILE, sample:N or all")
+
+
+def sample(count: int, levels: Levels, seed: int) -> list[dict[str, float]]:
+    """`count` random targets for each number of attributes, 1 to all of them (section 5.1).
+
+    All different; fewer where there are not so many. Attributes in the order of `levels`.
+    """
+    targets: list[dict[str, float]] = []
+    for size in range(1, len(levels) + 1):
+        draw = random.Random(f"{seed}:{size}")
+        possible = sum(
+            math.prod(len(levels[name]) for name in names)
+            for names in itertools.combinations(levels, size)
+        )
+        found: dict[tuple[tuple[str, float], ...], None] = {}
+        while len(found) < min(count, possible):
+            chosen = set(draw.sample(list(levels), size))
+            wish = tuple((n, draw.choice(list(levels[n]))) for n in levels if n in chosen)
+            found[wish] = None
+        targets += [dict(wish) for wish in found]
+    return targets
+
+
+def restricted(target: Mapping[str, float], attributes: Sequence[str]) -> dict[str, float]:
+    """What a target says about the attributes that a scenario labels."""
+    return {name: target[name] for name in attributes if name in target}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All targets of a run as scenarios with certain attributes see them."""
+
+    attributes: tuple[str, ...]
+    unique: tuple[dict[str, float], ...]
+    """The different targets, restricted to the attributes."""
+    places: dict[str, NDArray[np.intp]]
+    """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
+
+    def spread(self, choices: Choices) -> dict[str, str]:
+        """Choices for `unique` as letters for every target of every set."""
+        padded = np.append(choices, np.int8(-1))  # what place -1 finds
+        return {name: encode_array(padded[places]) for name, places in self.places.items()}
+
+
+def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> Wishes:
+    """Restrict every target to some attributes, and keep each different one once."""
+    place_of: dict[tuple[tuple[str, float], ...], int] = {}
+    places: dict[str, NDArray[np.intp]] = {}
+    for target_set in target_sets:
+        found: list[int] = []
+        for target in target_set.expand():
+            left = tuple(restricted(target, attributes).items())
+            found.append(place_of.setdefault(left, len(place_of)) if left else -1)
+        places[target_set.name] = np.array(found, dtype=np.intp)
+    return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
+
+
+def _read(path: Path, levels: Levels) -> list[dict[str, float]]:
+    """Targets of a JSON Lines file, `{"target": {…}}` or a bare mapping a line."""
+    targets: list[dict[str, float]] = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableTargets(f"{path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            given: Any = json.loads(line)
+            wish = given.get("target", given)
+            target = {str(name): float(value) for name, value in wish.items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UnusableTargets(f"{path}, line {number}: no target: {error}") from error
+        unknown = [name for name in target if name not in levels]
+        if unknown or not target or not all(0 <= value <= 1 for value in target.values()):
+            why = f"{unknown[0]!r} is labelled nowhere" if unknown else "values lie in [0, 1]"
+            raise UnusableTargets(f"{path}, line {number}: {why}")
+        targets.append(target)
+    if not targets:
+        raise UnusableTargets(f"{path} has no targets")
+    return targets

@@ -1,0 +1,1 @@
+"""Run a method on scenarios, against a running service."""

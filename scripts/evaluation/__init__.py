@@ -1,1 +1,0 @@
-"""The benchmark: runs over HTTP, results on disk, tables and plots."""

@@ -1,0 +1,1 @@
+"""Turn published weights into folders that engines read."""

@@ -1,0 +1,1 @@
+"""Start the whole service on this machine, and show that it works."""
