@@ -1,7 +1,4 @@
-"""The exceptions that Azimuth raises, without a word of HTTP.
-
-`app.problems` is the one place that knows which status each becomes.
-"""
+"""The exceptions that Azimuth raises. HTTP statuses belong to `app.http.problem_types`."""
 
 from __future__ import annotations
 
@@ -11,21 +8,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field of a request."""
+    """What is wrong with one field of a request."""
 
     pointer: str
     """JSON pointer (RFC 6901) into the request body, as a URI fragment: `#/responses/0`."""
     detail: str
-    """What is wrong with it, for a person."""
 
 
 def escaped(name: str) -> str:
-    """A name as one step of a JSON pointer (RFC 6901)."""
+    """Escape a name for use as one step of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
 class AzimuthError(Exception):
-    """Root of everything that Azimuth itself raises."""
+    """Base class of all errors that Azimuth raises."""
+
+    slug = "internal-error"
+    """Name of the problem type that clients see (`app.http.problem_types`)."""
 
     def __init__(
         self,
@@ -38,11 +37,11 @@ class AzimuthError(Exception):
         self.detail = detail
         self.fields = tuple(fields)
         self.extensions = extensions or {}
-        """Further members of the problem document, e.g. token counts."""
+        """Additional members of the problem document, e.g. token counts."""
 
 
 def within(error: AzimuthError, member: str) -> AzimuthError:
-    """An error about a part of a request, pointing to its fields from the whole request."""
+    """Prefix an error's pointers with the member of the request that they are relative to."""
     error.fields = tuple(
         FieldError(f"#/{member}{field.pointer.removeprefix('#')}", field.detail)
         for field in error.fields
@@ -51,67 +50,99 @@ def within(error: AzimuthError, member: str) -> AzimuthError:
 
 
 class InvalidRequest(AzimuthError):
-    """The request is well-formed JSON, but says something that cannot be done."""
+    """A field of the request has a value that is not allowed."""
+
+    slug = "invalid-request"
 
 
 class MalformedBody(AzimuthError):
-    """The body is not what its content type says."""
+    """The body cannot be parsed as its content type."""
+
+    slug = "malformed-body"
 
 
 class BodyTooLarge(AzimuthError):
-    """The body is over the size limit."""
+    """The body exceeds the size limit."""
+
+    slug = "body-too-large"
 
 
 class InvalidBank(AzimuthError):
     """A line of an uploaded bank is not a valid labelled scenario."""
 
+    slug = "invalid-bank"
+
 
 class UnknownAttribute(AzimuthError):
-    """A request names an attribute that its attribute set lacks."""
+    """The attribute set has no attribute of this name."""
+
+    slug = "unknown-attribute"
 
 
 class UnknownAttributeSet(AzimuthError):
-    """A request names an attribute set that nobody stored."""
+    """No attribute set has this name."""
+
+    slug = "unknown-attribute-set"
 
 
 class UnknownBank(AzimuthError):
-    """A request names a bank that nobody stored."""
+    """No bank has this name."""
+
+    slug = "unknown-bank"
 
 
 class UnknownCalibration(AzimuthError):
-    """A request names a calibration that nobody fitted."""
+    """No calibration has this name."""
+
+    slug = "unknown-calibration"
 
 
 class CalibrationRunning(AzimuthError):
-    """A calibration of this name is being fitted just now."""
+    """A calibration of this name is still being fitted."""
+
+    slug = "calibration-running"
 
 
 class UnknownMethod(AzimuthError):
-    """A request names a scoring method that the model's workers do not serve."""
+    """The model's workers do not serve this scoring method."""
+
+    slug = "unknown-method"
 
 
 class UnknownModel(AzimuthError):
-    """A request names a model that no worker has announced."""
+    """No worker has announced this model."""
+
+    slug = "unknown-model"
 
 
 class UnknownScoreSet(AzimuthError):
     """No score set has this id: it expired or never existed."""
 
+    slug = "unknown-score-set"
+
 
 class AttributeNotScored(AzimuthError):
     """A target names an attribute that the score set has no score for."""
 
+    slug = "attribute-not-scored"
+
 
 class CellsUnscored(AzimuthError):
-    """The model's work on some attributes failed, so nothing can be selected by them."""
+    """The model gave no valid scores for attributes that the selection needs."""
+
+    slug = "cells-unscored"
 
 
 class ContextOverflow(AzimuthError):
-    """A scenario does not fit the model's context, even without examples."""
+    """A scenario exceeds the model's context, even without examples."""
+
+    slug = "context-overflow"
 
 
 class QueueFull(AzimuthError):
-    """As many scenarios wait for the model as the queue may hold."""
+    """The queue of the model is full."""
+
+    slug = "queue-full"
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
@@ -119,22 +150,30 @@ class QueueFull(AzimuthError):
 
 
 class DeadlinePassed(AzimuthError):
-    """The scores were not there when the request's deadline passed."""
+    """The request's deadline passed before all scores were ready."""
+
+    slug = "deadline-passed"
 
 
 class Unavailable(AzimuthError):
-    """Something that Azimuth stands on is away for now."""
+    """A dependency is unavailable for now."""
 
     retry_after_s = 5
 
 
 class StoreUnavailable(Unavailable):
-    """Redis does not answer."""
+    """Redis does not answer, or refuses the command."""
+
+    slug = "store-unavailable"
 
 
 class ModelNotReady(Unavailable):
     """No live worker serves the model."""
 
+    slug = "model-not-ready"
+
 
 class ScoringFailed(AzimuthError):
     """A job was given up after its last attempt."""
+
+    slug = "cells-unscored"

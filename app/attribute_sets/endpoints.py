@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Response
 from app.attribute_sets.schemas import AttributeSetIn, AttributeSetOut, AttributeSetsOut
 from app.domain.scenario import Attribute, AttributeSet
 from app.errors import UnknownAttributeSet
-from app.http.problems import answers, problem_responses
+from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
 from app.resources import Use
 from app.schema import Name

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
 from app.domain.bank import InvalidLines, idle_members, parse_bank
 from app.errors import FieldError, InvalidBank, UnknownBank
-from app.http.problems import answers, problem_responses
+from app.http.responses import answers, problem_responses
 from app.resources import Resources, Use
 from app.schema import Name
 from app.store.banks import BankInfo

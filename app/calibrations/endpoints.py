@@ -18,7 +18,7 @@ from app.calibrations.schemas import (
 )
 from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
-from app.http.problems import answers, problem_responses
+from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
 from app.resources import Use
 from app.schema import Name

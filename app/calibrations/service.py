@@ -35,7 +35,6 @@ from app.errors import (
     Unavailable,
     within,
 )
-from app.http.problems import problem_for
 from app.scoring.planning import PlannedRequest, PlannedScorer, Planner
 from app.scoring.service import Patience, ScoreOutcome, ScoringService
 from app.store.banks import BankStore
@@ -261,7 +260,7 @@ class CalibrationFitter:
         except Unavailable:
             raise
         except AzimuthError as error:  # this scenario is not to be had: the others may be
-            work.left_out[problem_for(error).slug] += 1
+            work.left_out[error.slug] += 1
             return None
         for unscored in outcome.unscored.values():
             work.left_out[unscored.reason] += 1

@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from app import __version__
 from app.errors import StoreUnavailable
 from app.health.schemas import HealthOut, ModelPartOut, PartOut, ReadyOut
-from app.http.problems import ABOUT_BLANK, answers, problem_called, problem_responses
+from app.http.problem_types import ABOUT_BLANK, problem_called
+from app.http.responses import answers, problem_responses
 from app.resources import Resources, Use
 from app.telemetry.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
 
@@ -46,9 +47,9 @@ _METRICS: Any = (
 )
 _PROBLEM: dict[str, Any] = {
     "type": "/problems/queue-full",
-    "title": "Too many scenarios wait for the model",
+    "title": "The queue is full",
     "status": 429,
-    "example": "1000 scenarios wait for the model, as many as may",
+    "example": "The queue is full (1000 scenarios).",
 }
 
 
@@ -122,7 +123,7 @@ async def metrics(use: Use) -> Response:
 async def get_problem(slug: str) -> dict[str, str | int]:
     """The page behind a problem document's `type`."""
     problem = problem_called(slug)
-    if problem is None:
+    if problem is None or slug == ABOUT_BLANK:
         raise HTTPException(404, f"no problem is called {slug!r}")
     return {
         "type": problem.uri,

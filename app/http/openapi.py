@@ -1,4 +1,4 @@
-"""The OpenAPI document: how problems look, in the place of FastAPI's own validation error."""
+"""The OpenAPI document, with problem documents instead of FastAPI's validation error."""
 
 from __future__ import annotations
 
@@ -6,64 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.schema import Open
-from app.scores.schemas import UnscoredOut
-
-
-class FieldProblem(Open):
-    """One thing wrong with one field."""
-
-    pointer: str
-    """JSON pointer, as a URI fragment: `#/target/verbosity`."""
-    detail: str
-
-
-class UnscoredProblem(UnscoredOut):
-    """Why an attribute has no scores."""
-
-    attribute: str
-
-
-class Problem(Open):
-    """An error (RFC 9457), as `application/problem+json`. Members that are not required are there
-    where they say something; there may be others in time."""
-
-    type: str
-    """Relative reference to what it means, `/problems/…`; `about:blank` for what HTTP says."""
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldProblem] | None = None
-    """The fields at fault."""
-    known: list[str] | None = None
-    """Names that would have been right."""
-    line: int | None = None
-    """First line of a bank that is not valid, from 1."""
-    limit_bytes: int | None = None
-    """The most that a body may have."""
-    retry_after_s: int | None = None
-    """Seconds after which to try again, as in `Retry-After`."""
-    score_set_id: str | None = None
-    """The score set that it is about; what is scored later is found there."""
-    missing: list[str] | None = None
-    """Attributes that are not scored, or not labelled."""
-    scored: list[str] | None = None
-    """Attributes that are."""
-    ambiguous: list[str] | None = None
-    """Exact names of the cells that a name of the target may mean."""
-    unscored: list[UnscoredProblem] | None = None
-    """Attributes on which the model failed, and how."""
-    prompt_tokens: int | None = None
-    """Tokens of the prompt without examples."""
-    output_tokens: int | None = None
-    """Tokens kept free for the answer."""
-    context_length: int | None = None
-    """Tokens that the model can take."""
+from app.http.schemas import Problem
 
 
 def document_problems(app: FastAPI) -> None:
-    """Put the problem document in the place of FastAPI's own validation error."""
+    """Replace FastAPI's validation error by the problem document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

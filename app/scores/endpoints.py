@@ -29,7 +29,9 @@ from app.errors import (
     UnknownCalibration,
     UnknownScoreSet,
 )
-from app.http.problems import answers, problem_document, problem_for, problem_responses
+from app.http.problem_types import problem_for
+from app.http.problems import problem_document
+from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
 from app.resources import Resources, Use
 from app.schema import Name

@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from app import errors
-from app.http.problems import INTERNAL, PROBLEMS, pointer_of, problem_for
+from app.http.pointers import pointer_of
+from app.http.problem_types import INTERNAL, PROBLEMS, problem_for
 
 
 @pytest.mark.parametrize(

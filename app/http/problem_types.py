@@ -1,0 +1,205 @@
+"""The table of problem types (RFC 9457). Handlers, `/problems/{slug}` and OpenAPI read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.errors import AzimuthError
+
+ABOUT_BLANK = "about:blank"
+"""Type of problems that the HTTP status describes in full (RFC 9457, section 4.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem, as clients see it."""
+
+    slug: str
+    status: int
+    title: str
+    example: str
+    """Example of a detail."""
+    pointer: str | None = None
+    """JSON pointer of the example."""
+    extensions: dict[str, object] = field(default_factory=dict)
+    """Additional members of the example."""
+
+    @property
+    def uri(self) -> str:
+        """The problem's `type`: a relative reference that this service serves, or about:blank."""
+        return self.slug if self.slug == ABOUT_BLANK else f"/problems/{self.slug}"
+
+
+def _problem(
+    slug: str,
+    status: int,
+    title: str,
+    example: str,
+    *,
+    pointer: str | None = None,
+    **extensions: object,
+) -> ProblemType:
+    return ProblemType(slug, status, title, example, pointer, extensions)
+
+
+_ID = "4b7c2f0e9d1a4c55a3f1d0b2c8e7a691.5d0c1a2b"
+PROBLEMS: tuple[ProblemType, ...] = (
+    _problem(
+        "malformed-body",
+        400,
+        "Malformed body",
+        "the body is not JSON: Expecting value at character 12",
+    ),
+    _problem(
+        "invalid-request",
+        422,
+        "Invalid request",
+        "Input should be less than or equal to 1",
+        pointer="#/target/verbosity",
+    ),
+    _problem(
+        "invalid-bank",
+        422,
+        "A line of the bank is not valid",
+        "line 3: labels[1].helpfulness is 4, not within [0, 1]",
+        pointer="#/2",
+    ),
+    _problem(
+        "unknown-attribute",
+        422,
+        "The attribute set has no such attribute",
+        "'helpfullness' is not in attribute set 'helpsteer2'",
+        pointer="#/attributes/0",
+        known=["helpfulness", "correctness", "coherence", "complexity", "verbosity"],
+    ),
+    _problem(
+        "unknown-method",
+        422,
+        "No such scoring method",
+        "no method is called 'pairwise'",
+        pointer="#/method",
+        known=["comparative"],
+    ),
+    _problem(
+        "context-overflow",
+        422,
+        "The scenario is too long for the model",
+        "the scenario needs 9120 tokens and its answer 216; the context length is 8192",
+        prompt_tokens=9120,
+        output_tokens=216,
+        context_length=8192,
+    ),
+    _problem(
+        "unknown-attribute-set",
+        404,
+        "No such attribute set",
+        "no attribute set is called 'helpsteer3'",
+        pointer="#/attribute_set",
+    ),
+    _problem(
+        "unknown-bank",
+        404,
+        "No such bank",
+        "no bank is called 'my-bank'",
+        pointer="#/bank",
+    ),
+    _problem(
+        "unknown-calibration",
+        404,
+        "No such calibration",
+        "no calibration is called 'small-judge'",
+        pointer="#/calibration",
+    ),
+    _problem(
+        "calibration-running",
+        409,
+        "A calibration of this name is being fitted",
+        "'small-judge' is being fitted: 120 of 500 scenarios are scored",
+    ),
+    _problem(
+        "unknown-model",
+        404,
+        "No worker has announced this model",
+        "no model is called 'big-model'",
+        pointer="#/model",
+        known=["HuggingFaceTB/SmolLM2-135M-Instruct"],
+    ),
+    _problem(
+        "unknown-score-set",
+        404,
+        "No such score set",
+        f"no score set has the id {_ID!r}: it expired or never existed",
+        pointer="#/score_set_ids",
+        score_set_id=_ID,
+    ),
+    _problem(
+        "attribute-not-scored",
+        409,
+        "The score set lacks an attribute of the target",
+        f"score set {_ID!r} has no scores for 'verbosity'",
+        pointer="#/targets/verbosity",
+        score_set_id=_ID,
+        missing=["verbosity"],
+    ),
+    _problem(
+        "body-too-large",
+        413,
+        "The body is over the size limit",
+        "the body has more than 8000000 bytes (AZIMUTH_MAX_BODY_BYTES)",
+        limit_bytes=8_000_000,
+    ),
+    _problem(
+        "queue-full",
+        429,
+        "The queue is full",
+        "The queue is full (1000 scenarios).",
+        retry_after_s=5,
+    ),
+    _problem(
+        "cells-unscored",
+        502,
+        "The model gave no valid scores for an attribute of the target",
+        "'verbosity' is unscored: invalid-output",
+        unscored=[
+            {
+                "attribute": "verbosity",
+                "reason": "invalid-output",
+                "detail": "not valid JSON",
+            }
+        ],
+    ),
+    _problem(
+        "store-unavailable",
+        503,
+        "Redis does not answer",
+        "Redis does not answer",
+        retry_after_s=5,
+    ),
+    _problem(
+        "model-not-ready",
+        503,
+        "No worker serves the model",
+        "the model is still loading",
+        retry_after_s=5,
+    ),
+    _problem(
+        "deadline-passed",
+        504,
+        "The deadline passed",
+        "the deadline of 2 s passed; later scores are cached",
+        score_set_id=_ID,
+    ),
+)
+INTERNAL = _problem("internal-error", 500, "Internal error", "see the log for this request id")
+HTTP = _problem(ABOUT_BLANK, 404, "no problem is called 'none'", "no problem is called 'none'")
+_BY_SLUG = {problem.slug: problem for problem in (*PROBLEMS, INTERNAL, HTTP)}
+
+
+def problem_for(error: AzimuthError) -> ProblemType:
+    """The problem type of an error."""
+    return _BY_SLUG[error.slug]
+
+
+def problem_called(slug: str) -> ProblemType | None:
+    """The problem type with this slug; None if there is none."""
+    return _BY_SLUG.get(slug)

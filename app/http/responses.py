@@ -1,0 +1,56 @@
+"""OpenAPI responses with examples, for the decorators of endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.errors import FieldError
+from app.http.problem_types import INTERNAL, ProblemType, problem_called
+from app.http.problems import MEDIA_TYPE, problem_document
+
+
+def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
+    """Responses, each with an example, of an operation that has these problems."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for slug in (*slugs, INTERNAL.slug):
+        problem = problem_called(slug)
+        assert problem is not None, f"{slug} is not in the table of problem types"
+        entry = responses.setdefault(
+            problem.status,
+            {
+                "description": problem.title,
+                "content": {
+                    MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+                },
+            },
+        )
+        if problem.title not in entry["description"]:
+            entry["description"] += f"; or: {problem.title}"
+        entry["content"][MEDIA_TYPE]["examples"][slug] = {
+            "summary": problem.title,
+            "value": _example(problem),
+        }
+    return responses
+
+
+def answers(
+    example: dict[str, Any],
+    description: str,
+    *,
+    status: int = 200,
+    media_type: str = "application/json",
+    **more: Any,
+) -> dict[int | str, dict[str, Any]]:
+    """Response with an example, of an operation that succeeds."""
+    content = {media_type: {"example": example}}
+    return {status: {"description": description, "content": content, **more}}
+
+
+def _example(problem: ProblemType) -> dict[str, Any]:
+    return problem_document(
+        problem,
+        problem.example,
+        "01JD3Q6Z6K9T",
+        fields=[FieldError(problem.pointer, problem.example)] if problem.pointer else [],
+        extensions=dict(problem.extensions),
+    )
