@@ -18,23 +18,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.banks.builders import (
+from scripts.banks.helpsteer2 import (
     HELPSTEER2_ATTRIBUTES,
-    MIC_ATTRIBUTES,
-    Attribute,
-    BankInputError,
-    Coverage,
-    Pool,
-    RowError,
-    Split,
     helpsteer2_pool,
-    jsonl,
-    mic_pool,
-    parse_annotations,
     parse_rated_json,
     parse_rated_response,
-    split_pool,
 )
+from scripts.banks.mic import MIC_ATTRIBUTES, mic_pool, parse_annotations
+from scripts.banks.scenarios import Attribute, BankInputError, Pool, RowError, jsonl
+from scripts.banks.split import Coverage, Split, split_pool
 
 HELPSTEER2_DATASET = "nvidia/HelpSteer2"
 HELPSTEER2_SPLITS = ("train", "validation")

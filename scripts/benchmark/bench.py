@@ -16,8 +16,9 @@ from scripts import calibrate
 from scripts.benchmark import evaluate
 from scripts.benchmark.frontier.runs import MODES, Mode, mode_called, picture, read_frontiers, table
 from scripts.benchmark.pages import drawing
-from scripts.benchmark.pages.plots import FREE
-from scripts.benchmark.records.results import CALIBRATED, slug
+from scripts.benchmark.pages.plots.frontier import FREE
+from scripts.benchmark.records.grouping import slug
+from scripts.benchmark.records.results import CALIBRATED
 from scripts.benchmark.records.scenario_files import (
     UnusableData,
     labelled_attributes,

@@ -35,7 +35,8 @@ from app.domain.methods import METHODS, MethodTraits
 from app.domain.scenario import Attribute
 from app.store.attribute_sets import builtin_attribute_sets
 from scripts.benchmark.records.journal import Journal, OtherRun
-from scripts.benchmark.records.results import Run, ScenarioResult, read_results
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Run, ScenarioResult
 from scripts.benchmark.records.scenario_files import (
     UnusableData,
     levels_of,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts.benchmark.evaluate import main
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.records.reading import read_results
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 

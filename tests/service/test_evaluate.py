@@ -14,8 +14,9 @@ import pytest
 from scripts.benchmark import bench
 from scripts.benchmark.evaluate import main
 from scripts.benchmark.frontier.runs import read_frontiers
-from scripts.benchmark.measures.metrics import accuracy, judge
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.measures.accuracy import accuracy
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.records.reading import read_results
 from tests.support import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -407,7 +408,7 @@ def test_all_targets_of_six_attributes_with_seven_levels_are_answered_in_seconds
     (targets,) = results.run.target_sets
     assert len(targets) == 117_649
     assert {len(s.selected["all"]) for s in results.scenarios} == {117_649}
-    found = accuracy(judge(results.answered, targets))
+    found = accuracy(pairs_of(results.answered, targets))
     assert 0.4 < found.mean < 0.6  # the fake engine's scores are hashes
     assert took < 60, "a limit against a change of order, not a measurement"
 
@@ -423,7 +424,7 @@ def test_a_judge_that_sees_the_labels_is_always_right(service, tmp_path):
     assert evaluate(service, path, tmp_path / "r", *given) == 0
     results = read_results(tmp_path / "r")
     for target_set in results.run.target_sets:
-        assert accuracy(judge(results.answered, target_set)).mean == 1.0
+        assert accuracy(pairs_of(results.answered, target_set)).mean == 1.0
 
 
 def test_a_simulated_judge_is_as_good_as_its_noise_lets_it(service, tmp_path, shared_data):
@@ -436,7 +437,7 @@ def test_a_simulated_judge_is_as_good_as_its_noise_lets_it(service, tmp_path, sh
     given = ["--method", "comparative", "--zero-shot", *targets]
     assert evaluate(service, folder / "eval.jsonl", tmp_path / "r", *given) == 0
     results = read_results(tmp_path / "r")
-    found = accuracy(judge(results.answered, results.run.target_sets[0]))
+    found = accuracy(pairs_of(results.answered, results.run.target_sets[0]))
     assert found.mean == pytest.approx(0.68, abs=0.03)
 
 

@@ -6,19 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmark.measures.metrics import accuracy, cost, judge, paired_difference
-from scripts.benchmark.pages import drawing, plots
-from scripts.benchmark.pages.plots import FREE, FrontierPoint
+from scripts.benchmark.measures.accuracy import accuracy
+from scripts.benchmark.measures.cost import cost
+from scripts.benchmark.measures.difference import paired_difference
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.pages import drawing
+from scripts.benchmark.pages.plots.frontier import FREE, FrontierPoint, frontier_plot
 from scripts.benchmark.pages.tables import accuracy_with_interval, row_of
-from scripts.benchmark.records.results import (
-    CALIBRATED,
-    DataAndModel,
-    Results,
-    Run,
-    TargetSet,
-    by_data_and_model,
-    read_results,
-)
+from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import CALIBRATED, Results, Run, TargetSet
 
 REFERENCE = "few-shot"
 """The mode whose raw scores the others are compared with: the paper's."""
@@ -107,7 +104,7 @@ class Measured:
         read = (spent.prompt_tokens or 0) - (spent.cached_prompt_tokens or 0)
         tokens = read + (spent.output_tokens or 0)
         return FrontierPoint(
-            accuracy=accuracy(judge(answered, self.sets[target_set])),
+            accuracy=accuracy(pairs_of(answered, self.sets[target_set])),
             tokens=None if free else tokens or None,  # an endpoint may not count them
             seconds=None if free else spent.mean_seconds,
             is_free=free,
@@ -151,7 +148,7 @@ def read_frontiers(folders: Iterable[Path]) -> list[Frontier]:
 def picture(frontier: Frontier, target_set: str) -> str:
     """Accuracy against cost as SVG."""
     points = points_of(frontier, target_set)
-    return plots.frontier_plot(points, drawing.styles(points), target_set)
+    return frontier_plot(points, drawing.styles(points), target_set)
 
 
 def points_of(frontier: Frontier, target_set: str) -> dict[str, dict[str, FrontierPoint]]:
@@ -210,8 +207,8 @@ def _difference(reference: Measured | None, one: Measured, target_set: str) -> s
     if reference is None or one is reference or target_set not in reference.sets:
         return ""
     found = paired_difference(
-        judge(reference.results.answered, reference.sets[target_set]),
-        judge(one.results.answered, one.sets[target_set]),
+        pairs_of(reference.results.answered, reference.sets[target_set]),
+        pairs_of(one.results.answered, one.sets[target_set]),
     )
     if found.difference is None or found.interval is None:
         return ""

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from scripts.benchmark.measures.metrics import CORRECT, judge
+from scripts.benchmark.measures.outcomes import CORRECT, pairs_of
 from scripts.benchmark.records.results import ScenarioResult, TargetSet
 
 DECILES = 10
@@ -55,7 +55,7 @@ def certainty(scenarios: Sequence[ScenarioResult], target_set: TargetSet) -> Cer
 
     Pairs that are in no accuracy (ties, nothing selected) are left out.
     """
-    outcomes = judge(scenarios, target_set).outcomes
+    outcomes = pairs_of(scenarios, target_set).outcomes
     nothing = (None,) * outcomes.shape[1]
     chances = np.array(
         [

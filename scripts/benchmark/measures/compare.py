@@ -7,8 +7,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from scripts.benchmark.measures.metrics import Difference, Verdict, judge, paired_difference
-from scripts.benchmark.records.results import Results, TargetSet, read_results
+from scripts.benchmark.measures.difference import Difference, Verdict, paired_difference
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Results, TargetSet
 
 VERDICTS: dict[Verdict, str] = {
     "better": "B is better: the difference is real at 95 %",
@@ -68,7 +70,8 @@ def compare_results(
     found = []
     for target_set in _shared_sets(a, b, target_sets or ()):
         left, right = (
-            judge([s for s in results.answered if s.id in shared], target_set) for results in (a, b)
+            pairs_of([s for s in results.answered if s.id in shared], target_set)
+            for results in (a, b)
         )
         try:
             difference = paired_difference(left, right, resamples=resamples, seed=seed)

@@ -9,28 +9,16 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from scripts.benchmark.measures.accuracy import Accuracy, accuracy, accuracy_by_size
 from scripts.benchmark.measures.certainty import Certainty, certainty
-from scripts.benchmark.measures.metrics import (
-    Accuracy,
-    AttributeQuality,
-    Cost,
-    Ratio,
-    accuracy,
-    accuracy_by_size,
-    attribute_quality,
-    cost,
-    judge,
-    order_flips,
-    position_biases,
-)
-from scripts.benchmark.records.results import (
-    DataAndModel,
-    Results,
-    Run,
-    ScenarioResult,
-    by_data_and_model,
-    read_results,
-)
+from scripts.benchmark.measures.cost import Cost, cost
+from scripts.benchmark.measures.estimates import Ratio
+from scripts.benchmark.measures.order import order_flips, position_biases
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.measures.scores import AttributeQuality, attribute_quality
+from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Results, Run, ScenarioResult
 
 
 class Evaluated(Struct, frozen=True):
@@ -69,7 +57,7 @@ def evaluate(folder: Path, results: Results) -> Evaluated:
     run, scenarios = results.run, results.answered
     accuracies, by_size = {}, {}
     for target_set in run.target_sets:
-        pairs = judge(scenarios, target_set)  # may be large: only the figures are kept
+        pairs = pairs_of(scenarios, target_set)  # may be large: only the figures are kept
         accuracies[target_set.name] = accuracy(pairs)
         by_size[target_set.name] = accuracy_by_size(pairs)
     flips = {t.name: order_flips(scenarios, t.name) for t in run.target_sets}

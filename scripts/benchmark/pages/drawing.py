@@ -25,7 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from msgspec import Struct
 
-from scripts.benchmark.measures.metrics import NORMAL_95, Accuracy, Ratio
+from scripts.benchmark.measures.accuracy import Accuracy
+from scripts.benchmark.measures.estimates import NORMAL_95, Ratio
 
 INK = "#010203"
 """Stands for `currentColor` until the SVG is written."""

@@ -10,7 +10,8 @@ import jinja2
 
 from scripts.benchmark.measures.evaluated import group_runs
 from scripts.benchmark.pages import drawing
-from scripts.benchmark.pages.report_parts import Section, Table, group_section
+from scripts.benchmark.pages.parts.content import Section, Table
+from scripts.benchmark.pages.parts.section import group_section
 
 
 def write_report(folders: Sequence[Path], out: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.benchmark.measures.metrics import Accuracy, accuracy, judge
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.measures.accuracy import Accuracy, accuracy
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.records.reading import read_results
 
 
 def summary(folder: Path) -> str:
@@ -18,7 +19,7 @@ def summary(folder: Path) -> str:
         failed = [s for s in results.scenarios if s.problem is not None]
         lines.append(f"  {missing} without an answer, in no average ({len(failed)} failed)")
     for target_set in results.run.target_sets:
-        found = accuracy(judge(answered, target_set))
+        found = accuracy(pairs_of(answered, target_set))
         lines.append(f"  {target_set.name:10} {_told(found)}")
     lines.append(f"  python -m scripts.benchmark report {folder} --out {folder}/report")
     return "\n".join(lines)

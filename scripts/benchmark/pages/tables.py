@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.benchmark.measures import paper
-from scripts.benchmark.measures.metrics import Accuracy, accuracy, judge
-from scripts.benchmark.records.results import (
-    DataAndModel,
-    Results,
-    TargetSet,
-    by_data_and_model,
-    read_results,
-)
+from scripts.benchmark.measures.accuracy import Accuracy, accuracy
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Results, TargetSet
 
 _PAPER_MODEL = paper.LLAMA_3B
 
@@ -52,7 +49,7 @@ def _count(target_set: TargetSet) -> str:
 
 
 def _cell(results: Results, target_set: TargetSet) -> str:
-    return accuracy_with_interval(accuracy(judge(results.answered, target_set)))
+    return accuracy_with_interval(accuracy(pairs_of(results.answered, target_set)))
 
 
 def accuracy_with_interval(found: Accuracy) -> str:

@@ -10,13 +10,8 @@ from typing import IO, Any
 
 import msgspec
 
-from scripts.benchmark.records.results import (
-    RUN_FILE,
-    SCENARIOS_FILE,
-    Run,
-    ScenarioResult,
-    read_scenarios,
-)
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE, read_scenarios
+from scripts.benchmark.records.results import Run, ScenarioResult
 
 _IDENTITY = ("method", "settings", "attributes", "target_sets", "data", "scenarios", "order_check")
 """What must be the same for a run to be gone on with."""

@@ -1,30 +1,19 @@
-"""A results folder: what a run was (`run.json`) and what came of each scenario (`scenarios.jsonl`).
+"""What a run was, and what came of each scenario.
 
-Ids and numbers only, no texts: tables and plots are drawn from it without the model or the data.
+Ids and numbers only, no texts: tables and plots are drawn from them without the model or the data.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from app.domain.cells import Usage
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-NONE = "-"
-"""Stands for a target that has no selection: none of its attributes is labelled, or one that it
-names is unscored."""
-
-RUN_FILE = "run.json"
-SCENARIOS_FILE = "scenarios.jsonl"
 
 TargetKind = Literal["high", "low", "sampled", "all"]
 
@@ -215,90 +204,3 @@ class Results(Struct, frozen=True):
             scenarios=tuple(s for s in self.scenarios if s.id in ids),
             left_out=self.left_out + len(self.run.scenarios) - len(shared),
         )
-
-
-def encode_choices(indices: Sequence[int | None]) -> str:
-    """Indices of selected candidates as letters, None as `-`."""
-    return "".join(NONE if i is None else LETTERS[i] for i in indices)
-
-
-def encode_array(choices: NDArray[np.int8]) -> str:
-    """`encode_choices` for an array with -1 for none."""
-    letters = np.frombuffer((LETTERS + NONE).encode(), dtype=np.uint8)
-    return letters[choices].tobytes().decode()  # -1 is the last: none
-
-
-def decode_choices(letters: str) -> NDArray[np.int8]:
-    """Letters of selected candidates as indices, -1 for `-`."""
-    codes = np.frombuffer(letters.encode("ascii"), dtype=np.int8)
-    return np.where(codes == ord(NONE), -1, codes - ord("A")).astype(np.int8)
-
-
-def read_results(folder: Path) -> Results:
-    """Read a results folder.
-
-    Raises `FileNotFoundError` when it is none, `ValueError` naming the line that is not readable.
-    """
-    run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
-    found = {result.id: result for result in read_scenarios(folder) if result.settled}
-    ordered = tuple(found[name] for name in run.scenarios if name in found)
-    return Results(run, ordered)
-
-
-def read_scenarios(folder: Path) -> Iterator[ScenarioResult]:
-    """The results so far, oldest first: of several for one scenario the last one counts.
-
-    A last line without its end was cut by a crash and is left out.
-    """
-    path = folder / SCENARIOS_FILE
-    if not path.exists():
-        return
-    decoder = msgspec.json.Decoder(ScenarioResult)
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            yield decoder.decode(line)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
-
-
-class DataAndModel(NamedTuple):
-    """What runs in one table have in common; the model is empty where none is used."""
-
-    dataset: str
-    model: str
-
-    @property
-    def title(self) -> str:
-        """The dataset and the model, in words."""
-        return f"{self.dataset or 'data'}, {self.model or 'no model'}"
-
-
-def by_data_and_model(
-    read: Iterable[tuple[Path, Results]],
-) -> dict[DataAndModel, list[tuple[Path, Results]]]:
-    """Folders and their results for each dataset and model, both in the order given.
-
-    Runs without a model stand beside every model of their data, and alone only if there is none.
-    There they count with the scenarios that the model was asked about, so that a sample of hard
-    scenarios does not make the model look worse than no model.
-    """
-    every = [(item, DataAndModel(item[1].run.dataset, item[1].run.model)) for item in read]
-    keys = dict.fromkeys(key for _, key in every)
-    with_model = {key.dataset for key in keys if key.model}
-    groups: dict[DataAndModel, list[tuple[Path, Results]]] = {}
-    for key in keys:
-        if not key.model and key.dataset in with_model:
-            continue
-        asked = {s.id for (_, results), own in every if own == key for s in results.scenarios}
-        groups[key] = [
-            (folder, results.only(asked) if asked and own != key else results)
-            for (folder, results), own in every
-            if own in (key, DataAndModel(key.dataset, ""))
-        ]
-    return groups
-
-
-def slug(text: str) -> str:
-    """A title as part of a file's name."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")

@@ -12,7 +12,8 @@ import msgspec
 
 from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
 from app.domain.fingerprint import text_digest
-from scripts.benchmark.records.results import LETTERS, NONE, DataFile, Results
+from scripts.benchmark.records.choices import LETTERS, NONE
+from scripts.benchmark.records.results import DataFile, Results
 
 MAX_LEVELS = 11
 """More distinct labels than this are a continuum."""

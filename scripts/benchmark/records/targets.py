@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.benchmark.records.results import TargetSet, encode_array
+from app.domain.selection.distance import distances
+from app.domain.selection.ranking import nearest
+from app.domain.selection.targets import target_matrix
+from scripts.benchmark.records.choices import encode_array
+from scripts.benchmark.records.results import TargetSet
 from scripts.benchmark.records.scenario_files import CONTINUUM
 
 MAX_TARGETS = 2_000_000
@@ -115,6 +119,23 @@ def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> W
             found.append(place_of.setdefault(left, len(place_of)) if left else -1)
         places[target_set.name] = np.array(found, dtype=np.intp)
     return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
+
+
+def choices_of(indices: Sequence[int | None]) -> Choices:
+    """Indices of selected candidates with None for none, as an array."""
+    return np.array([-1 if index is None else index for index in indices], dtype=np.int8)
+
+
+def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> Choices:
+    """The nearest candidate for each different target; -1 where an attribute has no scores."""
+    chosen = np.full(len(wishes.unique), -1, dtype=np.int8)
+    answerable = [i for i, wish in enumerate(wishes.unique) if all(n in scores for n in wish)]
+    if not answerable:
+        return chosen
+    matrix = target_matrix([wishes.unique[i] for i in answerable])
+    array = np.stack([scores[name] for name in matrix.attributes], axis=1)
+    chosen[answerable] = nearest(distances(array, matrix))
+    return chosen
 
 
 def _read(path: Path, levels: Levels) -> list[dict[str, float]]:

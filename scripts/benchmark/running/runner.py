@@ -18,13 +18,11 @@ from app.domain.calibration.model import Calibration, estimate, without_judge
 from app.domain.cells import Usage
 from app.domain.methods import METHODS
 from app.domain.scenario import CHOICE
-from app.domain.selection.distance import distances
-from app.domain.selection.ranking import nearest
-from app.domain.selection.targets import target_matrix
+from scripts.benchmark.records.choices import LETTERS, NONE
 from scripts.benchmark.records.journal import Journal
-from scripts.benchmark.records.results import LETTERS, NONE, ScenarioResult
+from scripts.benchmark.records.results import ScenarioResult
 from scripts.benchmark.records.scenario_files import labelled_attributes
-from scripts.benchmark.records.targets import Choices, Wishes, wishes_for
+from scripts.benchmark.records.targets import Choices, Wishes, choices_of, selected_by, wishes_for
 from scripts.benchmark.running.service import Service, ServiceProblem
 
 LOCAL = ("random", "oracle", "features")
@@ -480,23 +478,6 @@ def feature_scores(
     evidence = without_judge(scenario.question, scenario.responses, len(calibration.fields))
     (found,) = estimate(calibration, [evidence])
     return dict(zip(calibration.attributes, found.scores.T, strict=True))
-
-
-def choices_of(indices: Sequence[int | None]) -> Choices:
-    """Indices of selected candidates with None for none, as an array."""
-    return np.array([-1 if index is None else index for index in indices], dtype=np.int8)
-
-
-def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> Choices:
-    """The nearest candidate for each different target; -1 where an attribute has no scores."""
-    chosen = np.full(len(wishes.unique), -1, dtype=np.int8)
-    answerable = [i for i, wish in enumerate(wishes.unique) if all(n in scores for n in wish)]
-    if not answerable:
-        return chosen
-    matrix = target_matrix([wishes.unique[i] for i in answerable])
-    array = np.stack([scores[name] for name in matrix.attributes], axis=1)
-    chosen[answerable] = nearest(distances(array, matrix))
-    return chosen
 
 
 async def _all(work: Iterable[Any]) -> None:

@@ -14,33 +14,35 @@ from types import ModuleType
 import pytest
 
 from scripts.banks import build
-from scripts.banks.builders import (
+from scripts.banks.helpsteer2 import (
     HELPSTEER2_ATTRIBUTES,
     HELPSTEER2_REASONINGS,
+    RatedResponse,
+    helpsteer2_pool,
+    parse_rated_json,
+)
+from scripts.banks.mic import (
     MIC_ATTRIBUTES,
     MIC_MORALS,
     Annotation,
-    Attribute,
-    BankInputError,
-    Pool,
-    RatedResponse,
-    RowError,
-    Scenario,
-    Split,
-    helpsteer2_pool,
-    jsonl,
     mic_label,
     mic_pool,
     mic_reasoning,
-    one_per_question,
     parse_agreement,
     parse_annotations,
     parse_morals,
-    parse_rated_json,
     scale_mic_sum,
-    share,
-    split_pool,
 )
+from scripts.banks.scenarios import (
+    Attribute,
+    BankInputError,
+    Pool,
+    RowError,
+    Scenario,
+    jsonl,
+    one_per_question,
+)
+from scripts.banks.split import Split, share, split_pool
 
 AGREES, NEITHER, DISAGREES = 1, 0, -1
 

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from scripts.benchmark.evaluate import main
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.scenario_files import read_scenarios
 
 

@@ -8,8 +8,8 @@ import pytest
 from scripts.benchmark import bench, evaluate
 from scripts.benchmark.evaluate import calibrated, main, without_effect
 from scripts.benchmark.frontier.runs import MODES
-from scripts.benchmark.pages.plots import FREE
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.pages.plots.frontier import FREE
+from scripts.benchmark.records.reading import read_results
 
 
 def parsed(*given):

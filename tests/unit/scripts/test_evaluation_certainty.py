@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from scripts.benchmark.measures.certainty import certainty
 from scripts.benchmark.pages.drawing import styles
-from scripts.benchmark.pages.plots import certainty_plot
+from scripts.benchmark.pages.plots.certainty import certainty_plot
 from scripts.benchmark.records.results import ScenarioResult, TargetSet
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))

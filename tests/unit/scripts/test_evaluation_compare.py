@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 from scripts.benchmark.measures.compare import NotComparable, compare
-from scripts.benchmark.records.results import (
-    RUN_FILE,
-    SCENARIOS_FILE,
-    DataFile,
-    Run,
-    ScenarioResult,
-    TargetSet,
-    encode_choices,
-)
+from scripts.benchmark.records.choices import encode_choices
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
+from scripts.benchmark.records.results import DataFile, Run, ScenarioResult, TargetSet
 
 SETS = (
     TargetSet("high", "high", ({"kind": 1.0},)),

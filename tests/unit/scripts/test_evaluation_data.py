@@ -6,7 +6,8 @@ import pytest
 
 from app.domain.bank import LabelledScenario
 from scripts.benchmark.evaluate import main
-from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet, read_results
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet
 from scripts.benchmark.records.scenario_files import (
     UnusableData,
     from_align,

@@ -3,8 +3,9 @@
 import pytest
 
 from scripts.benchmark.evaluate import main
-from scripts.benchmark.measures.metrics import accuracy, judge
-from scripts.benchmark.records.results import read_results
+from scripts.benchmark.measures.accuracy import accuracy
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.records.reading import read_results
 
 DATASETS = (
     "helpsteer2",
@@ -19,7 +20,7 @@ def run(shared_data, tmp_path, dataset, method, *targets):
     given = ["--scenarios", str(path), "--method", method, "--targets", *targets]
     assert main([*given, "--out", str(tmp_path / "r")]) == 0
     results = read_results(tmp_path / "r")
-    return {t.name: accuracy(judge(results.answered, t)) for t in results.run.target_sets}
+    return {t.name: accuracy(pairs_of(results.answered, t)) for t in results.run.target_sets}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -17,9 +17,10 @@ from scripts.benchmark.frontier.runs import (
     read_frontiers,
     table,
 )
-from scripts.benchmark.measures.metrics import accuracy, judge
+from scripts.benchmark.measures.accuracy import accuracy
+from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.pages.drawing import styles
-from scripts.benchmark.pages.plots import FrontierPoint, frontier_plot
+from scripts.benchmark.pages.plots.frontier import FrontierPoint, frontier_plot
 from scripts.benchmark.records.journal import Journal
 from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
 
@@ -110,7 +111,7 @@ def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
 
 
 def point(percent, *, tokens=1000.0, seconds=None, is_free=False):
-    pairs = judge(
+    pairs = pairs_of(
         [ScenarioResult(str(i), LABELS, selected={"high": "AB"[i >= percent]}) for i in range(100)],
         HIGH,
     )

@@ -8,28 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.cells import Usage
-from scripts.benchmark.measures.metrics import (
-    Pairs,
-    accuracy,
-    accuracy_by_size,
+from scripts.benchmark.measures.accuracy import accuracy, accuracy_by_size
+from scripts.benchmark.measures.cost import cost
+from scripts.benchmark.measures.difference import paired_difference
+from scripts.benchmark.measures.leaning import leaning
+from scripts.benchmark.measures.order import order_flips, position_biases
+from scripts.benchmark.measures.outcomes import Pairs, pairs_of
+from scripts.benchmark.measures.scores import (
     attribute_quality,
     average_ranks,
-    cost,
-    judge,
-    leaning,
-    order_flips,
-    paired_difference,
-    position_biases,
     spearman,
     unscored_reasons,
 )
-from scripts.benchmark.records.results import (
-    Results,
-    Run,
-    ScenarioResult,
-    TargetSet,
-    encode_choices,
-)
+from scripts.benchmark.records.choices import encode_choices
+from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet
 
 KIND = [{"kind": 1.0}, {"kind": 0.0}]
 """Labels of two candidates, the first of them the kind one."""
@@ -58,7 +50,7 @@ def results(
 
 
 def outcome(labels: Sequence[dict[str, float]], chosen: str, target: dict[str, float]) -> Pairs:
-    return judge([scenario(labels, chosen)], targets(target))
+    return pairs_of([scenario(labels, chosen)], targets(target))
 
 
 # Which selection is correct
@@ -116,7 +108,7 @@ def test_a_missing_selection_is_left_out_and_counted():
 
 
 def test_a_scenario_without_selections_for_the_set_counts_as_unselected():
-    found = judge([ScenarioResult("s1", tuple(KIND))], targets({"kind": 1.0}))
+    found = pairs_of([ScenarioResult("s1", tuple(KIND))], targets({"kind": 1.0}))
     assert accuracy(found).unselected == 1
 
 
@@ -128,7 +120,7 @@ def test_selections_that_do_not_fit_are_refused(chosen):
 
 def test_scenarios_with_different_attributes_stand_in_one_set():
     other = scenario([{"brief": 0.0}, {"brief": 1.0}], "-B", id="s2")
-    pairs = judge([scenario(KIND, "A-"), other], targets({"kind": 1.0}, {"brief": 1.0}))
+    pairs = pairs_of([scenario(KIND, "A-"), other], targets({"kind": 1.0}, {"brief": 1.0}))
     found = accuracy(pairs)
     assert (found.mean, found.pairs, found.unlabelled, found.unselected) == (1.0, 2, 2, 0)
 
@@ -218,7 +210,7 @@ def test_who_selects_by_labels_is_always_right_and_chance_is_the_share_of_the_ne
         scenario(labels, encode_choices([row[-1] for row in rows]), id=str(i))
         for i, (labels, rows) in enumerate(zip(scenarios, nearest, strict=True))
     ]
-    found = accuracy(judge(results, targets(*wanted)))
+    found = accuracy(pairs_of(results, targets(*wanted)))
     judged = [
         [len(rows[t]) / len(labels) for labels, rows in zip(scenarios, nearest, strict=True)]
         for t in range(len(wanted))
@@ -235,7 +227,7 @@ def test_who_selects_by_labels_is_always_right_and_chance_is_the_share_of_the_ne
 def test_accuracy_by_size_takes_each_pair_by_the_attributes_that_count_for_it():
     both = scenario([{"kind": 1.0, "brief": 1.0}, {"kind": 0.0, "brief": 0.0}], "AB")
     wanted = targets({"kind": 1.0}, {"kind": 1.0, "brief": 1.0})
-    found = accuracy_by_size(judge([both, scenario(KIND, "AB", id="s2")], wanted))
+    found = accuracy_by_size(pairs_of([both, scenario(KIND, "AB", id="s2")], wanted))
     assert list(found) == [1, 2]
     # Size 1: the first target in both scenarios, and the second one where only `kind` is labelled.
     assert (found[1].pairs, found[1].mean) == (3, 0.5)

@@ -12,18 +12,14 @@ import pytest
 
 from app.domain.cells import Usage
 from scripts.benchmark.measures import paper
-from scripts.benchmark.measures.metrics import Cost
-from scripts.benchmark.pages import drawing, plots
+from scripts.benchmark.measures.cost import Cost
+from scripts.benchmark.pages import drawing
+from scripts.benchmark.pages.parts import accuracy, cost, leaning, scores
+from scripts.benchmark.pages.plots.cost import cost_plot
 from scripts.benchmark.pages.report import write_report
-from scripts.benchmark.records.results import (
-    RUN_FILE,
-    SCENARIOS_FILE,
-    DataFile,
-    Run,
-    ScenarioResult,
-    TargetSet,
-    encode_choices,
-)
+from scripts.benchmark.records.choices import encode_choices
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
+from scripts.benchmark.records.results import DataFile, Run, ScenarioResult, TargetSet
 
 NAMES = ("helpfulness", "correctness", "verbosity")
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -132,8 +128,15 @@ def report_on(tmp_path: Path, *folders: Path) -> tuple[str, str]:
 @pytest.fixture
 def without_plots(monkeypatch):
     """For tests of words and figures: plots take a second."""
-    for name in ("accuracy_plot", "size_plot", "leaning_plot", "quality_plot", "cost_plot"):
-        monkeypatch.setattr(plots, name, lambda *_: "<svg/>")
+    plots = (
+        (accuracy, "accuracy_plot"),
+        (accuracy, "size_plot"),
+        (leaning, "leaning_plot"),
+        (scores, "quality_plot"),
+        (cost, "cost_plot"),
+    )
+    for part, name in plots:
+        monkeypatch.setattr(part, name, lambda *_: "<svg/>")
 
 
 @pytest.mark.parametrize("runs", [1, 8])
@@ -392,7 +395,7 @@ def test_rows_of_cost_tell_what_they_are_for_and_what_was_not_timed():
         return Cost(9, 100.0, 20.0, 10.0, timed, seconds, seconds, per_target)
 
     costs = {"scored": spent(2.0), "chosen": spent(1.0, per_target=True), "known": spent(None)}
-    tokens, seconds = plots.cost_plot.__wrapped__(costs, drawing.styles(costs)).axes
+    tokens, seconds = cost_plot.__wrapped__(costs, drawing.styles(costs)).axes
     names = [label.get_text() for label in tokens.get_yticklabels()]
     assert names == ["scored", "chosen, each target", "known"]
     told = [text.get_text() for text in seconds.texts]

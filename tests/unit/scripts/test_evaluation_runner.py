@@ -8,7 +8,8 @@ import pytest
 
 from app.domain.bank import LabelledScenario
 from scripts.benchmark.records.journal import Journal, OtherRun
-from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet, read_results
+from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
 from scripts.benchmark.running.runner import Evaluation, _halves
 from scripts.benchmark.running.service import ServiceProblem
 

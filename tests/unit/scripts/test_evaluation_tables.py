@@ -7,13 +7,8 @@ import pytest
 
 from scripts.benchmark.evaluate import main
 from scripts.benchmark.pages.tables import table
-from scripts.benchmark.records.results import (
-    RUN_FILE,
-    SCENARIOS_FILE,
-    Run,
-    ScenarioResult,
-    TargetSet,
-)
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
+from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = ROOT / "scripts" / "benchmark" / "published"

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from scripts.benchmark.evaluate import main
-from scripts.benchmark.records.targets import UnusableTargets, parse_targets, sample, wishes_for
-from scripts.benchmark.running.runner import choices_of, selected_by
+from scripts.benchmark.records.targets import (
+    UnusableTargets,
+    choices_of,
+    parse_targets,
+    sample,
+    selected_by,
+    wishes_for,
+)
 
 LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
 

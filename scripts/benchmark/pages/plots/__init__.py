@@ -1,0 +1,1 @@
+"""Plots as SVG. Each function takes figures and returns a complete SVG document."""
