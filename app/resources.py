@@ -20,7 +20,7 @@ from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
 from app.store.calibrations import CalibrationStore
 from app.store.fleet import Fleet
-from app.store.notices import NoticeHub
+from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.recent_score_sets import RecentScoreSets
 from app.store.redis import connect, connect_for_listening

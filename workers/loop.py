@@ -14,7 +14,7 @@ from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.banks import BankStore
 from app.store.fleet import HEARTBEAT_S, Fleet, Pool, WorkerInfo, WorkerState
-from app.store.notices import EVERY_BANK, NoticeHub
+from app.store.notice_hub import EVERY_BANK, NoticeHub
 from app.store.queue import ClaimedJob, JobQueue
 from workers.banks import BankLibrary
 from workers.engines.base import EngineError

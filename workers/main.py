@@ -21,7 +21,7 @@ from app.errors import StoreUnavailable
 from app.settings import Settings
 from app.store.banks import BankStore
 from app.store.fleet import Fleet, pool_for
-from app.store.notices import NoticeHub
+from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
 from app.telemetry.logs import configure

@@ -192,7 +192,7 @@ class CalibrationFitter:
         while True:
             await asyncio.sleep(_BEAT_S)
             try:
-                if not await self._store.tell(work.name, work.progress, ttl_s=_SILENT_S):
+                if not await self._store.update(work.name, work.progress, ttl_s=_SILENT_S):
                     return
                 lost_at = None
             except Unavailable:

@@ -177,7 +177,9 @@ async def _sample(use: Resources) -> None:
     WORKERS.clear()
     for state in ("loading", "ready", "draining", "failed"):
         WORKERS.labels(state).set(sum(w.state == state for w in workers))
-    for pool in await use.fleet.pools():
+    pools = await use.fleet.pools()
+    backlogs = await use.queue.backlogs([pool.name for pool in pools])
+    for pool in pools:
         labels = (pool.model.name, pool.name)
-        QUEUE_DEPTH.labels(*labels).set(await use.queue.depth(pool.name))
-        DEAD_LETTERS.labels(*labels).set(await use.queue.dead_letters(pool.name))
+        QUEUE_DEPTH.labels(*labels).set(backlogs[pool.name].depth)
+        DEAD_LETTERS.labels(*labels).set(backlogs[pool.name].dead)

@@ -24,7 +24,7 @@ from app.errors import (
 )
 from app.scoring.planning import PlannedRequest, not_ready
 from app.store.fleet import Fleet
-from app.store.notices import Listener, NoticeHub
+from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
 from app.store.score_sets import ScoreCache
 from app.telemetry.metrics import CELLS, TOKENS
@@ -167,7 +167,7 @@ class ScoringService:
 
     async def _wait(
         self,
-        listener: Listener,
+        listener: Subscription,
         waiting: set[str],
         planned: PlannedRequest,
         end: float,
@@ -190,7 +190,7 @@ class ScoringService:
                     waiting = await self._submit(planned, list(waiting), deadline, request_id)
                 except StoreUnavailable:
                     await asyncio.sleep(_STORE_RETRY_S)
-                    listener.tell_resync()
+                    listener.request_resync()
         return waiting
 
 

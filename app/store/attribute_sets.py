@@ -28,7 +28,7 @@ def builtin_attribute_sets() -> dict[str, AttributeSet]:
 
 
 class AttributeSetStore:
-    """Attribute sets that users stored, over the built-in ones."""
+    """The built-in attribute sets, and those that users stored."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -40,7 +40,7 @@ class AttributeSetStore:
         return _decoder.decode(stored) if stored else builtin_attribute_sets().get(name)
 
     async def put(self, attribute_set: AttributeSet) -> bool:
-        """Store a set under its name; True when nothing was stored there before."""
+        """Store a set under its name; True if the name is new."""
         with translated():
             added = await self._redis.hset(
                 _KEY, attribute_set.name, msgspec.json.encode(attribute_set)
@@ -48,9 +48,16 @@ class AttributeSetStore:
         return bool(added)
 
     async def delete(self, name: str) -> bool:
-        """Forget a stored set, which brings a built-in one of that name back; False if none was."""
+        """Delete a stored set, which uncovers a built-in one of that name; False if none was."""
         with translated():
             return bool(await self._redis.hdel(_KEY, name))
+
+    async def all(self) -> list[AttributeSet]:
+        """All sets, sorted by name."""
+        with translated():
+            stored = await self._redis.hvals(_KEY)
+        sets = builtin_attribute_sets() | {s.name: s for s in map(_decoder.decode, stored)}
+        return [sets[name] for name in sorted(sets)]
 
     async def names(self) -> list[str]:
         """Names of all sets."""

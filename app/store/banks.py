@@ -17,7 +17,8 @@ from redis.asyncio import Redis
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
 from app.errors import FieldError, StoreUnavailable, UnknownBank
 from app.store.notices import BankNotice
-from app.store.redis import NOTICES, PREFIX, as_text, translated
+from app.store.redis import NOTICES, PREFIX, as_text, now_ms, translated
+from app.store.scripts import script
 
 _NAMES = PREFIX + "banks"
 _DATA = PREFIX + "bank-data:"
@@ -26,38 +27,10 @@ _EMBEDDED = PREFIX + "bank-embedded:"
 _INDEXED = PREFIX + "bank-indexed:"
 _RETIRED_S = 86_400
 _PIECE_BYTES = 1_000_000
-"""Embeddings are kept in pieces of this size. Any Redis takes them: the bound that it has for a
-string is 512 MB as shipped and 1 MiB at least. No single write comes near the client's time-out."""
+"""Embeddings are stored in pieces of this size. Redis limits the size of a string (512 MB by
+default, 1 MiB at least), and a single write must stay within the client's time-out."""
 _PIECES = "pieces"
-"""Field that tells how many pieces there are; it is written last."""
-
-# KEYS: names, data, embedded.  ARGV: digest, seconds.
-# A version that no name points to any more expires, and its embeddings with it.
-_RETIRE = """
-for _, info in ipairs(redis.call('HVALS', KEYS[1])) do
-  if cjson.decode(info)['digest'] == ARGV[1] then return 0 end
-end
-for _, key in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('EXPIRE', key, ARGV[2])
-end
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('EXPIRE', KEYS[3], ARGV[2])
-return 1
-"""
-
-# KEYS: data, embedded.  ARGV: the keys of embeddings; none for those that there are.
-# Embeddings live as long as their bank: those of one that is gone go as well. Returns whether there
-# is a bank.
-_FOLLOW = """
-for _, key in ipairs(ARGV) do redis.call('SADD', KEYS[2], key) end
-local left = redis.call('PTTL', KEYS[1])
-for _, key in ipairs({KEYS[2], unpack(redis.call('SMEMBERS', KEYS[2]))}) do
-  if left == -2 then redis.call('UNLINK', key)
-  elseif left == -1 then redis.call('PERSIST', key)
-  else redis.call('PEXPIRE', key, left) end
-end
-return left == -2 and 0 or 1
-"""
+"""Field that holds the number of pieces; it is written last."""
 
 
 class BankInfo(Struct, frozen=True):
@@ -104,15 +77,15 @@ def describe(name: str, bank: Bank, *, builtin: bool = False) -> BankInfo:
 
 
 class BankStore:
-    """Names point to digests; content is kept by digest, so a version in use stays readable."""
+    """Names point to digests; content is stored by digest, so a version in use stays readable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._retire = redis.register_script(_RETIRE)
-        self._follow = redis.register_script(_FOLLOW)
+        self._retire = script(redis, "retire_bank")
+        self._follow = script(redis, "follow_bank")
 
     async def info(self, name: str) -> BankInfo | None:
-        """What the bank called `name` holds now; a stored one hides a built-in one."""
+        """The bank called `name`; a stored one hides a built-in one."""
         with translated():
             stored = await self._redis.hget(_NAMES, name)
         if stored:
@@ -121,22 +94,30 @@ class BankStore:
         return packaged.info if packaged else None
 
     async def unknown(self, name: str, pointer: str) -> UnknownBank:
-        """The error for a request whose field at `pointer` names no bank."""
+        """The error for a request whose field at `pointer` names an unknown bank."""
         known = await self.names()
         return UnknownBank(
             f"no bank is called {name!r}",
-            fields=[FieldError(pointer, f"known are {', '.join(known)}")],
+            fields=[FieldError(pointer, f"known banks: {', '.join(known)}")],
             extensions={"known": known},
         )
 
+    async def infos(self) -> list[BankInfo]:
+        """All banks, sorted by name."""
+        with translated():
+            stored = await self._redis.hvals(_NAMES)
+        infos = {name: packaged.info for name, packaged in builtin_banks().items()}
+        for value in stored:
+            info = msgspec.json.decode(value, type=BankInfo)
+            infos[info.name] = info
+        return [infos[name] for name in sorted(infos)]
+
     async def names(self) -> list[str]:
         """Names of all banks."""
-        with translated():
-            stored = await self._redis.hkeys(_NAMES)
-        return sorted({*builtin_banks(), *map(as_text, stored)})
+        return [info.name for info in await self.infos()]
 
     async def put(self, name: str, bank: Bank) -> BankInfo:
-        """Store a bank and point `name` to it, in one step; workers hear of it."""
+        """Store a bank and point `name` to it, in one step; workers are notified."""
         info = await asyncio.to_thread(describe, name, bank)
         content = await asyncio.to_thread(lambda: zlib.compress(serialize_bank(bank), level=3))
         notice = msgspec.json.encode(BankNotice(digest=bank.digest))
@@ -147,13 +128,13 @@ class BankStore:
             pipe.hset(_NAMES, name, msgspec.json.encode(info))
             pipe.publish(NOTICES, notice)
             before, *_ = await pipe.execute()
-            # It may have been here before, and its embeddings be about to expire.
+            # This version may have been stored before: its embeddings must not expire.
             await self._follow(keys=[_DATA + bank.digest, _EMBEDDED + bank.digest], args=[])
         await self._let_expire(before)
         return info
 
     async def delete(self, name: str) -> bool:
-        """Forget a stored name, which brings a built-in bank of that name back; False if none was.
+        """Delete a stored name, which uncovers a built-in bank of that name; False if none was.
 
         The content stays for a day: jobs may still use it.
         """
@@ -176,7 +157,7 @@ class BankStore:
             )
 
     async def load(self, digest: str) -> Bank | None:
-        """The bank at one version."""
+        """One version of a bank."""
         if packaged := _packaged(digest):
             return packaged.bank
         with translated():
@@ -187,12 +168,11 @@ class BankStore:
         return await asyncio.to_thread(lambda: parse_bank(zlib.decompress(content)))
 
     async def digests(self) -> list[str]:
-        """Current versions of all banks: what a worker indexes ahead of need."""
-        infos = [await self.info(name) for name in await self.names()]
-        return list(dict.fromkeys(info.digest for info in infos if info))
+        """Current versions of all banks, which workers index in advance."""
+        return list(dict.fromkeys(info.digest for info in await self.infos()))
 
     async def vectors(self, digest: str, embedder: str) -> bytearray | None:
-        """Embeddings of a bank's questions, float32, row after row, if all of them are stored."""
+        """Embeddings of a bank's questions, float32, row-major; None unless all are stored."""
         key = _vectors_key(digest, embedder)
         whole = bytearray()
         with translated():
@@ -207,7 +187,7 @@ class BankStore:
     async def put_vectors(self, digest: str, embedder: str, vectors: bytes | memoryview) -> None:
         """Share a bank's embeddings with the other workers: all of them, or none.
 
-        They live as long as the bank does, and are not kept for one that is gone.
+        They live as long as the bank, and are not stored for one that has been deleted.
         """
         key = _vectors_key(digest, embedder)
         starts = range(0, len(vectors), _PIECE_BYTES)
@@ -216,27 +196,28 @@ class BankStore:
                 for number, start in enumerate(starts):
                     piece: Any = bytes(vectors[start : start + _PIECE_BYTES])
                     await self._redis.hset(key, str(number), piece)
-                    # At the first piece, before there is much that could be left behind.
+                    # At the first piece, so that a failure leaves little behind.
                     if number == 0 and not await self._bind(digest, key):
                         return
                 await self._redis.hset(key, _PIECES, str(len(starts)))
         except StoreUnavailable:
-            # Half of them are of use to nobody, and a Redis that is full needs the room.
+            # An incomplete set is useless, and a full Redis needs the space.
             with suppress(StoreUnavailable), translated():
                 await self._redis.unlink(key)
             raise
 
     async def _bind(self, digest: str, key: str) -> bool:
-        """Have embeddings live as long as their bank, or for ever; False if it is gone."""
+        """Tie the life of embeddings to their bank; False if it has been deleted."""
         if _packaged(digest) is not None:
             return True
         return bool(await self._follow(keys=[_DATA + digest, _EMBEDDED + digest], args=[key]))
 
     async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
-        """Tell that a worker's index of a bank is ready; said again with each heartbeat."""
+        """Record that a worker's index of a bank is ready; repeated with each heartbeat."""
         with translated():
+            until = await now_ms(self._redis) + int(ttl_s * 1000)
             pipe = self._redis.pipeline(transaction=False)
-            pipe.hset(_INDEXED + digest, worker, int((time.time() + ttl_s) * 1000))
+            pipe.hset(_INDEXED + digest, worker, until)
             pipe.expire(_INDEXED + digest, int(ttl_s) + 1)
             await pipe.execute()
 
@@ -244,7 +225,7 @@ class BankStore:
         """Live workers whose index of a bank is ready."""
         with translated():
             stored = await self._redis.hgetall(_INDEXED + digest)
-        now = time.time() * 1000
+            now = await now_ms(self._redis)
         return sorted(as_text(worker) for worker, until in stored.items() if int(until) > now)
 
 
@@ -253,5 +234,5 @@ def _packaged(digest: str) -> _Packaged | None:
 
 
 def _vectors_key(digest: str, embedder: str) -> str:
-    """Hash of piece number -> piece. Not the key of earlier versions, which held one string."""
+    """Hash of piece number -> piece. (Earlier versions had one string, under another key.)"""
     return f"{_VECTORS}{digest}:{embedder}:{_PIECES}"

@@ -1,4 +1,4 @@
-"""Calibrations by name, in Redis: what is ready, what is being fitted, and the artefacts."""
+"""Calibrations by name, in Redis: those that are ready, those being fitted, and the artefacts."""
 
 from __future__ import annotations
 
@@ -13,53 +13,13 @@ from app.domain.calibration.model import AttributeReport
 from app.domain.scorer import BankRef, Scorer
 from app.store.notices import CalibrationNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
+from app.store.scripts import script
 
 _READY = PREFIX + "calibrations"
 _FITS = PREFIX + "calibration-fits"
 _ALIVE = PREFIX + "calibration-alive:"
 _DATA = PREFIX + "calibration-data:"
 _RETIRED_S = 86_400
-
-# Whoever fits is alive as long as it says so; whose fit it is, the record of its progress tells. So
-# a process that was silent for too long goes on, and one whose fit was deleted or begun anew by
-# another has nothing to say any more.
-
-# KEYS: fits, alive.  ARGV: name, progress, owner, seconds until it must be heard of again.
-_BEGIN = """
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
-return 1
-"""
-
-# KEYS: fits, alive, ready, data.  ARGV: name, progress, owner, seconds as above or 0 at the end;
-# and for one that is fitted: its info, artefact, channel, notice.
-_TELL = """
-local told = redis.call('HGET', KEYS[1], ARGV[1])
-if not told or cjson.decode(told).owner ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if tonumber(ARGV[4]) > 0 then
-  redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
-else
-  redis.call('DEL', KEYS[2])
-end
-if ARGV[5] then
-  redis.call('SET', KEYS[4], ARGV[6])
-  redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
-  redis.call('PUBLISH', ARGV[7], ARGV[8])
-end
-return 1
-"""
-
-# KEYS: fits, ready.  ARGV: prefix of alive.  Returns both hashes and the names that are alive, as
-# they are at one moment: a fit that ends in between would seem interrupted, or ready with nothing.
-_LOOK = """
-local alive = {}
-for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if redis.call('EXISTS', ARGV[1] .. name) == 1 then table.insert(alive, name) end
-end
-return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), alive}
-"""
 
 
 class CalibrationInfo(Struct, frozen=True):
@@ -69,40 +29,40 @@ class CalibrationInfo(Struct, frozen=True):
     digest: str
     """Version: hash of the artefact's content."""
     fingerprint: str
-    """Of the scorer that it is for."""
+    """Of the scorer that it applies to."""
     scorer: Scorer
     fields: tuple[str, ...]
-    """Cell fields (`name@digest`) of the attributes that it knows."""
+    """Cell fields (`name@digest`) of the attributes that it covers."""
     bank: BankRef
     """The labelled bank that it was fitted on."""
     scenarios: int
     """Scenarios that the judge scored for it."""
     left_out: dict[str, int]
-    """Why scenarios or cells of the bank could not be used -> how many."""
+    """Reason -> number of scenarios or cells of the bank that were not used for it."""
     reports: tuple[AttributeReport, ...]
     created_ms: int
     labelled: int = 0
-    """Scenarios whose labels surface features were fitted on; 0 where they were the scored ones."""
+    """Scenarios whose labels surface features were fitted on; 0 if those were the scored ones."""
 
 
 class FitProgress(Struct, frozen=True):
-    """A fit under way, or how the last one ended."""
+    """A fit in progress, or how the last one ended."""
 
     state: Literal["scoring", "fitting", "done", "failed", "interrupted"]
     detail: str
     done: int = 0
-    """Scenarios that are scored, or cannot be."""
+    """Scenarios that are scored, or that failed."""
     total: int = 0
     left_out: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
-    """What of the request has no effect, or not the one that one may expect."""
+    """Parts of the request that have no effect, or an unexpected one."""
     started_ms: int = 0
     owner: str = ""
-    """Who is at it; nobody when it has ended."""
+    """The process that fits it; empty when the fit has ended."""
 
 
 class CalibrationState(Struct, frozen=True):
-    """What there is of a calibration: one of the two at least."""
+    """A calibration: its last fit, its version in use, or both."""
 
     fit: FitProgress | None
     info: CalibrationInfo | None
@@ -114,9 +74,9 @@ class CalibrationStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._look = redis.register_script(_LOOK)
-        self._begin = redis.register_script(_BEGIN)
-        self._tell = redis.register_script(_TELL)
+        self._list = script(redis, "list_calibrations")
+        self._begin = script(redis, "begin_fit")
+        self._update = script(redis, "update_fit")
 
     async def ready(self) -> dict[str, CalibrationInfo]:
         """Every fitted calibration by name."""
@@ -125,16 +85,16 @@ class CalibrationStore:
         return _infos(stored)
 
     async def states(self) -> dict[str, CalibrationState]:
-        """Every calibration that is fitted, is being fitted, or failed to be, by name.
+        """Every calibration that is ready, is being fitted, or failed, by name.
 
-        A fit whose process is gone is `interrupted`.
+        A fit whose process has died is `interrupted`.
         """
         with translated():
-            told, stored, alive = await self._look(keys=[_FITS, _READY], args=[_ALIVE])
+            fitting, stored, alive = await self._list(keys=[_FITS, _READY], args=[_ALIVE])
         living = {as_text(name) for name in alive}
         infos = _infos(_pairs(stored))
         fits: dict[str, FitProgress] = {}
-        for raw, value in _pairs(told).items():
+        for raw, value in _pairs(fitting).items():
             name = as_text(raw)
             fit = msgspec.json.decode(value, type=FitProgress)
             if fit.owner and name not in living:
@@ -146,9 +106,9 @@ class CalibrationStore:
         }
 
     async def delete(self, name: str) -> bool:
-        """Forget a calibration and its last fit, which stops if it is under way.
+        """Delete a calibration and its last fit, which stops if it is in progress.
 
-        False when there was neither.
+        False when neither exists.
         """
         before = (await self.ready()).get(name)
         with translated():
@@ -157,12 +117,12 @@ class CalibrationStore:
             pipe.hdel(_FITS, name)
             pipe.delete(_ALIVE + name)
             pipe.publish(NOTICES, msgspec.json.encode(CalibrationNotice(name)))
-            found = await pipe.execute()
+            deleted = await pipe.execute()
         await self._retire(before)
-        return bool(found[0] or found[1])
+        return bool(deleted[0] or deleted[1])
 
     async def _retire(self, before: CalibrationInfo | None) -> None:
-        """Let a version that no name points to any more expire."""
+        """Let a version expire unless a name still points to it."""
         if before is None:
             return
         in_use = {info.digest for info in (await self.ready()).values()}
@@ -177,9 +137,9 @@ class CalibrationStore:
         return bytes(stored) if stored else None
 
     async def begin(self, name: str, fit: FitProgress, *, ttl_s: int) -> bool:
-        """Become `fit.owner`, the one that fits a name; False while another is at it.
+        """Start a fit as `fit.owner`; False while another owner fits this name.
 
-        Whoever is not heard of for `ttl_s` seconds is taken for gone.
+        An owner that sends no update for `ttl_s` seconds counts as dead.
         """
         with translated():
             begun = await self._begin(
@@ -188,35 +148,35 @@ class CalibrationStore:
             )
         return bool(begun)
 
-    async def tell(self, name: str, fit: FitProgress, *, ttl_s: int) -> bool:
-        """Tell how `fit.owner`'s fit is going; False when it is no longer theirs."""
+    async def update(self, name: str, fit: FitProgress, *, ttl_s: int) -> bool:
+        """Store the progress of a fit; False when it is no longer `fit.owner`'s."""
         with translated():
-            told = await self._tell(
+            updated = await self._update(
                 keys=[_FITS, _ALIVE + name],
                 args=[name, msgspec.json.encode(fit), fit.owner, ttl_s],
             )
-        return bool(told)
+        return bool(updated)
 
     async def end(self, name: str, fit: FitProgress) -> bool:
-        """Tell how `fit.owner`'s fit has ended; False when it was no longer theirs."""
+        """Store how a fit has ended; False when it was no longer `fit.owner`'s."""
         over = msgspec.structs.replace(fit, owner="")
         with translated():
-            told = await self._tell(
+            updated = await self._update(
                 keys=[_FITS, _ALIVE + name], args=[name, msgspec.json.encode(over), fit.owner, 0]
             )
-        return bool(told)
+        return bool(updated)
 
     async def finish(self, info: CalibrationInfo, artefact: bytes, fit: FitProgress) -> bool:
-        """Store what `fit.owner` fitted and point its name to it, in one step; all processes hear.
+        """Store a fitted calibration and point its name to it, in one step; notify all processes.
 
-        False, and nothing is stored, when the fit was no longer theirs.
+        False, with nothing stored, when the fit was no longer `fit.owner`'s.
         """
         before = (await self.ready()).get(info.name)
         over = msgspec.structs.replace(fit, owner="")
         notice = msgspec.json.encode(CalibrationNotice(info.name))
         content = (msgspec.json.encode(info), artefact, NOTICES, notice)
         with translated():
-            stored = await self._tell(
+            stored = await self._update(
                 keys=[_FITS, _ALIVE + info.name, _READY, _DATA + info.digest],
                 args=(info.name, msgspec.json.encode(over), fit.owner, 0, *content),
             )
@@ -225,9 +185,7 @@ class CalibrationStore:
         return bool(stored)
 
 
-INTERRUPTED = (
-    "the process that fitted it ended; put it again to go on: what is scored by now is cached"
-)
+INTERRUPTED = "the process that fitted it ended; PUT it again to continue: scores so far are cached"
 
 
 def _infos(stored: Mapping[Any, Any]) -> dict[str, CalibrationInfo]:
@@ -238,5 +196,5 @@ def _infos(stored: Mapping[Any, Any]) -> dict[str, CalibrationInfo]:
 
 
 def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
-    """A hash as a script returns it: names and values by turns."""
+    """A hash as a script returns it: names and values in turn."""
     return dict(zip(flat[::2], flat[1::2], strict=True))

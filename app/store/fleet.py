@@ -1,4 +1,4 @@
-"""The fleet: which models are served, by which pools of workers, and who is alive."""
+"""The fleet: which models are served, by which pools of workers, and which workers are alive."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from redis.asyncio import Redis
 
 from app.domain.fingerprint import digest
 from app.domain.scorer import ModelIdentity
-from app.store.redis import PREFIX, now_ms, translated
+from app.store.redis import PREFIX, dead_letter_key, now_ms, stream_key, translated
 
 _POOLS = PREFIX + "pools"
 _WORKERS = PREFIX + "workers"
 HEARTBEAT_S = 2.0
 ALIVE_S = 7.0
-"""A worker not heard of for this long is not counted as alive."""
+"""A worker without a heartbeat for this long does not count as alive."""
+_WORKER_KEPT_S = 60 * ALIVE_S
+_POOL_KEPT_S = 2_592_000
+"""How long a pool without workers is known: as long as its scores are kept by default."""
 
 WorkerState = Literal["loading", "ready", "draining", "failed"]
 
@@ -30,6 +33,8 @@ class Pool(Struct, frozen=True):
     model: ModelIdentity
     announced_ms: int
     """When the model was last ready on some worker."""
+    seen_ms: int = 0
+    """Last heartbeat of one of its workers, by Redis's clock; `Fleet.beat` sets it."""
 
 
 class WorkerInfo(Struct, frozen=True):
@@ -38,61 +43,107 @@ class WorkerInfo(Struct, frozen=True):
     id: str
     state: WorkerState
     detail: str
-    """What it is doing, for a person: `loading the model`."""
+    """What it does, for people: `loading the model`."""
     pool: str | None
     """The pool it serves; None until the model is loaded."""
     model: str
     in_flight: int = 0
     seen_ms: int = 0
-    """When it was heard of last, by Redis's clock, as `Fleet.beat` stamps it."""
+    """When the heartbeat came, by Redis's clock; `Fleet.beat` sets it."""
+
+
+class FleetSnapshot(Struct, frozen=True):
+    """The fleet at one moment."""
+
+    workers: list[WorkerInfo]
+    """Those alive, sorted by id."""
+    pools: list[Pool]
+    """Those known, the latest announced first."""
+
+    def serving(self, pool: Pool) -> list[WorkerInfo]:
+        """The live workers of a pool."""
+        return [worker for worker in self.workers if worker.pool == pool.name]
 
 
 def pool_for(model: ModelIdentity) -> Pool:
-    """The pool that serves a model, as of now."""
+    """The pool that serves a model, announced now."""
     announced_ms = int(time.time() * 1000)
     return Pool(name=digest("pool", model)[:16], model=model, announced_ms=announced_ms)
 
 
 class Fleet:
-    """Announcements of workers and what API processes make of them."""
+    """Heartbeats of workers, as API processes see them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def beat(self, worker: WorkerInfo, pool: Pool | None) -> None:
-        """Tell that a worker is alive and, once its model is loaded, which pool it serves.
+        """Store a worker's heartbeat and, once its model is loaded, the pool it serves.
 
-        The pool stays known when its workers are gone: its scores may be in the cache. It is told
-        with every beat, so that a Redis that forgot everything learns it again.
+        A pool stays known when its workers have ended: its scores may be in the cache. It is stored
+        with every heartbeat, so that a Redis that lost its data learns it again.
         """
         with translated():
-            seen = msgspec.structs.replace(worker, seen_ms=await now_ms(self._redis))
+            now = await now_ms(self._redis)
+            seen = msgspec.structs.replace(worker, seen_ms=now)
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(_WORKERS, worker.id, msgspec.json.encode(seen))
             if pool is not None:
-                pipe.hset(_POOLS, pool.name, msgspec.json.encode(pool))
+                known = msgspec.structs.replace(pool, seen_ms=now)
+                pipe.hset(_POOLS, pool.name, msgspec.json.encode(known))
             await pipe.execute()
 
     async def leave(self, worker_id: str) -> None:
-        """Tell that a worker has ended."""
+        """Remove a worker that ends."""
         with translated():
             await self._redis.hdel(_WORKERS, worker_id)
 
-    async def pools(self) -> list[Pool]:
-        """All pools that were ever announced, the latest first."""
+    async def snapshot(self) -> FleetSnapshot:
+        """Live workers and known pools, in one round trip. Old entries are deleted."""
         with translated():
-            stored = await self._redis.hvals(_POOLS)
-        pools = [msgspec.json.decode(value, type=Pool) for value in stored]
-        return sorted(pools, key=lambda pool: pool.announced_ms, reverse=True)
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.time()
+            pipe.hvals(_WORKERS)
+            pipe.hvals(_POOLS)
+            (seconds, _), stored_workers, stored_pools = await pipe.execute()
+        now = int(seconds) * 1000
+        workers = [msgspec.json.decode(value, type=WorkerInfo) for value in stored_workers]
+        pools = [msgspec.json.decode(value, type=Pool) for value in stored_pools]
+        old_workers = {w.id for w in workers if now - w.seen_ms > _WORKER_KEPT_S * 1000}
+        old_pools = {p.name for p in pools if now - _last_seen(p) > _POOL_KEPT_S * 1000}
+        await self._delete(old_workers, old_pools)
+        return FleetSnapshot(
+            workers=sorted(
+                (w for w in workers if now - w.seen_ms <= ALIVE_S * 1000), key=lambda w: w.id
+            ),
+            pools=sorted(
+                (p for p in pools if p.name not in old_pools),
+                key=lambda p: p.announced_ms,
+                reverse=True,
+            ),
+        )
+
+    async def pools(self) -> list[Pool]:
+        """All known pools, the latest announced first."""
+        return (await self.snapshot()).pools
 
     async def workers(self) -> list[WorkerInfo]:
-        """Workers that are alive. Those long gone are swept out on the way."""
+        """Workers that are alive."""
+        return (await self.snapshot()).workers
+
+    async def _delete(self, workers: set[str], pools: set[str]) -> None:
+        if not workers and not pools:
+            return
         with translated():
-            stored = await self._redis.hgetall(_WORKERS)
-            now = await now_ms(self._redis)
-        workers = [msgspec.json.decode(value, type=WorkerInfo) for value in stored.values()]
-        gone = [w.id for w in workers if now - w.seen_ms > 60 * ALIVE_S * 1000]
-        if gone:
-            with translated():
-                await self._redis.hdel(_WORKERS, *gone)
-        return sorted((w for w in workers if now - w.seen_ms <= ALIVE_S * 1000), key=lambda w: w.id)
+            pipe = self._redis.pipeline(transaction=False)
+            if workers:
+                pipe.hdel(_WORKERS, *workers)
+            for pool in pools:
+                pipe.hdel(_POOLS, pool)
+                pipe.unlink(stream_key(pool), dead_letter_key(pool))
+            await pipe.execute()
+
+
+def _last_seen(pool: Pool) -> int:
+    """Last heartbeat; the announcement for a pool stored by a version without heartbeats."""
+    return pool.seen_ms or pool.announced_ms

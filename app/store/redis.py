@@ -24,9 +24,11 @@ from app.settings import StoreSettings
 
 PREFIX = "azimuth:"
 NOTICES = PREFIX + "notices"
-"""Channel on which workers tell API processes what became of a cell or a bank."""
+"""Channel of the notices in `app.store.notices`."""
 _REFUSALS = (OutOfMemoryError, ReadOnlyError)
-_REFUSAL_WORDS = ("OOM ", "MISCONF ", "READONLY ", "NOREPLICAS ", "MASTERDOWN ")
+_REFUSAL_CODES = ("OOM ", "MISCONF ", "READONLY ", "NOREPLICAS ", "MASTERDOWN ")
+_PASSING_CODES = ("BUSY ", "UNBLOCKED ", "LOADING ", "TRYAGAIN ", "CLUSTERDOWN ")
+"""Errors that pass by themselves: a script runs for too long, a primary was demoted."""
 GROUP = "workers"
 """Consumer group of every job stream."""
 
@@ -46,7 +48,7 @@ def score_set_key(score_set: str) -> str:
 
 
 def view_key(score_set: str, view: str) -> str:
-    """How one caller listed the candidates of a score set."""
+    """How one caller ordered the candidates of a score set."""
     return f"{PREFIX}view:{score_set}:{view}"
 
 
@@ -71,7 +73,7 @@ def dead_letter_key(pool: str) -> str:
 
 
 def connect(settings: StoreSettings) -> Redis:
-    """A client with bounded waits: no call hangs on a Redis that is away.
+    """A client with bounded waits: no call hangs when Redis is unavailable.
 
     Calls beyond `redis_connections` wait for a free connection, so that a burst of requests is
     served late instead of refused.
@@ -88,8 +90,7 @@ def connect(settings: StoreSettings) -> Redis:
 def connect_for_listening(settings: StoreSettings) -> Redis:
     """A client for subscriptions and blocking reads, which hold their connection while they wait.
 
-    They have connections of their own: in the pool of `connect` they would take the place of calls
-    that need one for a moment.
+    They have connections of their own: in the pool of `connect` they would block short calls.
     """
     return Redis.from_url(settings.redis_url, **_CONNECTION)
 
@@ -100,24 +101,27 @@ def as_text(value: bytes | str) -> str:
 
 
 async def now_ms(redis: Redis) -> int:
-    """Redis's clock, Unix time in milliseconds: those of the hosts around it need not agree."""
+    """Redis's clock, Unix time in milliseconds: the clocks of other hosts may differ."""
     seconds, microseconds = await redis.time()
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the client's errors into `StoreUnavailable`; errors of a script stay what they are."""
+    """Turn errors of the client and of Redis into `StoreUnavailable`, but not those of a script."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError) as error:
         raise StoreUnavailable("Redis does not answer") from error
     except ResponseError as error:
         if "NOGROUP" in str(error):
-            # A Redis that was started anew, empty, has forgotten streams and their groups.
-            raise StoreUnavailable("Redis has forgotten the job stream") from error
-        if isinstance(error, _REFUSALS) or any(word in str(error) for word in _REFUSAL_WORDS):
-            raise StoreUnavailable(f"Redis takes nothing in just now: {error}") from error
+            # Redis was restarted without its data: streams and their groups are gone.
+            raise StoreUnavailable("Redis has lost the job stream") from error
+        message = str(error)
+        if isinstance(error, _REFUSALS) or any(code in message for code in _REFUSAL_CODES):
+            raise StoreUnavailable(f"Redis is refusing writes: {message}") from error
+        if any(code in message for code in _PASSING_CODES):
+            raise StoreUnavailable(f"Redis is unavailable: {message}") from error
         raise
     except RedisError as error:
         raise StoreUnavailable(f"Redis answered with an error: {error}") from error

@@ -1,4 +1,4 @@
-"""The score cache, read side: score sets as they are stored."""
+"""The score cache, read side: score sets as Redis has them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _surface = msgspec.json.Decoder(SurfaceFeatures)
 
 
 class StoredScoreSet(Struct, frozen=True):
-    """A score set as it is in the cache at one moment."""
+    """A score set as the cache has it at one moment."""
 
     scorer: Scorer
     presentation: Presentation | None
-    """How the caller of the asked-for view listed the candidates; None without a view."""
+    """How the caller of the requested view ordered the candidates; None without a view."""
     cells: dict[str, Cell]
     """Cell field -> cell."""
     unscored: dict[str, Unscored]
@@ -35,11 +35,11 @@ class StoredScoreSet(Struct, frozen=True):
     pending: dict[str, str]
     """Cell field -> attribute name, for cells in flight."""
     lost: dict[str, str]
-    """Cell field -> attribute name, for cells asked for once, now neither here nor in flight."""
+    """Cell field -> attribute name, for requested cells that are neither stored nor in flight."""
     fingerprint: str = ""
     """Of the scorer."""
     surface: SurfaceFeatures | None = None
-    """Of the candidates; None in a score set from before there were any."""
+    """Of the candidates; None in a score set of a version without them."""
 
     @property
     def scores(self) -> dict[str, Cell]:
@@ -47,9 +47,10 @@ class StoredScoreSet(Struct, frozen=True):
         return {field: cell for field, cell in self.cells.items() if cell.kind == "score"}
 
     def named(self, attribute: str) -> dict[str, Cell]:
-        """Scored cells of an attribute by field: by its name, or by `name@digest` exactly.
+        """Scored cells of an attribute by field, found by its field (`name@digest`) or its name.
 
-        Choices are not among them: there is nothing in them that a target could be compared with.
+        A field wins over a name: names may hold `@`, and each cell must be addressable. Choices are
+        left out: they have no score that a target could be compared with.
         """
         scores = self.scores
         if attribute in scores:
@@ -66,7 +67,7 @@ class ScoreCache:
     async def cells(
         self, score_set: str, fields: Sequence[str]
     ) -> tuple[dict[str, Cell], dict[str, Unscored]]:
-        """The scored cells and the reasoned absences among `fields`."""
+        """The scored and the unscored cells among `fields`."""
         names = [f"cell:{f}" for f in fields] + [f"fail:{f}" for f in fields]
         with translated():
             values = await self._redis.hmget(score_set_key(score_set), names)

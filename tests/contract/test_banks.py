@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_re
     with caplog.at_level(logging.WARNING):
         assert (await library.get(bank.digest)).bank == bank
     assert library.ready == [bank.digest]
-    assert "takes nothing in" in caplog.text
+    assert "refusing writes" in caplog.text
 
 
 async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monkeypatch):
@@ -177,6 +178,17 @@ async def test_of_two_versions_stored_at_the_same_time_one_stays(redis):
     for bank in banks:
         expires = await redis.ttl("azimuth:bank-data:" + bank.digest) > 0
         assert expires is (bank.digest != kept)
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_an_index_is_ready_whatever_the_clock_of_its_worker_says(redis, monkeypatch, hours):
+    store, here = BankStore(redis), time.time()
+    monkeypatch.setattr(time, "time", lambda: here + hours * 3600)
+    await store.mark_indexed("d", "w", ttl_s=0.3)
+    monkeypatch.setattr(time, "time", lambda: here)
+    assert await store.indexed_by("d") == ["w"]
+    await asyncio.sleep(0.4)
+    assert await store.indexed_by("d") == []
 
 
 async def test_a_bank_is_read_off_the_event_loop(redis, monkeypatch):

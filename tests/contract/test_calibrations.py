@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
-from app.store.notices import NoticeHub
+from app.store.notice_hub import NoticeHub
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
 MINE = FitProgress("scoring", "0 of 9 scenarios are scored", total=9, owner="me")
@@ -47,7 +47,7 @@ async def test_one_that_falls_silent_is_interrupted_and_another_may_begin(store,
     fit = (await store.states())["x"].fit
     assert (fit.state, fit.done) == ("interrupted", 4)
     assert await store.begin("x", THEIRS, ttl_s=9)
-    assert not await store.tell("x", MINE, ttl_s=9)
+    assert not await store.update("x", MINE, ttl_s=9)
     assert not await store.end("x", replace(MINE, state="failed"))
     assert not await store.finish(info("x"), b"bytes", replace(MINE, state="done"))
     assert (await store.states())["x"].fit == THEIRS
@@ -57,7 +57,7 @@ async def test_one_that_falls_silent_is_interrupted_and_another_may_begin(store,
 async def test_one_that_was_silent_for_too_long_goes_on_where_nobody_else_has_begun(store, redis):
     await store.begin("x", MINE, ttl_s=9)
     await dies(redis, "x")
-    assert await store.tell("x", replace(MINE, done=5), ttl_s=9)
+    assert await store.update("x", replace(MINE, done=5), ttl_s=9)
     assert (await store.states())["x"].fit.state == "scoring"
     assert not await store.begin("x", THEIRS, ttl_s=9)
 
@@ -72,7 +72,7 @@ async def test_a_deleted_fit_has_nothing_to_say_any_more(store):
     await store.begin("x", MINE, ttl_s=9)
     assert await store.delete("x")
     assert not await store.delete("x")
-    assert not await store.tell("x", MINE, ttl_s=9)
+    assert not await store.update("x", MINE, ttl_s=9)
     assert not await store.finish(info("x"), b"bytes", MINE)
     assert await store.states() == {}
     assert await store.begin("x", THEIRS, ttl_s=9)
@@ -88,7 +88,7 @@ async def test_what_is_fitted_is_there_with_its_content_and_the_fit_is_over(stor
     assert await store.artefact("d") == b"\x00bytes\xff"
     assert await store.artefact("e") is None
     # A word that was on its way when it ended changes nothing.
-    assert not await store.tell("x", MINE, ttl_s=9)
+    assert not await store.update("x", MINE, ttl_s=9)
     assert await store.begin("x", MINE, ttl_s=9)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec.structs import replace
 
-from app.store.fleet import ALIVE_S, Fleet, WorkerInfo
+from app.domain.scorer import ModelIdentity
+from app.store.fleet import ALIVE_S, Fleet, WorkerInfo, pool_for
 
 WORKER = WorkerInfo("w", "ready", "serving", None, "m")
 
@@ -32,3 +34,29 @@ async def test_a_worker_that_is_silent_is_not_alive_and_one_long_gone_is_forgott
         await redis.hset("azimuth:workers", "w", stamped.replace(str(alive.seen_ms), seen))
         assert await fleet.workers() == []
         assert await redis.hexists("azimuth:workers", "w") == kept
+
+
+DAY_MS = 86_400_000
+
+
+async def test_a_pool_outlives_its_workers_but_not_its_scores(redis):
+    fleet, pool = Fleet(redis), pool_for(ModelIdentity("m", "r", "fake", 1, "e", {}))
+    await fleet.beat(WORKER, pool)
+    await redis.xadd(f"azimuth:dead:{pool.name}", {"why": "broken"})
+    stored = (await redis.hgetall("azimuth:pools"))[pool.name.encode()].decode()
+    (known,) = await fleet.pools()
+    for days, kept in ((29, True), (31, False)):
+        seen = str(known.seen_ms - days * DAY_MS)
+        aged = stored.replace(f'"seen_ms":{known.seen_ms}', f'"seen_ms":{seen}')
+        await redis.hset("azimuth:pools", pool.name, aged)
+        assert [p.name for p in await fleet.pools()] == ([pool.name] if kept else [])
+    assert await redis.keys("azimuth:dead:*") == []
+
+
+async def test_a_snapshot_shows_which_workers_serve_a_pool(redis):
+    fleet, pool = Fleet(redis), pool_for(ModelIdentity("m", "r", "fake", 1, "e", {}))
+    await fleet.beat(replace(WORKER, pool=pool.name), pool)
+    await fleet.beat(replace(WORKER, id="x", state="loading"), None)
+    snapshot = await fleet.snapshot()
+    assert [w.id for w in snapshot.workers] == ["w", "x"]
+    assert [w.id for w in snapshot.serving(snapshot.pools[0])] == ["w"]

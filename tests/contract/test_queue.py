@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio.client import Pipeline
 
 from app.domain.cells import CandidateScore, Cell, Unscored
 from app.domain.features import surface_of
@@ -18,8 +19,8 @@ from app.domain.scenario import Attribute, Presentation, Scenario
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import QueueFull
 from app.settings import EngineSettings, StoreSettings, WorkerSettings
-from app.store.notices import NoticeHub
-from app.store.queue import JobQueue
+from app.store.notice_hub import NoticeHub
+from app.store.queue import Backlog, JobQueue
 from app.store.redis import connect
 from app.store.score_sets import ScoreCache
 from workers.engines.base import EngineError
@@ -373,7 +374,7 @@ async def test_a_buried_job_is_told_kept_and_acknowledged(queue, redis):
     claimed = await claim(queue)
     field = attribute_field(HELP)
     await queue.bury(POOL, claimed, "broken", {field: Unscored("help", "engine-error", "broken")})
-    assert await queue.dead_letters(POOL) == 1
+    assert (await queue.backlogs([POOL]))[POOL].dead == 1
     assert await queue.depth(POOL) == 0
     _, unscored = await ScoreCache(redis).cells("s", [field])
     assert unscored[field].detail == "broken"
@@ -398,6 +399,57 @@ async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
     await redis.expire("azimuth:ss:s", 5)
     await queue.settle(one, {attribute_field(WIT): cell(WIT)})
     assert await redis.ttl("azimuth:ss:s") > 5
+
+
+async def test_a_second_request_never_shortens_the_life_of_what_the_first_one_asked_for(
+    queue, redis
+):
+    """Its caller was told that it may poll until the first deadline."""
+    await submit(queue, job(HELP), within_ms=3_600_000)
+    for again in (job(HELP), job(HELP, WIT)):
+        await submit(queue, again, within_ms=30_000)
+    hour_ms = 3_600_000
+    for key in ("azimuth:ss:s", "azimuth:view:s:v", "azimuth:inflight:s"):
+        assert await redis.pttl(key) > hour_ms, key
+
+
+async def test_a_job_of_another_version_settles_its_cells_with_a_reason(queue, redis):
+    """Nobody waits for a job that no worker can read."""
+    one, fields = job(HELP, WIT), [attribute_field(HELP), attribute_field(WIT)]
+    await submit(queue, one)
+    await redis.hset(f"azimuth:job:{one.id}", "body", '{"made": "by another version"}')
+    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
+    assert await queue.load(POOL, entry, job_id) is None
+    cells, unscored = await ScoreCache(redis).cells("s", fields)
+    assert cells == {}
+    assert {u.attribute: u.reason for u in unscored.values()} == {
+        "help": "engine-error",
+        "wit": "engine-error",
+    }
+    assert "another version" in unscored[fields[0]].detail
+    assert (await queue.backlogs([POOL]))[POOL] == Backlog(depth=0, dead=1)
+    assert (await submit(queue, job(HELP))).queued  # its in-flight marker is cleared
+
+
+async def test_backlogs_of_all_pools_are_read_in_one_round_trip(queue, redis, monkeypatch):
+    await submit(queue, job(HELP))
+    await submit(queue, job(WIT), pool="other")
+    trips = 0
+    execute = Pipeline.execute
+
+    async def counted(self, *given, **more):
+        nonlocal trips
+        trips += 1
+        return await execute(self, *given, **more)
+
+    monkeypatch.setattr(Pipeline, "execute", counted)
+    backlogs = await queue.backlogs([POOL, "other", "unknown"])
+    assert {name: backlog.depth for name, backlog in backlogs.items()} == {
+        POOL: 1,
+        "other": 1,
+        "unknown": 0,
+    }
+    assert trips == 1
 
 
 async def test_notices_are_pushed_to_whoever_listens_and_to_nobody_else(queue, redis):
@@ -462,7 +514,7 @@ async def test_a_worker_that_lost_a_job_does_not_give_it_up(queue, redis):
     await scorer.failed.wait()
     stop.set()
     await running
-    assert await queue.dead_letters(POOL) == 0
+    assert (await queue.backlogs([POOL]))[POOL].dead == 0
     assert await ScoreCache(redis).cells("s", [attribute_field(HELP)]) == ({}, {})
     assert await queue.depth(POOL) == 1
     (held,) = await redis.xpending_range(f"azimuth:jobs:{POOL}", "workers", "-", "+", 5)

@@ -15,7 +15,7 @@ from app.errors import AzimuthError, QueueFull, StoreUnavailable
 from app.scoring.planning import PlannedRequest
 from app.scoring.service import Patience, ScoringService
 from app.store.fleet import Fleet, pool_for
-from app.store.notices import EVERY_BANK, NoticeHub
+from app.store.notice_hub import EVERY_BANK, NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import NOTICES, view_key
 from app.store.score_sets import ScoreCache

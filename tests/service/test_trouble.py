@@ -204,7 +204,7 @@ def test_a_redis_that_takes_nothing_in_is_a_503_and_the_worker_outlives_it(servi
     service.start_api()
     worker = service.start_worker()
     service.redis.config_set("maxmemory", "1")
-    wait_until(lambda: "takes nothing in" in service.log("worker"), what="the worker's notice")
+    wait_until(lambda: "refusing writes" in service.log("worker"), what="the worker's notice")
     response = service.post("/v1/score", SCENARIO)
     assert response.status_code == 503
     assert response.json()["type"] == "/problems/store-unavailable"

@@ -1,0 +1,35 @@
+-- Save cells, or the reasons why they have no scores, and publish a notice for each.
+-- One step, so that cells of one answer are never mixed with those of another. The first score
+-- stays: a job delivered twice may draw others after the first were published. A failure never
+-- replaces a score, and only the job that holds an in-flight marker clears it.
+
+local score_set_key = KEYS[1]
+local inflight_key = KEYS[2]
+
+local job_id = ARGV[1]
+local scorer = ARGV[2] -- empty when it is not known
+local score_set_ttl_s = tonumber(ARGV[3])
+local notice_channel = ARGV[4]
+local FIRST_CELL = 5 -- then kind ('cell' or 'fail'), field, value, notice, ...
+
+for i = FIRST_CELL, #ARGV, 4 do
+  local kind, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == 'cell' then
+    redis.call('HSETNX', score_set_key, 'cell:' .. field, value)
+    redis.call('HDEL', score_set_key, 'fail:' .. field)
+  elseif redis.call('HEXISTS', score_set_key, 'cell:' .. field) == 0 then
+    redis.call('HSET', score_set_key, 'fail:' .. field, value)
+  end
+  if redis.call('HGET', inflight_key, field) == job_id then
+    redis.call('HDEL', inflight_key, field)
+  end
+end
+if scorer ~= '' then
+  redis.call('HSETNX', score_set_key, 'scorer', scorer)
+end
+if redis.call('TTL', score_set_key) < score_set_ttl_s then
+  redis.call('EXPIRE', score_set_key, score_set_ttl_s)
+end
+for i = FIRST_CELL, #ARGV, 4 do
+  redis.call('PUBLISH', notice_channel, ARGV[i + 3])
+end
