@@ -1,13 +1,16 @@
-"""Write a generated document: `python -m scripts.documents openapi`."""
+"""Write generated documents: `python -m scripts.documents [openapi] [settings]`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 
-from scripts.documents import openapi
+from scripts.documents import openapi, settings
 
-DOCUMENTS: dict[str, Callable[[], None]] = {"openapi": openapi.write}
+DOCUMENTS: dict[str, Callable[[], None]] = {
+    "openapi": openapi.write,
+    "settings": settings.write,
+}
 
 
 def main() -> None:

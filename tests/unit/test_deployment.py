@@ -1,4 +1,4 @@
-"""What ships around the code agrees with the code."""
+"""Docker files, locks and documents agree with the code."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.settings import (
-    _GROUPS,
+    GROUPS,
     PREFIX,
     ApiSettings,
     EngineSettings,
@@ -18,17 +18,18 @@ from app.settings import (
     WorkerSettings,
     variables_of,
 )
+from scripts.documents import settings as documents
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-VARIABLES = {variable for group in _GROUPS for variable, _ in variables_of(group)}
+VARIABLES = {variable for group in GROUPS for variable in variables_of(group)}
 WORKERS = ("worker", "worker-cpu")
 FIXED = {"AZIMUTH_REDIS_URL", "AZIMUTH_HOST", "AZIMUTH_PORT"}
-"""Settings that are not the user's in a container: where Redis is, and where it listens itself."""
+"""Settings that docker-compose.yml fixes: the address of Redis, and the container's own."""
 
 
 def environment_of(name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """A container's environment as compose fills it in, `given` a .env file or a shell."""
+    """A container's environment as compose expands it from `given`, a .env file or a shell."""
 
     def fill(match: re.Match[str]) -> str:
         return given.get(match[1]) or match[2]
@@ -42,14 +43,14 @@ def settings_of(name: str, **given: str) -> Settings:
 
 
 def read_by(name: str) -> set[str]:
-    """The variables that make a difference to the process in a container."""
+    """The variables that the process in a container reads."""
     if name == "api":
         groups = (ApiSettings, StoreSettings)
-        return {variable for group in groups for variable, _ in variables_of(group)}
+        return {variable for group in groups for variable in variables_of(group)}
     groups = (StoreSettings, WorkerSettings, EngineSettings, RetrievalSettings)
     source = (ROOT / "workers" / "main.py").read_text()
     named = {PREFIX + field.upper() for field in re.findall(r"settings\.api\.(\w+)", source)}
-    return named | {variable for group in groups for variable, _ in variables_of(group)}
+    return named | {variable for group in groups for variable in variables_of(group)}
 
 
 def test_compose_has_redis_api_and_workers_for_both_kinds_of_machine():
@@ -66,7 +67,7 @@ def test_compose_has_redis_api_and_workers_for_both_kinds_of_machine():
 @pytest.mark.parametrize("name", ["api", *WORKERS])
 def test_every_setting_reaches_the_containers_that_read_it(name):
     for variable in read_by(name) - FIXED:
-        assert environment_of(name, {variable: "as told"}).get(variable) == "as told", variable
+        assert environment_of(name, {variable: "given"}).get(variable) == "given", variable
 
 
 def test_every_setting_is_read_by_some_container():
@@ -74,15 +75,15 @@ def test_every_setting_is_read_by_some_container():
 
 
 @pytest.mark.parametrize("name", ["api", *WORKERS])
-def test_a_variable_that_no_setting_has_reaches_no_container(name):
-    """The processes refuse it by name, and .env may well hold something for others."""
+def test_a_variable_without_a_setting_reaches_no_container(name):
+    """The processes refuse unknown variables, and .env may hold some for other programs."""
     assert "env_file" not in COMPOSE["services"][name]
     ours = {key for key in COMPOSE["services"][name]["environment"] if key.startswith(PREFIX)}
     assert ours <= VARIABLES - FIXED
 
 
 @pytest.mark.parametrize("name", ["api", *WORKERS])
-def test_containers_find_redis_and_listen_where_they_are_reached_whatever_is_set(name):
+def test_containers_use_the_redis_and_the_addresses_of_compose_whatever_is_set(name):
     elsewhere = {"AZIMUTH_REDIS_URL": "redis://127.0.0.1/9", "REDIS_URL": "redis://127.0.0.1/9"}
     here = {"AZIMUTH_HOST": "127.0.0.1", "AZIMUTH_PORT": "9000"}
     settings = settings_of(name, **elsewhere, **here)
@@ -92,7 +93,7 @@ def test_containers_find_redis_and_listen_where_they_are_reached_whatever_is_set
     assert "ENV AZIMUTH_HOST=0.0.0.0" in (ROOT / image).read_text()
 
 
-def test_scores_are_kept_as_long_by_the_worker_that_stores_them_as_by_the_api():
+def test_api_and_workers_keep_scores_for_the_same_time():
     for name in ("api", *WORKERS):
         assert settings_of(name, AZIMUTH_CACHE_TTL_S="3600").store.cache_ttl_s == 3600
 
@@ -106,7 +107,7 @@ def test_each_worker_has_a_model_unless_one_is_named():
         assert (engine.model, engine.context_length) == ("m", 999)
 
 
-def test_an_endpoint_is_used_by_a_worker_that_takes_no_gpu():
+def test_a_worker_for_an_endpoint_takes_no_gpu():
     assert "deploy" not in COMPOSE["services"]["worker-cpu"]
     engine = settings_of(
         "worker-cpu",
@@ -118,13 +119,13 @@ def test_an_endpoint_is_used_by_a_worker_that_takes_no_gpu():
     assert (engine.engine, engine.model, engine.context_length) == ("openai", "m", 32768)
 
 
-def test_the_gpu_worker_gets_as_many_gpus_as_it_spreads_a_model_over():
+def test_the_gpu_worker_gets_one_gpu_for_each_part_of_the_model():
     (devices,) = COMPOSE["services"]["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices["count"] == "${AZIMUTH_TENSOR_PARALLEL_SIZE:-1}"
 
 
 @pytest.mark.parametrize("name", ["api", "worker"])
-def test_images_have_a_health_check_and_copy_what_is_there(name):
+def test_images_have_a_health_check_and_copy_existing_files(name):
     text = (ROOT / "docker" / f"{name}.Dockerfile").read_text()
     assert "HEALTHCHECK" in text
     assert "USER azimuth" in text
@@ -132,7 +133,7 @@ def test_images_have_a_health_check_and_copy_what_is_there(name):
         assert (ROOT / source).exists()
 
 
-def test_the_api_image_has_nothing_of_the_worker():
+def test_the_api_image_has_no_library_of_the_worker():
     packages = (ROOT / "locks" / "api.txt").read_text()
     for heavy in ("torch", "vllm", "faiss", "transformers"):
         assert not re.search(rf"^{heavy}", packages, re.MULTILINE)
@@ -144,25 +145,27 @@ def test_the_example_environment_names_settings_only():
     assert set(names) <= VARIABLES
 
 
-def test_the_example_environment_as_it_is_leaves_each_worker_its_own_model():
+def test_the_example_environment_leaves_each_worker_its_own_model():
     text = (ROOT / ".env.example").read_text()
     given = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
     for name in WORKERS:
         assert settings_of(name, **given).engine == settings_of(name).engine
 
 
-def test_the_readme_s_table_has_every_setting_and_its_default():
-    text = (ROOT / "README.md").read_text()
+def test_the_tables_of_settings_are_generated_from_the_settings():
+    text = documents.PATH.read_text("utf-8")
+    assert text == documents.document(), "run: python -m scripts.documents settings"
     rows = dict(re.findall(r"^\| `(AZIMUTH_\w+)` \| (.*?) \|", text, re.MULTILINE))
     assert set(rows) == VARIABLES
-    for group in _GROUPS:
-        for variable, name in variables_of(group):
-            default = group.model_fields[name].default
-            shown = rows[variable].strip("`")
-            assert shown == ("" if default in (None, "") else f"{default}"), variable
 
 
-def test_locks_agree_on_every_version_that_they_share():
+def test_every_setting_is_described():
+    for group in GROUPS:
+        for variable, name in variables_of(group).items():
+            assert group.model_fields[name].description, variable
+
+
+def test_locks_agree_on_the_versions_that_they_share():
     versions: dict[str, set[str]] = {}
     for name in ("api", "base", "cpu"):
         for line in (ROOT / "locks" / f"{name}.txt").read_text().splitlines():

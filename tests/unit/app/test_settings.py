@@ -1,8 +1,8 @@
-"""Settings come from the environment once, and slips are refused."""
+"""Settings are read from the environment once, and typos are refused."""
 
 import pytest
 
-from app.settings import InvalidSetting, Settings, UnknownSetting
+from app.settings import ApiSettings, InvalidSetting, Settings, UnknownSetting
 
 
 def test_defaults_need_no_environment():
@@ -26,12 +26,12 @@ def test_redis_url_is_read_without_the_prefix_too_and_the_prefixed_one_wins():
     assert Settings.from_environment(both).store.redis_url == "redis://b"
 
 
-def test_a_variable_that_nothing_reads_is_refused_by_name():
+def test_an_unknown_variable_is_refused_by_name():
     with pytest.raises(UnknownSetting, match="AZIMUTH_MODLE"):
         Settings.from_environment({"AZIMUTH_MODLE": "x"})
 
 
-def test_a_value_that_cannot_be_is_refused_by_name():
+def test_an_invalid_value_is_refused_by_name():
     with pytest.raises(InvalidSetting, match="AZIMUTH_PORT=http"):
         Settings.from_environment({"AZIMUTH_PORT": "http"})
 
@@ -40,6 +40,16 @@ def test_an_empty_value_counts_as_unset():
     assert Settings.from_environment({"AZIMUTH_PORT": ""}).api.port == 8000
 
 
-def test_a_key_is_not_shown():
-    settings = Settings.from_environment({"AZIMUTH_OPENAI_API_KEY": "s3cret"})
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AZIMUTH_OPENAI_API_KEY", "s3cret"), ("REDIS_URL", "redis://:s3cret@redis")],
+)
+def test_secrets_are_not_in_the_repr(variable, value):
+    settings = Settings.from_environment({variable: value})
     assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(settings)
+
+
+def test_a_group_built_by_itself_ignores_the_environment(monkeypatch):
+    monkeypatch.setenv("AZIMUTH_PORT", "9000")
+    assert ApiSettings().port == 8000
