@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from app.calibrations.applying import Calibrator
-from app.calibrations.service import CalibrationFitter
+from app.calibrations.background.fitter import CalibrationFitter
 from app.http.provided import LifespanState
 from app.scoring.planning import Planner
 from app.scoring.service import ScoringService

@@ -144,7 +144,7 @@ def report(calibration: dict[str, Any]) -> str:
         "",
     ]
     best = "together" if any(r["basis"] == "together" for r in fitted["reports"]) else "alone"
-    lines += [one["says"] for one in fitted["reports"] if one["basis"] == best]
+    lines += [one["summary"] for one in fitted["reports"] if one["basis"] == best]
     lines += ["", f'Version {fitted["digest"]}; applied with "calibration": "auto" or its name.']
     return "\n".join(lines)
 
@@ -161,7 +161,7 @@ def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
     header += ["pairs: raw", "features", "used"]
     rows = [header]
     for one in reports:
-        errors = [one[f"error{of}"] for of in ("_raw", "_features", "_judge", "")]
+        errors = [one[f"error{of}"] for of in ("_raw", "_features", "_combined", "")]
         pairs = [one[f"pairs{of}"] for of in ("_raw", "_features", "")]
         rows.append(
             [

@@ -1,1 +1,1 @@
-"""Calibrations: fitted from a labelled bank and a scorer, kept by name and version."""
+"""Calibrations: fitted on a labelled bank for one scorer, stored by name, applied to scores."""

@@ -1,276 +1,165 @@
-"""Calibrations put to use: which one a request means, and what it makes of cached scores."""
+"""Applying calibrations to score sets."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
-from app.domain import features
+from cachetools import LRUCache
+
+from app.calibrations.applied import Applied, Calibrated, HasScores, Raw, Refused
+from app.calibrations.choosing import AS_GIVEN, choose, not_for, unknown, unusable, without_features
 from app.domain.calibration.artefact import InvalidArtefact, from_bytes
-from app.domain.calibration.model import Calibration, Estimate, Evidence, estimate, evidence_of
-from app.domain.cells import Cell
-from app.domain.features import SurfaceFeatures
-from app.domain.fingerprint import attribute_name
-from app.domain.scorer import Scorer
-from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownCalibration
+from app.domain.calibration.estimate import Estimate, estimate
+from app.domain.calibration.evidence import Evidence, evidence_of
+from app.domain.calibration.model import AUTO, NONE, Calibration
 from app.store.calibrations import CalibrationInfo, CalibrationStore
-from app.store.score_sets import StoredScoreSet
 
 _KEPT_ARTEFACTS = 32
 _KEPT_ESTIMATES = 20_000
-AUTO, NONE = "auto", "none"
-_AS_GIVEN = "scores are as the model gave them"
+_FEW = 5
+"""Fewer estimates than this are made in the event loop, not in a thread."""
 
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What a score set holds that a calibration reads."""
-
-    score_set: str
-    fingerprint: str
-    scorer: Scorer
-    cells: Mapping[str, Cell]
-    """Cell field -> scored cell. Choices are not among them."""
-    asked: Collection[str]
-    """Fields that a calibration must know to be of use."""
-    surface: SurfaceFeatures | None
-
-    @classmethod
-    def of(
-        cls, score_set: str, stored: StoredScoreSet, asked: Collection[str] | None = None
-    ) -> Scored:
-        """A stored score set with all its scores; they are what is asked for, unless told."""
-        scores = stored.scores
-        return cls(
-            score_set=score_set,
-            fingerprint=stored.fingerprint,
-            scorer=stored.scorer,
-            cells=scores,
-            asked=scores.keys() if asked is None else asked,
-            surface=stored.surface,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """Calibrated scores of one score set, in its canonical order of candidates."""
-
-    name: str
-    digest: str
-    estimate: Estimate
-    fields: tuple[str, ...]
-    """Cell fields of the estimate's columns."""
-
-    def columns(self, fields: Sequence[str]) -> list[int]:
-        """Where in the estimate some fields are."""
-        return [self.fields.index(field) for field in fields]
-
-
-@dataclass(frozen=True, slots=True)
-class Uncalibrated:
-    """Why scores stay as they are, though there is a calibration for their scorer."""
-
-    warning: str
-
-
-Outcome = Calibrated | Uncalibrated | AzimuthError | None
-"""None where no calibration is wanted, or none is there."""
+_Key = tuple[str, str, frozenset[tuple[str, int]]]
 
 
 class Calibrator:
-    """Reads calibrations through a memory of this process, which notices keep fresh."""
+    """Applies calibrations. Keeps infos, artefacts and estimates in memory.
+
+    `forget` drops the infos; artefacts and estimates are kept by digest and never become stale.
+    """
 
     def __init__(self, store: CalibrationStore) -> None:
         self._store = store
         self._ready: dict[str, CalibrationInfo] | None = None
         self._age = 0
-        self._loaded: OrderedDict[str, Calibration] = OrderedDict()
-        self._estimates: OrderedDict[_Key, Estimate] = OrderedDict()
+        self._artefacts: LRUCache[str, Calibration] = LRUCache(_KEPT_ARTEFACTS)
+        self._estimates: LRUCache[_Key, Estimate] = LRUCache(_KEPT_ESTIMATES)
 
     def forget(self) -> None:
-        """Calibrations have changed, or may have."""
+        """Read the calibrations again next time: they may have changed."""
         self._ready = None
         self._age += 1
 
-    async def apply(self, wanted: str, score_sets: Sequence[Scored | None]) -> list[Outcome]:
-        """What `wanted` (a name, `auto` or `none`) makes of each score set, one outcome each."""
+    async def apply(
+        self, wanted: str, score_sets: Sequence[tuple[HasScores, Collection[str]] | None]
+    ) -> list[Applied]:
+        """Apply `wanted` (a name, `auto` or `none`) to each score set; one result each.
+
+        The fields beside a score set are those whose scores are asked for: a calibration has to
+        cover them. Its other cells only add to the evidence.
+        """
+        results: list[Applied] = [Raw()] * len(score_sets)
         if wanted == NONE:
-            return [None] * len(score_sets)
+            return results
         ready = await self._infos()
         if wanted != AUTO and wanted not in ready:
-            return [_unknown(wanted, ready)] * len(score_sets)
-        if not ready:
-            return [None] * len(score_sets)
-        outcomes: list[Outcome] = [None] * len(score_sets)
-        todo: dict[str, list[tuple[int, Scored]]] = {}
-        for index, scored in enumerate(score_sets):
-            if scored is None or not scored.asked:
+            return [unknown(wanted, ready)] * len(score_sets)
+        chosen: dict[str, list[tuple[int, HasScores]]] = {}
+        for index, one in enumerate(score_sets):
+            if one is None or not one[1]:
                 continue
-            chosen = choose(wanted, ready, scored)
-            if isinstance(chosen, CalibrationInfo):
-                todo.setdefault(chosen.name, []).append((index, scored))
+            choice = choose(wanted, ready, one[0].fingerprint, one[1])
+            if isinstance(choice, CalibrationInfo):
+                chosen.setdefault(choice.name, []).append((index, one[0]))
             else:
-                outcomes[index] = chosen
-        for name, members in todo.items():
-            info = ready[name]
-            made = await self._estimate(info, [scored for _, scored in members])
-            for (index, _), found in zip(members, made, strict=True):
-                if isinstance(found, Estimate):
-                    known = tuple(info.fields[column] for column in found.columns)
-                    outcomes[index] = Calibrated(name, info.digest, found, known)
-                elif wanted == AUTO:  # nobody asked for this one: scores stay, and say why
-                    outcomes[index] = Uncalibrated(f"{found.detail}: {_AS_GIVEN}")
-                else:
-                    outcomes[index] = found
-        return outcomes
+                results[index] = choice
+        for name, members in chosen.items():
+            estimates = await self._estimate(ready[name], [score_set for _, score_set in members])
+            for (index, _), result in zip(members, estimates, strict=True):
+                results[index] = _result(wanted, ready[name], result)
+        return results
 
-    async def apply_to_one(self, wanted: str, scored: Scored) -> Calibrated | Uncalibrated | None:
-        """What `wanted` makes of one score set. Raises what keeps a named one from it."""
-        (outcome,) = await self.apply(wanted, [scored])
-        if isinstance(outcome, AzimuthError):
-            raise outcome
-        return outcome
+    async def apply_to_one(
+        self, wanted: str, score_set: HasScores, asked: Collection[str]
+    ) -> Calibrated | Raw:
+        """Apply `wanted` to one score set.
+
+        Raises `UnknownCalibration` or `InvalidRequest` when a named one cannot be applied.
+        """
+        (result,) = await self.apply(wanted, [(score_set, asked)])
+        if isinstance(result, Refused):
+            raise result.error()
+        return result
 
     async def check(self, wanted: str, fingerprint: str, fields: Collection[str]) -> None:
-        """Raise what would keep a named calibration from a scorer's scores on some cell fields.
+        """Check before scoring that `wanted` can be applied to a scorer's scores on some fields.
 
-        Before they are made, that is: `UnknownCalibration` or `InvalidRequest`.
+        Raises `UnknownCalibration` or `InvalidRequest`.
         """
         if wanted in (AUTO, NONE):
             return
         ready = await self._infos()
         if wanted not in ready:
-            raise _unknown(wanted, ready)
-        if fields and (refused := _refused(ready[wanted], fingerprint, fields)):
-            raise refused
+            raise unknown(wanted, ready).error()
+        if fields and (refused := not_for(ready[wanted], fingerprint, fields)):
+            raise refused.error()
 
     async def _infos(self) -> dict[str, CalibrationInfo]:
         if self._ready is None:
             age = self._age
             ready = await self._store.ready()
             if age != self._age:
-                return ready  # changed while it was read: good for now, not to be kept
+                return ready  # they changed meanwhile: do not keep these
             self._ready = ready
         return self._ready
 
-    async def _calibration(self, info: CalibrationInfo) -> Calibration:
-        """Raises `UnknownCalibration` for one that is gone or cannot be read."""
-        if info.digest not in self._loaded:
+    async def _artefact(self, info: CalibrationInfo) -> Calibration | Refused:
+        """The calibration with its arrays."""
+        calibration = self._artefacts.get(info.digest)
+        if calibration is None:
             content = await self._store.artefact(info.digest)
+            if content is None:
+                return unusable(info, "its content is gone")
             try:
-                if content is None:
-                    raise InvalidArtefact("its content is gone")
-                self._loaded[info.digest] = await asyncio.to_thread(from_bytes, content)
+                calibration = await asyncio.to_thread(from_bytes, content)
             except InvalidArtefact as error:
-                says = f"calibration {info.name!r} cannot be used: {error}; fit it again"
-                raise UnknownCalibration(
-                    says, fields=[FieldError("#/calibration", says)]
-                ) from error
-        self._loaded.move_to_end(info.digest)
-        while len(self._loaded) > _KEPT_ARTEFACTS:
-            self._loaded.popitem(last=False)
-        return self._loaded[info.digest]
+                return unusable(info, str(error))
+            self._artefacts[info.digest] = calibration
+        return calibration
 
     async def _estimate(
-        self, info: CalibrationInfo, score_sets: Sequence[Scored]
-    ) -> list[Estimate | AzimuthError]:
-        try:
-            calibration = await self._calibration(info)
-        except UnknownCalibration as error:
-            return [error] * len(score_sets)
-        found: list[Estimate | AzimuthError | None] = []
+        self, info: CalibrationInfo, score_sets: Sequence[HasScores]
+    ) -> list[Estimate | Refused]:
+        """Estimates of score sets that the calibration is for."""
+        calibration = await self._artefact(info)
+        if isinstance(calibration, Refused):
+            return [calibration] * len(score_sets)
+        results: dict[int, Estimate | Refused] = {}
         missing: dict[int, Evidence] = {}
-        for index, scored in enumerate(score_sets):
-            known = self._estimates.get(_key(info, scored))
-            problem = None if known else _unfit(info, calibration, scored)
-            found.append(known or problem)
-            if known is None and problem is None and scored.surface is not None:
-                missing[index] = evidence_of(
-                    scored.cells, scored.surface.values, info.fields, scored.scorer.settings
-                )
+        for index, score_set in enumerate(score_sets):
+            known = self._estimates.get(_key(info, score_set))
+            result = known or without_features(info, calibration, score_set)
+            if result is not None:
+                results[index] = result
+                continue
+            assert score_set.surface is not None
+            missing[index] = evidence_of(
+                score_set.scores, score_set.surface.values, info.fields, score_set.scorer.settings
+            )
         if missing:
-            work = (calibration, list(missing.values()))
-            made = estimate(*work) if len(missing) < 5 else await asyncio.to_thread(estimate, *work)
+            made = await _estimates(calibration, list(missing.values()))
             for index, one in zip(missing, made, strict=True):
-                found[index] = self._estimates[_key(info, score_sets[index])] = one
-            while len(self._estimates) > _KEPT_ESTIMATES:
-                self._estimates.popitem(last=False)
-        return [one for one in found if one is not None]
+                results[index] = self._estimates[_key(info, score_sets[index])] = one
+        return [results[index] for index in range(len(score_sets))]
 
 
-_Key = tuple[str, str, frozenset[tuple[str, int]]]
+async def _estimates(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Estimate]:
+    if len(evidence) < _FEW:
+        return estimate(calibration, evidence)
+    return await asyncio.to_thread(estimate, calibration, evidence)
 
 
-def _key(info: CalibrationInfo, scored: Scored) -> _Key:
-    # With when each cell was made: one that expired and was scored again may say something else.
-    made = frozenset((field, cell.created_ms) for field, cell in scored.cells.items())
-    return info.digest, scored.score_set, made
+def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> Applied:
+    if isinstance(result, Estimate):
+        fields = tuple(info.fields[column] for column in result.columns)
+        return Calibrated(info.name, info.digest, result, fields)
+    if wanted == AUTO:  # the request did not name it: this is no error
+        return Raw(f"{result.detail}: {AS_GIVEN}")
+    return result
 
 
-def choose(
-    wanted: str, ready: Mapping[str, CalibrationInfo], scored: Scored
-) -> CalibrationInfo | Uncalibrated | InvalidRequest | None:
-    """The calibration that `wanted` means for a score set, or why it means none; of those that fit
-    and know all that is asked for, the latest. A name that is wanted must be ready."""
-    if wanted != AUTO:
-        info = ready[wanted]
-        return _refused(info, scored.fingerprint, scored.asked) or info
-    fitting = [info for info in ready.values() if info.fingerprint == scored.fingerprint]
-    covering = [info for info in fitting if set(scored.asked) <= set(info.fields)]
-    if covering:
-        return max(covering, key=lambda info: info.created_ms)
-    if fitting:
-        latest = max(fitting, key=lambda info: info.created_ms)
-        lacking = _names(set(scored.asked) - set(latest.fields))
-        return Uncalibrated(
-            f"calibration {latest.name!r} is for this scorer but does not know "
-            f"{', '.join(lacking)}: {_AS_GIVEN}"
-        )
-    return None
-
-
-def _refused(
-    info: CalibrationInfo, fingerprint: str, fields: Collection[str]
-) -> InvalidRequest | None:
-    """Why a calibration that was asked for by name is not for a scorer's cells."""
-    if info.fingerprint != fingerprint:
-        return _refusal(f"calibration {info.name!r} was fitted for another scorer")
-    lacking = _names(set(fields) - set(info.fields))
-    if lacking:
-        return _refusal(f"calibration {info.name!r} does not know {', '.join(lacking)}")
-    return None
-
-
-def _names(fields: Collection[str]) -> list[str]:
-    return sorted(map(attribute_name, fields))
-
-
-def _unfit(
-    info: CalibrationInfo, calibration: Calibration, scored: Scored
-) -> InvalidRequest | None:
-    if calibration.features != features.VERSION:
-        return _refusal(
-            f"calibration {info.name!r} was fitted on surface features of another version: fit it "
-            "again"
-        )
-    if scored.surface is None or scored.surface.version != features.VERSION:
-        return _refusal(
-            "the score set has no surface features of this version, which calibrating needs: ask "
-            "for its scores again (they are cached), or give calibration none"
-        )
-    return None
-
-
-def _refusal(says: str) -> InvalidRequest:
-    return InvalidRequest(says, fields=[FieldError("#/calibration", says)])
-
-
-def _unknown(name: str, ready: Mapping[str, CalibrationInfo]) -> UnknownCalibration:
-    known = ", ".join(ready) if ready else "none is fitted"
-    return UnknownCalibration(
-        f"no calibration is called {name!r}",
-        fields=[FieldError("#/calibration", f"known are {known}")],
-        extensions={"known": list(ready)},
-    )
+def _key(info: CalibrationInfo, score_set: HasScores) -> _Key:
+    # A cell that expired and was scored again may have other scores: the time tells them apart.
+    made = frozenset((field, cell.created_ms) for field, cell in score_set.scores.items())
+    return info.digest, score_set.digest, made

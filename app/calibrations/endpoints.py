@@ -1,101 +1,48 @@
-"""`GET`, `PUT` and `DELETE /v1/calibrations/{name}`."""
+"""`GET /v1/calibrations`, and `GET`, `PUT` and `DELETE /v1/calibrations/{name}`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
+from urllib.parse import quote
 
-import msgspec
 from fastapi import APIRouter, Body, Path, Response
 from fastapi.responses import JSONResponse
 
-from app.calibrations.applying import AUTO, NONE
+from app.calibrations import openapi_examples
+from app.calibrations.background.fitter import CalibrationFitter
 from app.calibrations.schemas import (
-    AttributeReportOut,
     CalibrationOut,
     CalibrationRequest,
     CalibrationsOut,
     FittedOut,
 )
+from app.domain.calibration.model import AUTO, NONE
 from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
+from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
-from app.resources import Use
 from app.schema import Name
-from app.scores import openapi_examples
-from app.scores.rendering import scorer_out
-from app.scores.schemas import BankRefOut
-from app.store.calibrations import CalibrationInfo, CalibrationState
+from app.scoring.schemas import scorer_out
+from app.store.calibrations import CalibrationInfo, CalibrationState, CalibrationStore
 
 router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
 
-_REPORT: dict[str, Any] = {
-    "attribute": "verbosity",
-    "basis": "together",
-    "scenarios": 500,
-    "layer": "alone",
-    "error_constant": 0.217,
-    "error_raw": 0.31,
-    "error_features": 0.15,
-    "error_judge": 0.14,
-    "error": 0.14,
-    "pairs_raw": 0.61,
-    "pairs_features": 0.93,
-    "pairs": 0.94,
-    "says": "on verbosity this judge lowers the error of surface features by 7 % (from 0.150 to "
-    "0.140)",
-}
-_FITTED: dict[str, Any] = {
-    "name": "small-judge",
-    "state": "ready",
-    "detail": "fitted",
-    "done": 500,
-    "total": 500,
-    "left_out": {},
-    "warnings": [],
-    "fitted": {
-        "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48",
-        "scorer": openapi_examples.SCORE_SET["scorer"],
-        "attributes": ["verbosity"],
-        "bank": {"name": "helpsteer2-train", "digest": "90b1d8f3c2a4e94f60b7a5d9c01e2f3a"},
-        "scenarios": 500,
-        "labelled": 500,
-        "left_out": {},
-        "reports": [_REPORT],
-        "created_ms": 1_795_000_000_000,
-    },
-}
-_STARTED: dict[str, Any] = {
-    "name": "small-judge",
-    "state": "scoring",
-    "detail": "0 of 500 scenarios are scored",
-    "done": 0,
-    "total": 500,
-    "left_out": {},
-    "warnings": [],
-    "fitted": None,
-}
-_REQUESTS: Any = {
-    "labels": {
-        "summary": "For scores that are read from label probabilities, in two orders",
-        "value": {
-            "bank": "helpsteer2-train",
-            "scorer": {"reasoning": False, "orders": 2, "bank": None},
-        },
-    }
-}
+Store = Annotated[CalibrationStore, provided(CalibrationStore)]
+Fitter = Annotated[CalibrationFitter, provided(CalibrationFitter)]
+CalibrationName = Annotated[Name, Path()]
 
 
 @router.get(
     "/calibrations",
     operation_id="list_calibrations",
     summary="List calibrations",
-    responses=answers({"calibrations": [_FITTED]}, "All calibrations")
+    responses=answers({"calibrations": [openapi_examples.FITTED]}, "All calibrations")
     | problem_responses("store-unavailable"),
 )
-async def list_calibrations(use: Use) -> CalibrationsOut:
-    """Every calibration that is fitted, is being fitted, or failed to be."""
-    states = await use.calibrations.states()
+async def list_calibrations(store: Store) -> CalibrationsOut:
+    """All calibrations: those that are ready, being fitted, failed or interrupted."""
+    states = await store.states()
     return CalibrationsOut(calibrations=[_out(name, state) for name, state in states.items()])
 
 
@@ -103,14 +50,14 @@ async def list_calibrations(use: Use) -> CalibrationsOut:
     "/calibrations/{name}",
     operation_id="get_calibration",
     summary="Look at a calibration",
-    responses=answers(_FITTED, "The calibration")
+    responses=answers(openapi_examples.FITTED, "The calibration")
     | problem_responses("invalid-request", "unknown-calibration", "store-unavailable"),
 )
-async def get_calibration(use: Use, name: Annotated[Name, Path()]) -> CalibrationOut:
-    """How far its fit is, and what a fitted one is worth on each attribute."""
-    state = (await use.calibrations.states()).get(name)
+async def get_calibration(store: Store, name: CalibrationName) -> CalibrationOut:
+    """The progress of its fit and, once it is fitted, what it is worth on each attribute."""
+    state = (await store.states()).get(name)
     if state is None:
-        raise UnknownCalibration(f"no calibration is called {name!r}")
+        raise _unknown(name)
     return _out(name, state)
 
 
@@ -121,10 +68,10 @@ async def get_calibration(use: Use, name: Annotated[Name, Path()]) -> Calibratio
     status_code=202,
     response_model=CalibrationOut,
     responses=answers(
-        _STARTED,
-        "Begun: poll the `Location`",
+        openapi_examples.STARTED,
+        "Started: poll the `Location`",
         status=202,
-        headers={"Location": {"schema": {"type": "string"}, "description": "Where to ask"}},
+        headers={"Location": {"schema": {"type": "string"}, "description": "Where to poll"}},
     )
     | problem_responses(
         "malformed-body",
@@ -141,24 +88,26 @@ async def get_calibration(use: Use, name: Annotated[Name, Path()]) -> Calibratio
     ),
 )
 async def put_calibration(
-    use: Use,
-    name: Annotated[Name, Path()],
-    body: Annotated[CalibrationRequest, Body(openapi_examples=_REQUESTS)],
+    store: Store,
+    fitter: Fitter,
+    name: CalibrationName,
+    body: Annotated[CalibrationRequest, Body(openapi_examples=openapi_examples.REQUESTS)],
 ) -> Response:
-    """Score a labelled bank and fit what maps these scores, with surface features of the texts, to
-    the labels.
+    """Score a labelled bank, then fit a model that maps the scores and surface features of the
+    texts to the labels.
 
-    That takes as long as scoring the bank does; scores that are cached are not made again, so a
-    fit that was interrupted goes on where it stopped. An earlier version of that name stays in use
-    until the new one is there.
+    This takes as long as scoring the bank. Cached scores are used, so a fit that was interrupted
+    resumes where it stopped. An earlier version of that name stays in use until the new one is
+    ready.
     """
     if name in (AUTO, NONE):
-        says = f"{name!r} has a meaning of its own"
-        raise InvalidRequest(says, fields=[FieldError("path:name", says)])
-    await use.fitter.start(name, body)
-    begun = await get_calibration(use, name)
-    location = f"/v1/calibrations/{name}"
-    return JSONResponse(begun.model_dump(), 202, headers={"Location": location, "Retry-After": "1"})
+        message = f"{name!r} is reserved: it has a meaning of its own as `calibration` in requests"
+        raise InvalidRequest(message, fields=[FieldError("path:name", message)])
+    await fitter.start(name, body)
+    started = await get_calibration(store, name)
+    location = f"/v1/calibrations/{quote(name, safe='')}"
+    headers = {"Location": location, "Retry-After": "1"}
+    return JSONResponse(started.model_dump(), 202, headers=headers)
 
 
 @router.delete(
@@ -168,29 +117,31 @@ async def put_calibration(
     status_code=204,
     responses=problem_responses("invalid-request", "unknown-calibration", "store-unavailable"),
 )
-async def delete_calibration(use: Use, name: Annotated[Name, Path()]) -> None:
-    """Forget a calibration, and stop its fit if one is under way."""
-    if not await use.calibrations.delete(name):
-        raise UnknownCalibration(f"no calibration is called {name!r}")
+async def delete_calibration(store: Store, name: CalibrationName) -> None:
+    """Delete a calibration, and stop its fit if one is under way."""
+    if not await store.delete(name):
+        raise _unknown(name)
 
 
-_States = Literal["scoring", "fitting", "ready", "failed", "interrupted"]
+def _unknown(name: str) -> UnknownCalibration:
+    return UnknownCalibration(f"no calibration is called {name!r}")
 
 
 def _out(name: str, of: CalibrationState) -> CalibrationOut:
-    fit, info = of.fit, of.info
-    state: _States = "ready"
-    if fit is not None and fit.state != "done":
-        state = fit.state
+    fit, fitted = of.fit, _fitted(of.info) if of.info else None
+    if fit is None:
+        return CalibrationOut(
+            name=name, state="ready", detail="fitted", done=0, total=0, fitted=fitted
+        )
     return CalibrationOut(
         name=name,
-        state=state,
-        detail=fit.detail if fit else "fitted",
-        done=fit.done if fit else 0,
-        total=fit.total if fit else 0,
-        left_out=fit.left_out if fit else {},
-        warnings=list(fit.warnings) if fit else [],
-        fitted=_fitted(info) if info else None,
+        state="ready" if fit.state == "done" else fit.state,
+        detail=fit.detail,
+        done=fit.done,
+        total=fit.total,
+        left_out=fit.left_out,
+        warnings=list(fit.warnings),
+        fitted=fitted,
     )
 
 
@@ -199,10 +150,10 @@ def _fitted(info: CalibrationInfo) -> FittedOut:
         digest=info.digest,
         scorer=scorer_out(info.scorer),
         attributes=[attribute_name(field) for field in info.fields],
-        bank=BankRefOut(name=info.bank.name, digest=info.bank.digest),
+        bank=info.bank,
         scenarios=info.scenarios,
         labelled=info.labelled or info.scenarios,
         left_out=info.left_out,
-        reports=[AttributeReportOut(**msgspec.to_builtins(report)) for report in info.reports],
+        reports=info.reports,
         created_ms=info.created_ms,
     )

@@ -1,63 +1,66 @@
-"""What the calibration endpoints take and give."""
+"""Bodies of the calibration endpoints."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from app.domain.calibration.model import Basis, Layer
 from app.schema import Closed, Name, Open
-from app.scores.schemas import BankRefOut, ScorerOut
 from app.scoring.requests import ScorerIn
+from app.scoring.schemas import BankRefOut, ScorerOut
 
 
 class CalibrationRequest(Closed):
     """What to fit a calibration on, and for which scorer."""
 
     bank: Name
-    """Labelled bank to fit on. The scorer may take its in-context examples from the same one: no
-    scenario ever meets its own labels."""
+    """Labelled bank to fit on. The scorer may take its in-context examples from the same bank: a
+    scenario never sees its own labels."""
     scorer: ScorerIn = ScorerIn()
-    """How scenarios are scored: the settings that `/score` and `/select` shall have."""
+    """How scenarios are scored: with the settings that `/score` and `/select` will have."""
     scenarios: int | None = Field(None, ge=20)
-    """How many of the bank's scenarios to score, drawn by `sample_seed`; all if not given. What
-    surface features tell, which takes no model, is learnt from all of them anyhow."""
+    """How many of the bank's scenarios to score, drawn by `sample_seed`; by default all. Surface
+    features, which need no model, are learnt from all of them in any case."""
     sample_seed: int = Field(0, ge=0, lt=2**31)
 
 
 class AttributeReportOut(Open):
-    """What cross-validation on the bank says about one attribute. Errors are root mean squares of
-    the difference to the labels."""
+    """Results of cross-validation on the bank, for one attribute. Errors are root mean squares of
+    the difference from the labels."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     attribute: str
-    basis: Literal["together", "alone"]
+    basis: Basis
     """`together`: when all attributes are scored. `alone`: when they are not."""
     scenarios: int
     """Scenarios behind these figures."""
-    layer: Literal["features", "alone", "together"]
-    """What the calibrated score comes from: surface features without the judge, or with its score
-    on this attribute, or with those on all."""
+    layer: Layer
+    """What the calibrated score comes from: surface features only, or also the judge's score on
+    this attribute, or also its scores on all attributes."""
     error_constant: float
     """If the mean label were the score of everything."""
     error_raw: float
-    """Of the judge's scores as they are."""
+    """Of the judge's scores."""
     error_features: float
-    """Of surface features alone."""
-    error_judge: float
-    """Of surface features and judge."""
+    """Of surface features only."""
+    error_combined: float
+    """Of surface features and the judge's scores together."""
     error: float
     """Of the calibrated score."""
     pairs_raw: float | None
     """Share of candidate pairs with different labels that raw scores put in the right order."""
     pairs_features: float | None
     pairs: float | None
-    """The same of the calibrated scores."""
-    says: str
-    """The gist in words."""
+    """The same for calibrated scores."""
+    summary: str
+    """The result in words."""
 
 
 class FittedOut(Open):
-    """A calibration that can be used."""
+    """A calibration that can be applied."""
 
     digest: str
     """Its version."""
@@ -66,29 +69,28 @@ class FittedOut(Open):
     bank: BankRefOut
     """What it was fitted on."""
     scenarios: int
-    """Scenarios of the bank that the judge scored for it."""
+    """Scenarios of the bank that were scored for it."""
     labelled: int
-    """Those with labels, scored or not: what the opinion of surface features was fitted on."""
+    """Scenarios with labels, scored or not: surface features were fitted on all of them."""
     left_out: dict[str, int]
-    """Why scenarios or cells of the bank could not be used -> how many."""
+    """Why scenarios or cells of the bank were not used -> how many."""
     reports: list[AttributeReportOut]
     created_ms: int
 
 
 class CalibrationOut(Open):
-    """A calibration, and how its last fit went."""
+    """A calibration, and the state of its last fit."""
 
     name: str
     state: Literal["scoring", "fitting", "ready", "failed", "interrupted"]
-    """Of the last fit. While one is under way, and when one fails, an earlier version stays in
-    use."""
+    """Of the last fit. An earlier version stays in use during a fit, and when a fit fails."""
     detail: str
     done: int
-    """Scenarios of the bank that are scored."""
+    """Scenarios of the bank that are scored, or cannot be."""
     total: int
     left_out: dict[str, int] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
-    """Of the last fit: what in its request has no effect, or not the one that one may expect."""
+    """About the last fit's request: settings without effect, for instance."""
     fitted: FittedOut | None = None
     """The version in use; null before there is one."""
 

@@ -14,7 +14,7 @@ import orjson
 from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.calibrations.applying import Calibrated, Scored, Uncalibrated
+from app.calibrations.applied import Calibrated, Raw, Scored
 from app.domain.arrays import Floats
 from app.domain.cells import Cell
 from app.domain.methods import METHODS
@@ -275,9 +275,11 @@ async def get_score_set(
             extensions={"score_set_id": score_set_id},
         )
     presentation = stored.presentation
-    scored = Scored.of(split_score_set_id(score_set_id)[0], stored)
+    scores = stored.scores
+    digest = split_score_set_id(score_set_id)[0]
+    scored = Scored(digest, stored.fingerprint, stored.scorer, scores, stored.surface)
     try:
-        applied = await use.calibrator.apply_to_one(calibration, scored)
+        applied = await use.calibrator.apply_to_one(calibration, scored, scores.keys())
     except (InvalidRequest, UnknownCalibration) as error:
         error.fields = tuple(FieldError("query:calibration", f.detail) for f in error.fields)
         raise
@@ -289,7 +291,7 @@ async def get_score_set(
     cells += [unscored_out(f, unscored) for f, unscored in stored.unscored.items()]
     cells += [empty_cell_out(f, name, pending=True) for f, name in stored.pending.items()]
     cells += [empty_cell_out(f, name, pending=False) for f, name in stored.lost.items()]
-    warnings = [applied.warning] if isinstance(applied, Uncalibrated) else []
+    warnings = [applied.warning] if isinstance(applied, Raw) and applied.warning else []
     answer = _json(
         assembled(score_set_id, presentation, stored.scorer, cells, warnings, calibrated)
     )
@@ -398,31 +400,22 @@ def _usable(
 
 async def _calibrate(
     use: Resources, planned: PlannedRequest, outcome: ScoreOutcome, wanted: str
-) -> Calibrated | Uncalibrated | None:
+) -> Calibrated | Raw:
     """What the calibration that a request wants makes of its scores."""
     plan = planned.plan
     scores = {field: cell for field, cell in outcome.cells.items() if cell.kind == "score"}
     if not scores:
-        return None
-    return await use.calibrator.apply_to_one(
-        wanted,
-        Scored(
-            score_set=plan.score_set,
-            fingerprint=plan.fingerprint,
-            scorer=plan.scorer,
-            cells=scores,
-            asked=scores.keys(),
-            surface=plan.surface,
-        ),
-    )
+        return Raw()
+    scored = Scored(plan.score_set, plan.fingerprint, plan.scorer, scores, plan.surface)
+    return await use.calibrator.apply_to_one(wanted, scored, scores.keys())
 
 
 def _score_set(
-    planned: PlannedRequest, outcome: ScoreOutcome, applied: Calibrated | Uncalibrated | None
+    planned: PlannedRequest, outcome: ScoreOutcome, applied: Calibrated | Raw
 ) -> ScoreSetCore:
     plan = planned.plan
     warnings = planned.warnings
-    if isinstance(applied, Uncalibrated):
+    if isinstance(applied, Raw) and applied.warning:
         warnings = (*warnings, applied.warning)
     return score_set_out(
         plan.score_set_id,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.scoring.schemas import SCORER_EXAMPLE
+
 _ID = "4b7c2f0e9d1a4c55a3f1d0b2c8e7a691.5d0c1a2b"
 _QUESTION = "How do I keep basil alive on a windowsill?"
 _RESPONSES = [
@@ -15,24 +17,6 @@ _RESPONSES = [
         "bushy, and take flowers off as soon as they show.",
     },
 ]
-_SCORER = {
-    "fingerprint": "0f3a9d0c5be24d1f8a7d41c2b6e90d53",
-    "method": "comparative",
-    "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
-    "model_revision": "sha256:5a1f0c9be2d34710",
-    "engine": "vllm",
-    "prompt_profile": "comparative/2:9c41d20b",
-    "bank": {"name": "helpsteer2", "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48"},
-    "embedder": "all-MiniLM-L6-v2:53aa5117",
-    "examples": 5,
-    "samples": 1,
-    "orders": 1,
-    "reasoning": True,
-    "reasoning_chars": 240,
-    "joint": [],
-    "temperature": 0.0,
-    "seed": 0,
-}
 _CELL = {
     "attribute": "verbosity",
     "definition_id": "verbosity@3f2a10c9d8e7",
@@ -66,7 +50,7 @@ _CORE: dict[str, Any] = {
     "status": "complete",
     "candidates": [{"index": 0, "id": "short"}, {"index": 1, "id": "long"}],
     "cells": [_CELL],
-    "scorer": _SCORER,
+    "scorer": SCORER_EXAMPLE,
     "warnings": [],
 }
 _COST: dict[str, Any] = {

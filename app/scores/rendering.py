@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.calibrations.applying import Calibrated
+from app.calibrations.applied import Calibrated
 from app.domain.arrays import Floats
 from app.domain.cells import CandidateScore, Cell, Unscored, Usage
-from app.domain.fingerprint import scorer_fingerprint
 from app.domain.scenario import Attribute, Choice, Presentation
 from app.domain.scorer import Scorer
 from app.domain.selection.distance import Distance, distances
@@ -28,7 +27,6 @@ from app.domain.selection.uncertainty import (
 )
 from app.scores.schemas import (
     AbstentionOut,
-    BankRefOut,
     CalibratedScoreOut,
     CalibrationRefOut,
     CandidateOut,
@@ -40,13 +38,13 @@ from app.scores.schemas import (
     ExplanationOut,
     FlipOut,
     RankedOut,
-    ScorerOut,
     ScoreSetCore,
     SelectionOut,
     TimingsOut,
     UnscoredOut,
     UsageOut,
 )
+from app.scoring.schemas import scorer_out
 from app.scoring.service import ScoreOutcome
 from app.selection.requests import BoundsIn, RetargetRequest, SelectRequest
 
@@ -421,29 +419,6 @@ def assembled(
         scorer=scorer_out(scorer),
         calibration=calibration_out(calibrated),
         warnings=[*warnings, *_low_masses(cells)],
-    )
-
-
-def scorer_out(scorer: Scorer) -> ScorerOut:
-    """A scorer with its fingerprint."""
-    settings = scorer.settings
-    return ScorerOut(
-        fingerprint=scorer_fingerprint(scorer),
-        method=settings.method,
-        model=scorer.model.name,
-        model_revision=scorer.model.revision,
-        engine=scorer.model.engine,
-        prompt_profile=scorer.prompt_profile,
-        bank=BankRefOut(name=scorer.bank.name, digest=scorer.bank.digest) if scorer.bank else None,
-        embedder=scorer.model.embedder,
-        examples=settings.examples,
-        samples=settings.samples,
-        orders=settings.orders,
-        reasoning=settings.reasoning,
-        reasoning_chars=settings.reasoning_chars,
-        joint=[attribute.name for attribute in settings.joint],
-        temperature=settings.temperature,
-        seed=settings.seed,
     )
 
 

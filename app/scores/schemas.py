@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.domain.cells import UnscoredReason
 from app.schema import Open
+from app.scoring.schemas import ScorerOut
 
 
 class CandidateOut(Open):
@@ -125,35 +126,6 @@ class CellOut(Open):
     """What scoring this cell took when it was scored."""
     timings_ms: CellTimingsOut | None = None
     """How long that took, other work being under way beside it."""
-
-
-class BankRefOut(Open):
-    """A bank at one version."""
-
-    name: str
-    digest: str
-
-
-class ScorerOut(Open):
-    """Everything that changes a score beside the scenario and the attribute."""
-
-    fingerprint: str
-    method: str
-    model: str
-    model_revision: str
-    engine: str
-    prompt_profile: str
-    bank: BankRefOut | None
-    embedder: str
-    examples: int
-    samples: int
-    orders: int
-    reasoning: bool
-    reasoning_chars: int
-    joint: list[str]
-    """Attributes that were asked for together in one prompt; empty where each had its own."""
-    temperature: float
-    seed: int
 
 
 class CalibrationRefOut(Open):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.calibrations.applying import NONE
+from app.domain.calibration.model import NONE
 from app.domain.methods import METHODS, MethodTraits, profile_name, reads_digits
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice

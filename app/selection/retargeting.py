@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.calibrations.applying import Calibrated, Calibrator, Outcome, Scored, Uncalibrated
+from app.calibrations.applied import Applied, Calibrated, Raw, Refused, Scored
+from app.calibrations.applying import Calibrator
 from app.domain.arrays import Floats
 from app.domain.cells import Cell
 from app.domain.plan import split_score_set_id
@@ -91,7 +92,7 @@ class _Task:
     set_id: str
     stored: StoredScoreSet | None
     found: _Found
-    calibrated: Outcome
+    calibrated: Applied
     covariance: Floats | AzimuthError | None
     """NaN for attributes that have their problem in `found.lacking`."""
 
@@ -190,11 +191,14 @@ def _found(set_id: str, stored: StoredScoreSet | None, matrix: TargetMatrix) -> 
     return _Found(cells, lacking)
 
 
-def _scored(score_set: str, stored: StoredScoreSet | None, found: _Found) -> Scored | None:
+def _scored(
+    score_set: str, stored: StoredScoreSet | None, found: _Found
+) -> tuple[Scored, set[str]] | None:
     """What a calibration may read of a score set: every cell, whether a target names it or not."""
     if stored is None:
         return None
-    return Scored.of(score_set, stored, {field for field, _ in found.cells.values()})
+    scored = Scored(score_set, stored.fingerprint, stored.scorer, stored.scores, stored.surface)
+    return scored, {field for field, _ in found.cells.values()}
 
 
 def _retarget_all(
@@ -218,12 +222,12 @@ def _retarget_one(
     problems = _problems(set_id, matrix, found)
     if len(problems) == count:
         return _answerless(set_id, problems, count)
-    if isinstance(task.calibrated, AzimuthError):
-        return _answerless(set_id, dict.fromkeys(range(count), task.calibrated), count)
+    if isinstance(task.calibrated, Refused):
+        return _answerless(set_id, dict.fromkeys(range(count), task.calibrated.error()), count)
     if isinstance(covariance, AzimuthError):
         return _answerless(set_id, dict.fromkeys(range(count), covariance), count)
     calibrated = task.calibrated if isinstance(task.calibrated, Calibrated) else None
-    warning = task.calibrated.warning if isinstance(task.calibrated, Uncalibrated) else None
+    warning = task.calibrated.warning if isinstance(task.calibrated, Raw) else None
     size = len(next(iter(found.cells.values()))[1].scores)
     presentation = stored.presentation or _canonical(size)
     answerable = np.setdiff1d(np.arange(count), list(problems), assume_unique=True)

@@ -26,10 +26,11 @@ import numpy as np
 from tqdm import tqdm
 
 import app
-from app.calibrations.applying import AUTO
-from app.calibrations.fitting import LabelledEvidence, TooFewLabels, fit_features
+from app.calibrations.fitting.fit import fit_features
+from app.calibrations.fitting.rows import LabelledEvidence, TooFewLabels
 from app.domain.bank import LabelledScenario
-from app.domain.calibration.model import Calibration, without_judge
+from app.domain.calibration.evidence import without_judge
+from app.domain.calibration.model import AUTO, Calibration
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.scenario import Attribute

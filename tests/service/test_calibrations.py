@@ -287,11 +287,11 @@ def test_the_reports_say_where_the_judge_is_believed(house):
     helpfulness, verbosity = together["helpfulness"], together["verbosity"]
     assert helpfulness["layer"] in ("alone", "together")
     assert helpfulness["error"] < 0.25 < helpfulness["error_features"]
-    assert "lowers the error of surface features" in helpfulness["says"]
+    assert "lowers the error of surface features" in helpfulness["summary"]
     assert verbosity["layer"] == "features"
     assert verbosity["error"] < 0.2 < 0.4 < verbosity["error_raw"]
     assert verbosity["pairs"] > 0.9 > verbosity["pairs_raw"]
-    assert verbosity["says"] == "on verbosity this judge adds nothing to surface features"
+    assert verbosity["summary"] == "on verbosity this judge adds nothing to surface features"
 
 
 def test_progress_is_told_while_it_goes_and_a_second_fit_of_that_name_waits_for_the_first(judged):
@@ -622,20 +622,20 @@ def test_an_attribute_that_it_does_not_know_is_a_warning_and_by_name_a_refusal(j
     answer = score(judged, HELD_OUT[4], **more)
     assert answer["calibration"] is None
     (warning,) = answer["warnings"]
-    assert "does not know coherence" in warning
+    assert "does not cover coherence" in warning
     assert "as the model gave them" in warning
     problem = problem_of(
         judged.post("/v1/score", ask(HELD_OUT[4], calibration="house", **more)),
         422,
         "invalid-request",
     )
-    assert problem["detail"] == "calibration 'house' does not know coherence"
+    assert problem["detail"] == "calibration 'house' does not cover coherence"
     assert problem["errors"][0]["pointer"] == "#/calibration"
     # What a target does not name does not matter to it.
     pair, *_ = retarget(judged, answer, calibration="house")["selections"]
     assert pair["calibration"]["name"] == "house"
     problem = retarget(judged, answer, 422, targets={"coherence": 1}, calibration="house")
-    assert problem["detail"] == "calibration 'house' does not know coherence"
+    assert problem["detail"] == "calibration 'house' does not cover coherence"
     # Targets that name it are answered by raw scores under auto, which says so, once.
     for form in ({}, {"compact": True}):
         told = retarget(judged, answer, targets=[{"coherence": 1}, {"coherence": 0}], **form)

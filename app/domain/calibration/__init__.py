@@ -1,1 +1,1 @@
-"""Calibrated scores: the model, and its form on disk. Pure."""
+"""Calibrated scores: the fitted model, how it is applied, and its form on disk. Pure."""

@@ -1,4 +1,4 @@
-"""Calibrations as bytes: NumPy arrays and JSON, nothing that could run when it is loaded."""
+"""Calibrations as bytes: NumPy arrays and JSON. Loading them never runs code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STACK = ("center", "scale", "coefficients", "intercept")
 
 
 class InvalidArtefact(ValueError):
-    """Bytes that are no calibration, or one of a format that is not known here."""
+    """The bytes are no calibration, or one in an unknown format."""
 
 
 class _Head(Struct, frozen=True):
@@ -52,7 +52,7 @@ class _Head(Struct, frozen=True):
 
 
 def to_bytes(calibration: Calibration) -> bytes:
-    """A compressed archive of arrays. `from_bytes` gives it back with its digest."""
+    """A compressed archive of arrays; `from_bytes` reads it."""
     arrays: dict[str, Any] = {}
     for number, surface in enumerate(calibration.feature_models):
         _put(arrays, f"surface{number}", surface.forest, _FOREST)
@@ -85,12 +85,12 @@ def to_bytes(calibration: Calibration) -> bytes:
 
 
 def with_digest(calibration: Calibration) -> Calibration:
-    """The calibration under its version: a hash of its content."""
+    """The calibration with its version: a hash of its content."""
     return from_bytes(to_bytes(calibration))
 
 
 def from_bytes(content: bytes) -> Calibration:
-    """A calibration as `to_bytes` wrote it. Raises `InvalidArtefact`."""
+    """Read what `to_bytes` wrote. Raises `InvalidArtefact`."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -104,7 +104,7 @@ def from_bytes(content: bytes) -> Calibration:
     ) as error:  # fmt: skip
         if isinstance(error, InvalidArtefact):
             raise
-        raise InvalidArtefact(f"these bytes are no calibration: {error}") from error
+        raise InvalidArtefact(f"its content cannot be read: {error}") from error
     return replace(calibration, digest=_digest(arrays))
 
 
@@ -138,12 +138,12 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
 
 
 def _stack(
-    arrays: Mapping[str, Any], name: str, heard: tuple[int, ...], columns: tuple[int, ...]
+    arrays: Mapping[str, Any], name: str, read: tuple[int, ...], columns: tuple[int, ...]
 ) -> Stack:
     grown = f"{name}.forest.roots" in arrays
     forest = Forest(*_get(arrays, f"{name}.forest", _FOREST)) if grown else None
     center, scale, coefficients, intercept = _get(arrays, name, _STACK)
-    return Stack(heard, columns, center, scale, coefficients, intercept, forest)
+    return Stack(read, columns, center, scale, coefficients, intercept, forest)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:
@@ -156,7 +156,7 @@ def _get(arrays: Mapping[str, Any], name: str, members: tuple[str, ...]) -> list
 
 
 def _digest(arrays: Mapping[str, Any]) -> str:
-    """Over the arrays, not the archive: that carries the time at which it was written."""
+    """Hash of the arrays. The archive itself contains the time at which it was written."""
     hashed = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

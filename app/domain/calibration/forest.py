@@ -1,7 +1,6 @@
-"""Ensembles of regression trees as plain arrays: predicted with NumPy, loaded without running code.
+"""Ensembles of regression trees as plain arrays, which predict with NumPy.
 
-They are grown by scikit-learn where a calibration is fitted; who applies one needs neither it nor
-pickle.
+scikit-learn grows the trees when a calibration is fitted. Applying one needs neither it nor pickle.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ class Forest:
     """`N` nodes of all trees, `T` roots, `K` outputs."""
 
     feature: NDArray[np.int16]
-    """(N,), column that a node asks about; -1 for a leaf."""
+    """(N,), input column that a node tests; -1 for a leaf."""
     threshold: Floats
-    """(N,), values up to it go left."""
+    """(N,), values up to this go left."""
     left: NDArray[np.int32]
     """(N,)"""
     right: NDArray[np.int32]
@@ -42,14 +41,14 @@ class Forest:
             and _within(self.roots, count)
             and _within(self.left, count)
             and _within(self.right, count)
-            # Children come after their parents: no walk can go in circles.
+            # Children come after their parents, so that no path can loop.
             and (np.minimum(self.left, self.right) > np.arange(count))[self.feature != _LEAF].all()
         ):
             raise ValueError("these arrays are no forest")
 
     def predict(self, inputs: Floats) -> Floats:
         """Mean over the trees: (R, columns) -> (R, K)."""
-        # Trees were grown on single precision: a value on a threshold must fall as it did then.
+        # Trees were grown in single precision: values on a threshold must go the same way.
         rows = np.asarray(inputs, dtype=np.float32)
         total = np.zeros((len(rows), self.value.shape[1]))
         every = np.arange(len(rows))

@@ -77,7 +77,7 @@ class ScoreErrors(Protocol):
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
         """`count` draws of all errors: (count, C, A)."""
 
-    def settle(self, drawn: Floats) -> Floats:
+    def snap(self, drawn: Floats) -> Floats:
         """Drawn scores as they could be: (..., A) -> (..., A)."""
 
 
@@ -99,7 +99,7 @@ class OwnErrors:
         wider = np.sqrt(freedom / source.chisquare(freedom, (count, 1, len(freedom))))
         return np.asarray(normal * self.deviations * np.where(few, wider, 1.0))
 
-    def settle(self, drawn: Floats) -> Floats:
+    def snap(self, drawn: Floats) -> Floats:
         """Scores lie in [0, 1]."""
         return np.asarray(np.clip(drawn, 0.0, 1.0))
 
@@ -136,16 +136,16 @@ class SharedErrors:
         own = source.standard_normal((count, candidates, size)) @ _root(self.same - self.other).T
         return np.asarray(self.sharpness * (shared + own))
 
-    def settle(self, drawn: Floats) -> Floats:
+    def snap(self, drawn: Floats) -> Floats:
         """Labels lie on their levels, or at least in [0, 1]."""
-        settled = np.clip(drawn, 0.0, 1.0)
+        snapped = np.clip(drawn, 0.0, 1.0)
         for column, levels in enumerate(self.levels):
             if levels:
                 borders = (np.array(levels[1:]) + np.array(levels[:-1])) / 2
-                settled[..., column] = np.take(
-                    levels, np.searchsorted(borders, settled[..., column])
+                snapped[..., column] = np.take(
+                    levels, np.searchsorted(borders, snapped[..., column])
                 )
-        return np.asarray(settled)
+        return np.asarray(snapped)
 
 
 def _root(covariance: Floats) -> Floats:
@@ -174,7 +174,7 @@ def probabilities(
     noise = errors.draw(source, DRAWS // 2, count)
     # Each draw and its mirror image: half the variance for the same work.
     for sign in (1.0, -1.0):
-        drawn = errors.settle(scores + sign * noise)
+        drawn = errors.snap(scores + sign * noise)
         distance = distances(drawn.reshape(-1, size), target, metric, covariance)
         distance = distance.reshape(-1, count)
         won += wins(distance).sum(axis=0)

@@ -14,7 +14,9 @@ import orjson
 from numpy.typing import NDArray
 
 from app.domain.bank import LabelledScenario
-from app.domain.calibration.model import Calibration, estimate, without_judge
+from app.domain.calibration.estimate import estimate
+from app.domain.calibration.evidence import without_judge
+from app.domain.calibration.model import Calibration
 from app.domain.cells import Usage
 from app.domain.methods import METHODS
 from app.domain.scenario import CHOICE

@@ -159,7 +159,7 @@ def test_errors_of_some_attributes_keep_what_is_theirs():
 
 def test_labels_that_lie_on_levels_are_drawn_there():
     errors = SharedErrors(np.array([[0.04]]), np.zeros((1, 1)), levels=((0.0, 0.5, 1.0),))
-    drawn = errors.settle(np.array([[[-0.3], [0.2], [0.3], [0.74], [0.76], [1.8]]]))
+    drawn = errors.snap(np.array([[[-0.3], [0.2], [0.3], [0.74], [0.76], [1.8]]]))
     assert drawn[0, :, 0].tolist() == [0, 0, 0.5, 0.5, 1, 1]
 
 

@@ -21,10 +21,10 @@ def seen(state, done=0, **more):
     } | more
 
 
-def attribute(name, basis, says, **more):
+def attribute(name, basis, summary, **more):
     return {
-        "attribute": name, "basis": basis, "scenarios": 40, "layer": "alone", "says": says,
-        "error_constant": 0.3, "error_raw": 0.31, "error_features": 0.25, "error_judge": 0.2,
+        "attribute": name, "basis": basis, "scenarios": 40, "layer": "alone", "summary": summary,
+        "error_constant": 0.3, "error_raw": 0.31, "error_features": 0.25, "error_combined": 0.2,
         "error": 0.2, "pairs_raw": 0.6, "pairs_features": 0.7, "pairs": 0.75,
     } | more  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Work in a process of its own."""
+"""Computations in a process of their own."""
 
 import asyncio
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.calibrations.fitting import TooFewLabels
-from app.calibrations.process import in_a_process
+from app.calibrations.background.process import in_a_process
+from app.calibrations.fitting.rows import TooFewLabels
 from tests.support import wait_until
 
 
@@ -37,26 +37,26 @@ def runs(pid):
     return True
 
 
-async def test_it_gives_what_the_work_gives_and_ends():
+async def test_the_result_comes_back_and_the_process_ends():
     value, pid = await in_a_process(echo, b"x" * 1_000_000)
     assert value == b"x" * 1_000_000
     assert pid != os.getpid()
     assert not runs(pid)
 
 
-async def test_it_raises_what_the_work_raises():
+async def test_errors_come_back_with_their_traceback():
     with pytest.raises(TooFewLabels, match="19 scenarios") as caught:
         await in_a_process(refuse)
     assert "in refuse" in caught.value.__notes__[0]  # where, for the log
 
 
-async def test_a_process_that_dies_is_told():
-    with pytest.raises(RuntimeError, match="ended with 3"):
+async def test_a_process_that_dies_is_an_error():
+    with pytest.raises(RuntimeError, match="ended with status 3"):
         await in_a_process(die)
 
 
-async def test_work_however_much_leaves_the_loop_its_threads():
-    """Everything that takes long in a process goes through them: uploads, large requests."""
+async def test_waiting_takes_none_of_the_event_loop_s_threads():
+    """Uploads and large requests need them."""
     threads = min(32, (os.cpu_count() or 1) + 4)
     tasks = [asyncio.create_task(in_a_process(time.sleep, 60)) for _ in range(threads)]
     await asyncio.sleep(0.5)
@@ -68,7 +68,7 @@ async def test_work_however_much_leaves_the_loop_its_threads():
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_cancelled_work_does_not_go_on(tmp_path):
+async def test_cancelling_kills_the_process(tmp_path):
     path = tmp_path / "pid"
     task = asyncio.create_task(in_a_process(take_long, path))
     await asyncio.to_thread(

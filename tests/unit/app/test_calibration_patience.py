@@ -1,16 +1,16 @@
-"""How long a fit waits for what it stands on."""
+"""How long a fit waits for a store or a queue that is unavailable."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from app.calibrations import service
-from app.calibrations.service import CalibrationFitter
+from app.calibrations.background import evidence
+from app.calibrations.background.evidence import EvidenceCollector
 from app.errors import QueueFull, StoreUnavailable
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """Time that only passes in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Scoring:
-    """Gives what a function makes of the time."""
+    """Answers by a function of the time."""
 
     def __init__(self, clock: Clock, answer) -> None:
         self.clock, self.answer = clock, answer
@@ -38,8 +38,8 @@ class Scoring:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    monkeypatch.setattr(service, "time", made)
-    monkeypatch.setattr(service.asyncio, "sleep", made.sleep)
+    monkeypatch.setattr(evidence, "time", made)
+    monkeypatch.setattr(evidence.asyncio, "sleep", made.sleep)
     return made
 
 
@@ -47,23 +47,23 @@ DONE = SimpleNamespace(pending=())
 
 
 async def outcome_of(clock, answer):
-    fitter = CalibrationFitter(None, None, Scoring(clock, answer), None, deadline_s=60)
-    return await fitter._score(None)
+    collector = EvidenceCollector(Scoring(clock, answer), deadline_s=60)
+    return await collector.score(None)
 
 
-async def test_a_store_that_is_away_is_waited_for(clock):
+async def test_a_fit_waits_for_the_store(clock):
     away = StoreUnavailable("Redis does not answer")
     assert await outcome_of(clock, lambda now: away if now < 500 else DONE) is DONE
 
 
-async def test_one_that_stays_away_is_not_waited_for_for_ever(clock):
+async def test_a_fit_does_not_wait_for_ever(clock):
     with pytest.raises(StoreUnavailable):
         await outcome_of(clock, lambda now: StoreUnavailable("Redis does not answer"))
     assert 600 < clock.now < 620
 
 
-async def test_patience_counts_from_the_last_sign_of_life(clock):
-    """A queue that is full for an hour is there; a second without Redis then ends nothing."""
+async def test_patience_counts_from_the_last_answer(clock):
+    """A full queue is an answer: half a minute without Redis after an hour of it ends nothing."""
 
     def answer(now):
         if now < 3600:

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from app.calibrations.fitting import LabelledEvidence, fit, fit_features
+from app.calibrations.fitting.fit import fit, fit_features
+from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.bank import parse_bank
-from app.domain.calibration.model import Evidence, estimate
+from app.domain.calibration.estimate import estimate
+from app.domain.calibration.evidence import Evidence
 from app.domain.features import surface_features
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from app.calibrations.fitting import labels_of
+from app.calibrations.fitting.rows import labels_of
 from app.domain.bank import LabelledScenario
 
 

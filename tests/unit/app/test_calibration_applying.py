@@ -1,14 +1,17 @@
-"""Which calibration a request means, and what keeps it from one."""
+"""Which calibration a request means, why it is refused, and what applying it gives."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.calibrations.applying import Calibrator, Scored, Uncalibrated, choose
-from app.calibrations.fitting import LabelledEvidence, fit
+from app.calibrations.applied import Raw, Refused, Scored
+from app.calibrations.applying import Calibrator
+from app.calibrations.choosing import choose
+from app.calibrations.fitting.fit import fit
+from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.calibration.artefact import to_bytes, with_digest
-from app.domain.calibration.model import Evidence
+from app.domain.calibration.evidence import Evidence
 from app.domain.cells import CandidateScore, Cell
 from app.domain.features import NAMES, VERSION, SurfaceFeatures
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
@@ -27,54 +30,55 @@ def info(name, *fields, fingerprint="mine", created_ms=0):
 
 def scored(*fields):
     cells = {field: Cell(field.partition("@")[0], ()) for field in fields}
-    return Scored("set", "mine", SCORER, cells, fields, None)
+    return Scored("set", "mine", SCORER, cells, None), fields
 
 
 def chosen(wanted, *infos, asked=("wit@1",)):
-    return choose(wanted, {one.name: one for one in infos}, scored(*asked))
+    return choose(wanted, {one.name: one for one in infos}, "mine", asked)
 
 
-def test_auto_means_the_latest_for_this_very_scorer():
+def test_auto_means_the_latest_for_this_scorer():
     old, new = info("old", "wit@1", created_ms=1), info("new", "wit@1", created_ms=2)
     others = info("others", "wit@1", fingerprint="theirs", created_ms=3)
     assert chosen("auto", old, new, others) is new
-    assert chosen("auto", others) is None
+    assert chosen("auto", others) == Raw()
     assert chosen("old", old, new, others) is old
 
 
-def test_auto_prefers_one_that_knows_all_attributes_to_a_later_one():
+def test_auto_prefers_one_that_covers_all_attributes_to_a_later_one():
     both, one = info("both", "wit@1", "care@1", created_ms=1), info("one", "wit@1", created_ms=2)
     assert chosen("auto", both, one, asked=("wit@1", "care@1")) is both
     assert chosen("auto", both, one) is one
 
 
-def test_where_none_knows_them_all_the_latest_says_what_it_lacks():
-    found = chosen("auto", info("house", "wit@1"), asked=("wit@1", "care@1", "art@1"))
-    assert isinstance(found, Uncalibrated)
-    assert found.warning == (
-        "calibration 'house' is for this scorer but does not know art, care: scores are as the "
+def test_if_none_covers_all_attributes_a_warning_names_the_missing_ones():
+    choice = chosen("auto", info("house", "wit@1"), asked=("wit@1", "care@1", "art@1"))
+    assert choice == Raw(
+        "calibration 'house' is for this scorer but does not cover art, care: scores are as the "
         "model gave them"
     )
 
 
 def test_an_attribute_with_another_definition_is_another_attribute():
-    assert isinstance(chosen("auto", info("house", "wit@1"), asked=("wit@2",)), Uncalibrated)
-    assert isinstance(chosen("house", info("house", "wit@1"), asked=("wit@2",)), InvalidRequest)
+    assert chosen("auto", info("house", "wit@1"), asked=("wit@2",)).warning
+    assert isinstance(chosen("house", info("house", "wit@1"), asked=("wit@2",)), Refused)
 
 
 @pytest.mark.parametrize(
-    ("one", "says"),
+    ("one", "message"),
     [
         (info("house", "wit@1", fingerprint="theirs"), "was fitted for another scorer"),
-        (info("house", "care@1"), "does not know wit"),
+        (info("house", "care@1"), "does not cover wit"),
     ],
 )
-async def test_by_name_one_that_does_not_fit_is_refused_before_and_after_scoring(one, says):
+async def test_a_named_one_that_is_not_applicable_is_refused_before_and_after_scoring(one, message):
     refused = chosen("house", one)
-    assert isinstance(refused, InvalidRequest)
-    assert says in refused.detail
-    assert [field.pointer for field in refused.fields] == ["#/calibration"]
-    with pytest.raises(InvalidRequest, match=says):
+    assert refused.reason == "inapplicable"
+    assert message in refused.detail
+    error = refused.error()
+    assert isinstance(error, InvalidRequest)
+    assert [field.pointer for field in error.fields] == ["#/calibration"]
+    with pytest.raises(InvalidRequest, match=message):
         await Calibrator(Store(one)).check("house", "mine", ["wit@1"])
 
 
@@ -99,19 +103,21 @@ async def test_auto_and_none_are_never_refused():
     calibrator = Calibrator(Store())
     for wanted in ("auto", "none"):
         await calibrator.check(wanted, "mine", ["wit@1"])
-        assert await calibrator.apply(wanted, [scored("wit@1"), None]) == [None, None]
+        assert await calibrator.apply(wanted, [scored("wit@1"), None]) == [Raw(), Raw()]
 
 
-async def test_an_unknown_name_says_which_are_known():
+async def test_an_unknown_name_is_refused_with_the_known_names():
     calibrator = Calibrator(Store(info("house", "wit@1")))
-    (outcome,) = await calibrator.apply("nope", [scored("wit@1")])
-    assert isinstance(outcome, UnknownCalibration)
-    assert outcome.extensions == {"known": ["house"]}
+    (refused,) = await calibrator.apply("nope", [scored("wit@1")])
+    error = refused.error()
+    assert isinstance(error, UnknownCalibration)
+    assert error.extensions == {"known": ["house"]}
+    assert [field.detail for field in error.fields] == ["known are house"]
     with pytest.raises(UnknownCalibration, match="'nope'"):
         await calibrator.check("nope", "mine", ["wit@1"])
 
 
-async def test_what_is_ready_is_read_once_until_a_notice_says_that_it_changed():
+async def test_calibrations_are_read_once_until_a_notice_that_they_changed():
     store = Store(info("house", "wit@1"))
     calibrator = Calibrator(store)
     for _ in range(3):
@@ -122,7 +128,7 @@ async def test_what_is_ready_is_read_once_until_a_notice_says_that_it_changed():
     assert store.reads == 2
 
 
-async def test_a_notice_that_comes_while_it_is_read_is_not_missed():
+async def test_a_notice_during_the_read_is_not_missed():
     store = Store(info("house", "wit@1"))
     calibrator = Calibrator(store)
     store.while_read = calibrator.forget
@@ -132,21 +138,20 @@ async def test_a_notice_that_comes_while_it_is_read_is_not_missed():
     assert store.reads == 2
 
 
-async def test_one_whose_content_is_gone_is_a_problem_of_the_sets_that_name_it():
+async def test_missing_content_concerns_only_the_score_sets_it_would_apply_to():
     calibrator = Calibrator(Store(info("house", "wit@1")))
-    found = await calibrator.apply("house", [scored("wit@1"), scored("care@1"), None])
-    assert isinstance(found[0], UnknownCalibration)
-    assert "fit it again" in found[0].detail
-    assert isinstance(found[1], InvalidRequest)
-    assert found[2] is None
+    results = await calibrator.apply("house", [scored("wit@1"), scored("care@1"), None])
+    assert isinstance(results[0].error(), UnknownCalibration)
+    assert "fit it again" in results[0].detail
+    assert isinstance(results[1].error(), InvalidRequest)
+    assert results[2] == Raw()
 
 
-async def test_auto_leaves_scores_as_they_are_where_it_cannot_be_used_and_says_so():
+async def test_auto_keeps_raw_scores_with_a_warning_if_the_calibration_cannot_be_read():
     calibrator = Calibrator(Store(info("house", "wit@1")))
-    (found,) = await calibrator.apply("auto", [scored("wit@1")])
-    assert found == await calibrator.apply_to_one("auto", scored("wit@1"))
-    assert isinstance(found, Uncalibrated)
-    assert "fit it again: scores are as the model gave them" in found.warning
+    (result,) = await calibrator.apply("auto", [scored("wit@1")])
+    assert result == await calibrator.apply_to_one("auto", *scored("wit@1"))
+    assert "fit it again: scores are as the model gave them" in result.warning
 
 
 SURFACE = SurfaceFeatures(VERSION, ((0.0,) * len(NAMES), (1.0,) * len(NAMES)))
@@ -154,15 +159,15 @@ SURFACE = SurfaceFeatures(VERSION, ((0.0,) * len(NAMES), (1.0,) * len(NAMES)))
 
 def judged(*scores, made=0, surface=SURFACE):
     cell = Cell("wit", tuple(map(CandidateScore, scores)), created_ms=made)
-    return Scored("set", "mine", SCORER, {"wit@1": cell}, ["wit@1"], surface)
+    return Scored("set", "mine", SCORER, {"wit@1": cell}, surface), ["wit@1"]
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A calibration that listens to its judge."""
+    """A calibration that uses readings."""
     draw = np.random.default_rng(0)
     known = []
-    for number in range(60):
+    for number in range(40):
         labels = draw.random((2, 1))
         evidence = Evidence(draw.normal(size=(2, len(NAMES))), labels[..., None] / 2)
         known.append(LabelledEvidence(f"question {number}", evidence, labels))
@@ -180,26 +185,24 @@ class Stored(Store):
         return self.content
 
 
-async def test_a_cell_that_was_scored_again_is_calibrated_anew(fitted):
-    """It had expired meanwhile: samples and batches may have made other scores of it."""
+async def test_a_cell_that_was_scored_again_is_calibrated_again(fitted):
+    """It had expired: with samples or in another batch its scores may differ."""
     calibrator = Calibrator(Stored(fitted))
-    before = await calibrator.apply_to_one("auto", judged(0.1, 0.4, made=1))
-    after = await calibrator.apply_to_one("auto", judged(0.4, 0.1, made=2))
+    before = await calibrator.apply_to_one("auto", *judged(0.1, 0.4, made=1))
+    after = await calibrator.apply_to_one("auto", *judged(0.4, 0.1, made=2))
     assert before.estimate.scores[0, 0] < before.estimate.scores[1, 0]
     assert after.estimate.scores[0, 0] > after.estimate.scores[1, 0]
 
 
-async def test_one_fitted_on_other_surface_features_is_to_be_fitted_again(fitted):
+async def test_a_calibration_on_older_surface_features_has_to_be_fitted_again(fitted):
     old = replace(fitted, features="surface/0")
     calibrator = Calibrator(Stored(old))
-    with pytest.raises(
-        InvalidRequest, match="fitted on surface features of another version: fit it"
-    ):
-        await calibrator.apply_to_one("house", judged(0.1, 0.4))
+    with pytest.raises(InvalidRequest, match="an older version of the surface features: fit it"):
+        await calibrator.apply_to_one("house", *judged(0.1, 0.4))
 
 
-async def test_a_score_set_without_surface_features_of_today_is_to_be_asked_for_again(fitted):
+async def test_a_score_set_on_older_surface_features_has_to_be_asked_for_again(fitted):
     calibrator = Calibrator(Stored(fitted))
     for surface in (None, SurfaceFeatures("surface/0", SURFACE.values)):
         with pytest.raises(InvalidRequest, match="ask for its scores again"):
-            await calibrator.apply_to_one("house", judged(0.1, 0.4, surface=surface))
+            await calibrator.apply_to_one("house", *judged(0.1, 0.4, surface=surface))

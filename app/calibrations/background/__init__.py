@@ -1,0 +1,1 @@
+"""Fitting in the background: score a labelled bank through the queue, fit, store."""

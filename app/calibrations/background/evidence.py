@@ -1,0 +1,106 @@
+"""Scoring a fit's scenarios, which gives the evidence that it learns from."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Sequence
+
+from app.calibrations.background.computing import plan_of, with_labels
+from app.calibrations.background.progress import PATIENCE_S, Fit
+from app.calibrations.background.sampling import has_label
+from app.calibrations.fitting.rows import LabelledEvidence
+from app.domain.bank import LabelledScenario
+from app.domain.calibration.evidence import evidence_of
+from app.domain.fingerprint import attribute_field
+from app.domain.scenario import MAX_CANDIDATES
+from app.errors import AzimuthError, QueueFull, Unavailable
+from app.scoring.planning import PlannedRequest
+from app.scoring.service import Patience, ScoreOutcome, ScoringService
+
+_AT_ONCE = 16
+"""Scenarios in flight for one fit: enough to keep a worker busy, few enough to leave room for
+others."""
+
+
+class EvidenceCollector:
+    """Scores labelled scenarios. Scores are cached, so a fit that was interrupted can resume."""
+
+    def __init__(self, scoring: ScoringService, *, deadline_s: float) -> None:
+        self._scoring = scoring
+        self._deadline_s = deadline_s
+
+    async def collect(self, fit: Fit) -> dict[str, LabelledEvidence]:
+        """Evidence for the scenarios of a fit, by their ids; those that give none are counted."""
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(scenario: LabelledScenario) -> LabelledEvidence | None:
+            async with room:
+                evidence = await self._evidence(fit, scenario)
+                fit.count()
+                return evidence
+
+        tasks = [asyncio.create_task(one(scenario)) for scenario in fit.scenarios]
+        try:
+            collected: Sequence[LabelledEvidence | None] = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return {
+            scenario.id: evidence
+            for scenario, evidence in zip(fit.scenarios, collected, strict=True)
+            if evidence is not None
+        }
+
+    async def _evidence(self, fit: Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
+        if len(set(scenario.responses)) > MAX_CANDIDATES:
+            fit.left_out["too-many-responses"] += 1
+            return None
+        attributes = fit.planned.attributes
+        labelled = [attribute for attribute in attributes if has_label(scenario, attribute.name)]
+        plan = plan_of(scenario, labelled, fit.planned.scorer)
+        try:
+            outcome = await self.score(
+                PlannedRequest(plan, fit.planned.pool, live=True, warnings=())
+            )
+        except Unavailable:
+            raise
+        except AzimuthError as error:  # of this scenario only
+            fit.left_out[error.slug] += 1
+            return None
+        for unscored in outcome.unscored.values():
+            fit.left_out[unscored.reason] += 1
+        if not outcome.cells:
+            return None
+        fields = [attribute_field(attribute) for attribute in attributes]
+        settings = fit.planned.scorer.settings
+        evidence = evidence_of(outcome.cells, plan.surface.values, fields, settings)
+        return with_labels(evidence, scenario, plan, attributes)
+
+    async def score(self, planned: PlannedRequest) -> ScoreOutcome:
+        """Score one scenario; wait while the queue is full, or a worker or the store unavailable.
+
+        Raises `Unavailable` when they stay away.
+        """
+        # Each round asks again long before the deadline, and so moves it: a queue may take days.
+        patience = Patience(wait_s=self._deadline_s / 2, deadline_s=self._deadline_s)
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                outcome = await self._scoring.score(
+                    planned, patience, f"calibration-{uuid.uuid4()}"
+                )
+            except (QueueFull, Unavailable) as error:
+                if not isinstance(error, Unavailable):
+                    end = time.monotonic() + PATIENCE_S  # available, but busy
+                elif time.monotonic() > end:
+                    raise
+                await asyncio.sleep(random.uniform(0.5, 1.0) * error.retry_after_s)
+            else:
+                if not outcome.pending:
+                    return outcome
+                # This process is about to end. Going on without these cells would fit another
+                # calibration.
+                await asyncio.sleep(1.0)

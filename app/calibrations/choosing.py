@@ -1,0 +1,86 @@
+"""Which calibration a request means for a score set, and what it is refused for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from app.calibrations.applied import HasScores, Raw, Refused
+from app.domain import features
+from app.domain.calibration.model import AUTO, Calibration
+from app.domain.fingerprint import attribute_name
+from app.store.calibrations import CalibrationInfo
+
+AS_GIVEN = "scores are as the model gave them"
+
+
+def choose(
+    wanted: str,
+    ready: Mapping[str, CalibrationInfo],
+    fingerprint: str,
+    asked: Collection[str],
+) -> CalibrationInfo | Raw | Refused:
+    """The calibration for a scorer's scores on some cell fields, or why there is none.
+
+    Under `auto` it is the latest that was fitted for this scorer and covers all the fields.
+    """
+    if wanted != AUTO:
+        if wanted not in ready:
+            return unknown(wanted, ready)
+        return not_for(ready[wanted], fingerprint, asked) or ready[wanted]
+    own = [info for info in ready.values() if info.fingerprint == fingerprint]
+    covering = [info for info in own if set(asked) <= set(info.fields)]
+    if covering:
+        return max(covering, key=lambda info: info.created_ms)
+    if own:
+        latest = max(own, key=lambda info: info.created_ms)
+        missing = ", ".join(_names(set(asked) - set(latest.fields)))
+        return Raw(
+            f"calibration {latest.name!r} is for this scorer but does not cover {missing}: "
+            f"{AS_GIVEN}"
+        )
+    return Raw()
+
+
+def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> Refused | None:
+    """Why a calibration that was asked for by name is not for a scorer's scores on some fields."""
+    if info.fingerprint != fingerprint:
+        return Refused("inapplicable", f"calibration {info.name!r} was fitted for another scorer")
+    if missing := _names(set(asked) - set(info.fields)):
+        return Refused(
+            "inapplicable", f"calibration {info.name!r} does not cover {', '.join(missing)}"
+        )
+    return None
+
+
+def without_features(
+    info: CalibrationInfo, calibration: Calibration, score_set: HasScores
+) -> Refused | None:
+    """Why the surface features of a calibration or a score set do not allow applying it."""
+    if calibration.features != features.VERSION:
+        return Refused(
+            "inapplicable",
+            f"calibration {info.name!r} was fitted on an older version of the surface features: "
+            "fit it again",
+        )
+    if score_set.surface is None or score_set.surface.version != features.VERSION:
+        return Refused(
+            "inapplicable",
+            "the score set has no surface features of the current version, which calibration "
+            "needs: ask for its scores again (they are cached), or set calibration to none",
+        )
+    return None
+
+
+def unusable(info: CalibrationInfo, reason: str) -> Refused:
+    """The content of a calibration is missing or cannot be read."""
+    return Refused("unknown", f"calibration {info.name!r} cannot be used: {reason}; fit it again")
+
+
+def unknown(name: str, ready: Mapping[str, CalibrationInfo]) -> Refused:
+    """There is no calibration of this name."""
+    known = f"known are {', '.join(ready)}" if ready else "no calibration is fitted yet"
+    return Refused("unknown", f"no calibration is called {name!r}", known, tuple(ready))
+
+
+def _names(fields: Collection[str]) -> list[str]:
+    return sorted(map(attribute_name, fields))

@@ -1,0 +1,74 @@
+"""Inputs of a calibration: surface features, and the readings in a score set's cells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.arrays import Floats
+from app.domain.cells import Cell
+from app.domain.features import surface_features
+from app.domain.methods import reads_digits
+from app.domain.scorer import ScorerSettings
+
+_LEAST_MASS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Inputs of a calibration for one scenario."""
+
+    surface: Floats
+    """(C, F)"""
+    readings: Floats
+    """(C, A, J), NaN for attributes that are not scored. The first number is the score."""
+
+
+def without_judge(question: str, responses: Sequence[str], attributes: int) -> Evidence:
+    """Evidence of a scenario that no judge has scored: surface features, and scores of 0."""
+    surface = [surface_features(question, text) for text in responses]
+    return Evidence(np.array(surface), np.zeros((len(responses), attributes, 1)))
+
+
+def evidence_of(
+    cells: Mapping[str, Cell],
+    surface: Sequence[Sequence[float]],
+    fields: Sequence[str],
+    settings: ScorerSettings,
+) -> Evidence:
+    """Evidence of one scenario: its cells by field, and its candidates' surface features (C, F).
+
+    Raises ValueError when none of the cells is among `fields`.
+    """
+    scored = {f: readings_of(cells[f], settings) for f in fields if f in cells}
+    if not scored:
+        raise ValueError("none of the attributes is scored")
+    missing = np.full_like(next(iter(scored.values())), np.nan)
+    readings = np.stack([scored.get(field, missing) for field in fields], axis=1)
+    return Evidence(np.array(surface, dtype=np.float64), readings)
+
+
+def readings_of(cell: Cell, settings: ScorerSettings) -> Floats:
+    """A cell's readings (C, J); `J` is the same for all cells of a scorer.
+
+    They are the score; for averaged answers their spread, because it shows how much order and
+    chance matter; for digit readings the digits' shares, their deviation and the logarithm of
+    their total probability.
+    """
+    averaged = settings.samples * settings.orders > 1
+    probabilities = reads_digits(settings.method, reasoning=settings.reasoning)
+    rows: list[list[float]] = []
+    for candidate in cell.scores:
+        row = [candidate.score]
+        if averaged:
+            row.append(candidate.spread)
+        if probabilities:
+            assert candidate.digits is not None, "the scorer reads digits"
+            digits = candidate.digits
+            mass = max(sum(digits.probabilities), _LEAST_MASS)
+            row += [p / mass for p in digits.probabilities[:-1]]
+            row += [digits.deviation, float(np.log(mass))]
+        rows.append(row)
+    return np.array(rows, dtype=np.float64)

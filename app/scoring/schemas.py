@@ -1,0 +1,84 @@
+"""A scorer as clients see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from app.domain.fingerprint import scorer_fingerprint
+from app.domain.scorer import Scorer
+from app.schema import Open
+
+SCORER_EXAMPLE: dict[str, Any] = {
+    "fingerprint": "0f3a9d0c5be24d1f8a7d41c2b6e90d53",
+    "method": "comparative",
+    "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "model_revision": "sha256:5a1f0c9be2d34710",
+    "engine": "vllm",
+    "prompt_profile": "comparative/2:9c41d20b",
+    "bank": {"name": "helpsteer2", "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48"},
+    "embedder": "all-MiniLM-L6-v2:53aa5117",
+    "examples": 5,
+    "samples": 1,
+    "orders": 1,
+    "reasoning": True,
+    "reasoning_chars": 240,
+    "joint": [],
+    "temperature": 0.0,
+    "seed": 0,
+}
+
+
+class BankRefOut(Open):
+    """A bank at one version."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    digest: str
+
+
+class ScorerOut(Open):
+    """Everything that changes a score besides the scenario and the attribute."""
+
+    fingerprint: str
+    method: str
+    model: str
+    model_revision: str
+    engine: str
+    prompt_profile: str
+    bank: BankRefOut | None
+    embedder: str
+    examples: int
+    samples: int
+    orders: int
+    reasoning: bool
+    reasoning_chars: int
+    joint: list[str]
+    """Attributes that were asked for together in one prompt; empty where each had its own."""
+    temperature: float
+    seed: int
+
+
+def scorer_out(scorer: Scorer) -> ScorerOut:
+    """A scorer with its fingerprint."""
+    settings = scorer.settings
+    return ScorerOut(
+        fingerprint=scorer_fingerprint(scorer),
+        method=settings.method,
+        model=scorer.model.name,
+        model_revision=scorer.model.revision,
+        engine=scorer.model.engine,
+        prompt_profile=scorer.prompt_profile,
+        bank=BankRefOut.model_validate(scorer.bank) if scorer.bank else None,
+        embedder=scorer.model.embedder,
+        examples=settings.examples,
+        samples=settings.samples,
+        orders=settings.orders,
+        reasoning=settings.reasoning,
+        reasoning_chars=settings.reasoning_chars,
+        joint=[attribute.name for attribute in settings.joint],
+        temperature=settings.temperature,
+        seed=settings.seed,
+    )
