@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from app import __version__
 from app.attribute_sets.endpoints import router as attribute_sets
@@ -20,6 +21,7 @@ from app.http import problems
 from app.http.middleware import RequestMiddleware
 from app.http.openapi import document_problems
 from app.http.provided import lifespan_state
+from app.models.endpoints import router as models
 from app.resources import Resources, ResourcesState
 from app.scores.endpoints import router as scoring
 from app.settings import Settings
@@ -52,7 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
             await resources.listening.aclose()
             await resources.redis.aclose()
 
-    app = FastAPI(
+    # With Swagger UI and ReDoc from a package, so that /docs needs no network.
+    app = FastAPIOffline(
         title="Azimuth",
         version=__version__,
         summary="Steerable response selection by few-shot comparative regression.",
@@ -60,12 +63,14 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         separate_input_output_schemas=False,
+        swagger_ui_parameters={"validatorUrl": None},
     )
     app.include_router(scoring, prefix="/v1")
     app.include_router(scoring, include_in_schema=False)
     app.include_router(attribute_sets, prefix="/v1")
     app.include_router(banks, prefix="/v1")
     app.include_router(calibrations, prefix="/v1")
+    app.include_router(models, prefix="/v1")
     app.include_router(health)
     problems.install(app)
     app.add_middleware(

@@ -1,16 +1,13 @@
-"""Base models and field types that all HTTP bodies share."""
+"""Base models and field types shared by all HTTP bodies."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from app.domain.names import MAX_NAME, canonical_name
+from app.domain.scenario import CHOICE
 
 
 def _not_blank(text: str) -> str:
@@ -19,21 +16,38 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _not_reserved(name: str) -> str:
+    if name == CHOICE:
+        raise ValueError(f"{CHOICE!r} is reserved for the choices of methods that choose")
+    return name
+
+
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\w[\w.:-]*$")]
+Name = Annotated[
+    str,
+    AfterValidator(canonical_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
+]
+"""What people call an attribute set, a bank or a calibration; NFC once it is validated."""
+
+AttributeName = Annotated[Name, AfterValidator(_not_reserved)]
 
 
 class Closed(BaseModel):
+    """A request body or a part of one: unknown members are errors."""
+
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Open(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    """An answer or a part of one, built from an object of the domain or from arguments."""
+
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
 def _kind(value: object) -> str:

@@ -21,7 +21,9 @@ def check(response: httpx.Response) -> None:
     type have to be there. What is no operation (another path or method) has nothing to keep to.
     """
     request = response.request
-    operation = _operation(request.method.lower(), request.url.path)
+    # The raw path: a name in it may hold an encoded slash.
+    path = request.url.raw_path.partition(b"?")[0].decode()
+    operation = _operation(request.method.lower(), path)
     if operation is None:
         return
     where = f"{request.method} {request.url.path} answered {response.status_code}"

@@ -1,25 +1,29 @@
-"""`GET`, `PUT` and `DELETE /v1/attribute-sets/{name}`."""
+"""`GET /v1/attribute-sets`; `GET`, `PUT` and `DELETE /v1/attribute-sets/{name}`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from app.attribute_sets.schemas import AttributeSetIn, AttributeSetOut, AttributeSetsOut
 from app.domain.scenario import Attribute, AttributeSet
 from app.errors import UnknownAttributeSet
+from app.http.paths import PathName
+from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
-from app.resources import Use
-from app.schema import Name
+from app.store.attribute_sets import AttributeSetStore
+from app.store.banks import BankStore
+
+Sets = Annotated[AttributeSetStore, provided(AttributeSetStore)]
+Banks = Annotated[BankStore, provided(BankStore)]
 
 router = APIRouter(tags=["attribute sets"], route_class=UnicodeRoute)
 
 _EXAMPLE_IN: dict[str, Any] = {
     "description": "Tone of customer support",
-    "bank": None,
+    "bank": "my-bank",
     "attributes": [
         {
             "name": "warmth",
@@ -37,34 +41,39 @@ _EXAMPLE: dict[str, Any] = {"name": "support-tone", **_EXAMPLE_IN}
     "/attribute-sets",
     operation_id="list_attribute_sets",
     summary="List attribute sets",
-    responses=answers({"attribute_sets": ["helpsteer2", "moral-foundations"]}, "Names")
+    response_model_exclude_none=True,
+    responses=answers({"attribute_sets": [_EXAMPLE]}, "All attribute sets")
     | problem_responses("store-unavailable"),
 )
-async def list_attribute_sets(use: Use) -> AttributeSetsOut:
-    """Names of the built-in and the stored attribute sets."""
-    return AttributeSetsOut(attribute_sets=await use.attribute_sets.names())
+async def list_attribute_sets(sets: Sets) -> AttributeSetsOut:
+    """The built-in and the stored attribute sets."""
+    return AttributeSetsOut(
+        attribute_sets=[AttributeSetOut.model_validate(one) for one in await sets.all()]
+    )
 
 
 @router.get(
-    "/attribute-sets/{name}",
+    "/attribute-sets/{name:name}",
     operation_id="get_attribute_set",
     summary="Read an attribute set",
+    response_model_exclude_none=True,
     responses=answers(_EXAMPLE, "The attribute set")
-    | problem_responses("unknown-attribute-set", "store-unavailable"),
+    | problem_responses("invalid-request", "unknown-attribute-set", "store-unavailable"),
 )
-async def get_attribute_set(use: Use, name: Annotated[Name, Path()]) -> AttributeSetOut:
+async def get_attribute_set(sets: Sets, name: PathName) -> AttributeSetOut:
     """The attributes of a set with their definitions and levels."""
-    attribute_set = await use.attribute_sets.get(name)
+    attribute_set = await sets.get(name)
     if attribute_set is None:
         raise UnknownAttributeSet(f"no attribute set is called {name!r}")
-    return AttributeSetOut.model_validate(msgspec.to_builtins(attribute_set))
+    return AttributeSetOut.model_validate(attribute_set)
 
 
 @router.put(
-    "/attribute-sets/{name}",
+    "/attribute-sets/{name:name}",
     operation_id="put_attribute_set",
     summary="Store an attribute set",
     response_model=AttributeSetOut,
+    response_model_exclude_none=True,
     responses=answers(_EXAMPLE, "Replaced")
     | answers(_EXAMPLE, "Created", status=201, model=AttributeSetOut)
     | problem_responses(
@@ -75,14 +84,14 @@ async def get_attribute_set(use: Use, name: Annotated[Name, Path()]) -> Attribut
     },
 )
 async def put_attribute_set(
-    use: Use, name: Annotated[Name, Path()], body: AttributeSetIn, response: Response
+    sets: Sets, banks: Banks, name: PathName, body: AttributeSetIn, response: Response
 ) -> AttributeSetOut:
-    """Store a set under a name, hiding a built-in one of that name.
+    """Store a set under a name. It hides a built-in set of that name.
 
     A changed definition makes new cells; scores under the old one stay with the old one.
     """
-    if body.bank is not None and await use.banks.info(body.bank) is None:
-        raise await use.banks.unknown(body.bank, "#/bank")
+    if body.bank is not None and await banks.info(body.bank) is None:
+        raise await banks.unknown(body.bank, "#/bank")
     attribute_set = AttributeSet(
         name=name,
         description=body.description,
@@ -91,18 +100,18 @@ async def put_attribute_set(
             Attribute(a.name, a.definition, a.low, a.high, tuple(a.levels)) for a in body.attributes
         ),
     )
-    response.status_code = 201 if await use.attribute_sets.put(attribute_set) else 200
-    return AttributeSetOut(name=name, **body.model_dump())
+    response.status_code = 201 if await sets.put(attribute_set) else 200
+    return AttributeSetOut.model_validate(attribute_set)
 
 
 @router.delete(
-    "/attribute-sets/{name}",
+    "/attribute-sets/{name:name}",
     operation_id="delete_attribute_set",
     summary="Delete a stored attribute set",
     status_code=204,
     responses=problem_responses("invalid-request", "unknown-attribute-set", "store-unavailable"),
 )
-async def delete_attribute_set(use: Use, name: Annotated[Name, Path()]) -> None:
-    """Forget a stored set; a built-in one of that name is there again."""
-    if not await use.attribute_sets.delete(name):
+async def delete_attribute_set(sets: Sets, name: PathName) -> None:
+    """Delete a stored set. A built-in set of that name becomes visible again."""
+    if not await sets.delete(name):
         raise UnknownAttributeSet(f"no attribute set is stored as {name!r}")

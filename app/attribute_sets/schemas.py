@@ -1,23 +1,21 @@
-"""What the attribute-set endpoints take and give."""
+"""Bodies of the attribute-set endpoints."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from app.schema import Name
+from app.schema import Closed, Name, Open
 from app.scoring.requests import AttributeIn
 
 
-class AttributeSetIn(BaseModel):
+class AttributeSetIn(Closed):
     """Attributes that belong together."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     description: str = ""
     bank: Name | None = None
-    """Bank that examples come from unless a request says otherwise."""
+    """Bank that examples come from unless a request names another."""
     attributes: list[AttributeIn] = Field(min_length=1, max_length=50)
 
     @field_validator("attributes")
@@ -25,17 +23,36 @@ class AttributeSetIn(BaseModel):
     def _names_differ(cls, attributes: list[AttributeIn]) -> list[AttributeIn]:
         repeated = [n for n, count in Counter(a.name for a in attributes).items() if count > 1]
         if repeated:
-            raise ValueError(f"attribute {repeated[0]!r} is there more than once")
+            raise ValueError(f"attribute {repeated[0]!r} is defined more than once")
         return attributes
 
 
-class AttributeSetOut(AttributeSetIn):
+class AttributeOut(Open):
+    """One attribute of a set."""
+
+    name: str
+    definition: str
+    """What the attribute means, as the model reads it."""
+    low: str
+    """What a score of 0 looks like."""
+    high: str
+    """What a score of 1 looks like."""
+    levels: list[float]
+    """The values that labels of this attribute take."""
+
+
+class AttributeSetOut(Open):
     """A stored or built-in attribute set."""
 
     name: str
+    description: str
+    bank: str | None = None
+    """Bank that examples come from unless a request names another; absent without one."""
+    attributes: list[AttributeOut]
 
 
-class AttributeSetsOut(BaseModel):
-    """Names of all attribute sets."""
+class AttributeSetsOut(Open):
+    """All attribute sets."""
 
-    attribute_sets: list[str]
+    attribute_sets: list[AttributeSetOut]
+    """Sorted by name."""

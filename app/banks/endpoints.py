@@ -1,20 +1,23 @@
-"""`GET`, `PUT` and `DELETE /v1/banks/{name}`."""
+"""`GET /v1/banks`; `GET`, `PUT` and `DELETE /v1/banks/{name}`."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Annotated, Any, Literal
 
-import msgspec
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
-from app.domain.bank import InvalidLines, idle_members, parse_bank
+from app.domain.bank import Bank, InvalidLines, idle_members, parse_bank
 from app.errors import FieldError, InvalidBank, UnknownBank
+from app.http.paths import PathName
+from app.http.provided import provided
 from app.http.responses import answers, problem_responses
-from app.resources import Resources, Use
-from app.schema import Name
-from app.store.banks import BankInfo
+from app.store.banks import BankInfo, BankStore
+from app.store.fleet import Fleet
+
+Banks = Annotated[BankStore, provided(BankStore)]
+Workers = Annotated[Fleet, provided(Fleet)]
 
 router = APIRouter(tags=["banks"])
 
@@ -41,31 +44,30 @@ _LINES = (
     "/banks",
     operation_id="list_banks",
     summary="List banks",
-    responses=answers({"banks": ["helpsteer2", "moral-foundations"]}, "Names")
-    | problem_responses("store-unavailable"),
+    responses=answers({"banks": [_EXAMPLE]}, "All banks") | problem_responses("store-unavailable"),
 )
-async def list_banks(use: Use) -> BanksOut:
-    """Names of the built-in and the stored banks."""
-    return BanksOut(banks=await use.banks.names())
+async def list_banks(banks: Banks) -> BanksOut:
+    """The built-in and the stored banks, without their scenarios."""
+    return BanksOut(banks=[BankOut.model_validate(info) for info in await banks.infos()])
 
 
 @router.get(
-    "/banks/{name}",
+    "/banks/{name:name}",
     operation_id="get_bank",
-    summary="Look at a bank",
+    summary="Read a bank",
     responses=answers(_WITH_INDEX, "The bank")
-    | problem_responses("unknown-bank", "store-unavailable"),
+    | problem_responses("invalid-request", "unknown-bank", "store-unavailable"),
 )
-async def get_bank(use: Use, name: Annotated[Name, Path()]) -> BankWithIndexOut:
-    """What a bank holds, the labels that it covers, and whether its index is ready."""
-    info = await use.banks.info(name)
+async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithIndexOut:
+    """What a bank holds, the labels that it has, and whether its index is ready."""
+    info = await banks.info(name)
     if info is None:
         raise UnknownBank(f"no bank is called {name!r}")
-    return BankWithIndexOut(**_described(info), index=await _index(use, info))
+    return BankWithIndexOut(**_described(info), index=await _index(banks, fleet, info))
 
 
 @router.put(
-    "/banks/{name}",
+    "/banks/{name:name}",
     operation_id="put_bank",
     summary="Store a bank",
     response_model=StoredBankOut,
@@ -81,15 +83,36 @@ async def get_bank(use: Use, name: Annotated[Name, Path()]) -> BankWithIndexOut:
         }
     },
 )
-async def put_bank(use: Use, name: Annotated[Name, Path()], request: Request) -> StoredBankOut:
-    """Store labelled scenarios under a name: all of them, or none when a line is not valid.
+async def put_bank(banks: Banks, fleet: Workers, name: PathName, request: Request) -> StoredBankOut:
+    """Store labelled scenarios under a name: all of them, or none if a line is invalid.
 
     The version is a hash of the content. Scores made with another version stay with that one.
     """
     body = await request.body()
+    bank = await _parsed(body)
+    ignored = await asyncio.to_thread(idle_members, body)
+    info = await banks.put(name, bank)
+    index = await _index(banks, fleet, info)
+    return StoredBankOut(**_described(info), index=index, ignored=ignored)
+
+
+@router.delete(
+    "/banks/{name:name}",
+    operation_id="delete_bank",
+    summary="Delete a stored bank",
+    status_code=204,
+    responses=problem_responses("invalid-request", "unknown-bank", "store-unavailable"),
+)
+async def delete_bank(banks: Banks, name: PathName) -> None:
+    """Delete a stored bank. A built-in bank of that name becomes visible again."""
+    if not await banks.delete(name):
+        raise UnknownBank(f"no bank is stored as {name!r}")
+
+
+async def _parsed(body: bytes) -> Bank:
     try:
         # Off the event loop: a large bank takes seconds to check.
-        bank = await asyncio.to_thread(parse_bank, body)
+        return await asyncio.to_thread(parse_bank, body)
     except InvalidLines as error:
         raise InvalidBank(
             f"{error}; nothing was stored",
@@ -98,31 +121,15 @@ async def put_bank(use: Use, name: Annotated[Name, Path()], request: Request) ->
             ],
             extensions={"line": error.errors[0].line},
         ) from error
-    ignored = await asyncio.to_thread(idle_members, body)
-    info = await use.banks.put(name, bank)
-    return StoredBankOut(**_described(info), index=await _index(use, info), ignored=ignored)
-
-
-@router.delete(
-    "/banks/{name}",
-    operation_id="delete_bank",
-    summary="Delete a stored bank",
-    status_code=204,
-    responses=problem_responses("invalid-request", "unknown-bank", "store-unavailable"),
-)
-async def delete_bank(use: Use, name: Annotated[Name, Path()]) -> None:
-    """Forget a stored bank; a built-in one of that name is there again."""
-    if not await use.banks.delete(name):
-        raise UnknownBank(f"no bank is stored as {name!r}")
 
 
 def _described(info: BankInfo) -> dict[str, Any]:
-    return BankOut.model_validate(msgspec.to_builtins(info)).model_dump()
+    return BankOut.model_validate(info).model_dump()
 
 
-async def _index(use: Resources, info: BankInfo) -> IndexOut:
-    workers = await use.banks.indexed_by(info.digest)
+async def _index(banks: BankStore, fleet: Fleet, info: BankInfo) -> IndexOut:
+    workers = await banks.indexed_by(info.digest)
     state: Literal["ready", "building", "no-worker"] = "ready" if workers else "building"
-    if not workers and not await use.fleet.workers():
+    if not workers and not await fleet.workers():
         state = "no-worker"
     return IndexOut(state=state, workers=workers)

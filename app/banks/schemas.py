@@ -1,17 +1,13 @@
-"""What the bank endpoints give."""
+"""Bodies of the bank endpoints."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from app.schema import Open
 
 
-class _Documented(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class LabelCoverageOut(_Documented):
+class LabelCoverageOut(Open):
     """The labels that a bank has for one attribute."""
 
     labels: int
@@ -22,7 +18,7 @@ class LabelCoverageOut(_Documented):
     """Label value -> number of responses; null when there are more than 25 different values."""
 
 
-class BankOut(_Documented):
+class BankOut(Open):
     """A bank without its scenarios."""
 
     name: str
@@ -37,11 +33,18 @@ class BankOut(_Documented):
     builtin: bool
 
 
-class IndexOut(_Documented):
+class BanksOut(Open):
+    """All banks."""
+
+    banks: list[BankOut]
+    """Sorted by name."""
+
+
+class IndexOut(Open):
     """The search index over a bank's questions."""
 
     state: Literal["ready", "building", "no-worker"]
-    """`ready`: some worker has it; `building`: workers are there and make it."""
+    """`ready`: a worker has it; `building`: a worker is building it."""
     workers: list[str]
     """Live workers whose index is ready."""
 
@@ -56,10 +59,4 @@ class StoredBankOut(BankWithIndexOut):
     """A bank as it was stored."""
 
     ignored: dict[str, int] = {}
-    """Members of lines that banks have no use for -> number of lines: they may be misspelt."""
-
-
-class BanksOut(BaseModel):
-    """Names of all banks."""
-
-    banks: list[str]
+    """Unknown members of lines -> number of lines: they may be misspelt."""

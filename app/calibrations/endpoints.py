@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Path, Response
+from fastapi import APIRouter, Body, Response
 from fastapi.responses import JSONResponse
 
 from app.calibrations import openapi_examples
@@ -19,10 +18,10 @@ from app.calibrations.schemas import (
 from app.domain.calibration.model import AUTO, NONE
 from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
+from app.http.paths import PathName, path_to
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
-from app.schema import Name
 from app.scoring.schemas import scorer_out
 from app.store.calibrations import CalibrationInfo, CalibrationState, CalibrationStore
 
@@ -30,7 +29,6 @@ router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
 
 Store = Annotated[CalibrationStore, provided(CalibrationStore)]
 Fitter = Annotated[CalibrationFitter, provided(CalibrationFitter)]
-CalibrationName = Annotated[Name, Path()]
 
 
 @router.get(
@@ -47,13 +45,13 @@ async def list_calibrations(store: Store) -> CalibrationsOut:
 
 
 @router.get(
-    "/calibrations/{name}",
+    "/calibrations/{name:name}",
     operation_id="get_calibration",
     summary="Look at a calibration",
     responses=answers(openapi_examples.FITTED, "The calibration")
     | problem_responses("invalid-request", "unknown-calibration", "store-unavailable"),
 )
-async def get_calibration(store: Store, name: CalibrationName) -> CalibrationOut:
+async def get_calibration(store: Store, name: PathName) -> CalibrationOut:
     """The progress of its fit and, once it is fitted, what it is worth on each attribute."""
     state = (await store.states()).get(name)
     if state is None:
@@ -62,7 +60,7 @@ async def get_calibration(store: Store, name: CalibrationName) -> CalibrationOut
 
 
 @router.put(
-    "/calibrations/{name}",
+    "/calibrations/{name:name}",
     operation_id="put_calibration",
     summary="Fit a calibration",
     status_code=202,
@@ -90,7 +88,7 @@ async def get_calibration(store: Store, name: CalibrationName) -> CalibrationOut
 async def put_calibration(
     store: Store,
     fitter: Fitter,
-    name: CalibrationName,
+    name: PathName,
     body: Annotated[CalibrationRequest, Body(openapi_examples=openapi_examples.REQUESTS)],
 ) -> Response:
     """Score a labelled bank, then fit a model that maps the scores and surface features of the
@@ -105,19 +103,18 @@ async def put_calibration(
         raise InvalidRequest(message, fields=[FieldError("path:name", message)])
     await fitter.start(name, body)
     started = await get_calibration(store, name)
-    location = f"/v1/calibrations/{quote(name, safe='')}"
-    headers = {"Location": location, "Retry-After": "1"}
+    headers = {"Location": path_to("/v1/calibrations", name), "Retry-After": "1"}
     return JSONResponse(started.model_dump(), 202, headers=headers)
 
 
 @router.delete(
-    "/calibrations/{name}",
+    "/calibrations/{name:name}",
     operation_id="delete_calibration",
     summary="Delete a calibration",
     status_code=204,
     responses=problem_responses("invalid-request", "unknown-calibration", "store-unavailable"),
 )
-async def delete_calibration(store: Store, name: CalibrationName) -> None:
+async def delete_calibration(store: Store, name: PathName) -> None:
     """Delete a calibration, and stop its fit if one is under way."""
     if not await store.delete(name):
         raise _unknown(name)

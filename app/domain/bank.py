@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from app.domain.fingerprint import canonical_json, digest, text_digest
+from app.domain.names import canonical_name
 
 _MAX_RATING = 1e6
+_V = TypeVar("_V")
 MAX_DISTINCT_LEVELS = 11
 """More distinct labels than this are a continuum, not levels."""
 MAX_LISTED_LEVELS = 25
@@ -99,7 +102,8 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         if not line.strip():
             continue
         try:
-            scenario = decoder.decode(line.decode())  # which checks what the decoder skips as well
+            # Decoding to text first finds invalid UTF-8 in members that the decoder skips.
+            scenario = _with_canonical_names(decoder.decode(line.decode()))
             _check(scenario)
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
@@ -143,6 +147,28 @@ def label_coverage(scenarios: Iterable[LabelledScenario]) -> dict[str, LabelCove
         )
         for attribute, counter in sorted(counts.items())
     }
+
+
+def _with_canonical_names(scenario: LabelledScenario) -> LabelledScenario:
+    """The scenario with the names of attributes in the form in which requests name them."""
+    labels = tuple(_canonical(one, f"labels[{i}]") for i, one in enumerate(scenario.labels))
+    reasonings = scenario.reasonings and tuple(
+        _canonical(one, f"reasonings[{i}]") for i, one in enumerate(scenario.reasonings)
+    )
+    return msgspec.structs.replace(scenario, labels=labels, reasonings=reasonings)
+
+
+def _canonical(by_attribute: dict[str, _V], where: str) -> dict[str, _V]:
+    canonical: dict[str, _V] = {}
+    for name, value in by_attribute.items():
+        try:
+            attribute = canonical_name(name)
+        except ValueError as error:
+            raise ValueError(f"{where} names the attribute {name!r}: {error}") from error
+        if attribute in canonical:
+            raise ValueError(f"{where} names the attribute {attribute!r} twice")
+        canonical[attribute] = value
+    return canonical
 
 
 def _check(scenario: LabelledScenario) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,15 +14,21 @@ from starlette.exceptions import HTTPException
 
 from app import __version__
 from app.errors import StoreUnavailable
-from app.health.schemas import HealthOut, ModelPartOut, PartOut, ReadyOut
+from app.health.readiness import readiness, unreachable
+from app.health.schemas import HealthOut, ProblemTypeOut, ReadyOut
 from app.http.problem_types import ABOUT_BLANK, problem_called
+from app.http.provided import provided
 from app.http.responses import answers, problem_responses
-from app.resources import Resources, Use
+from app.store.fleet import Fleet
+from app.store.queue import JobQueue
 from app.telemetry.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
 
+Workers = Annotated[Fleet, provided(Fleet)]
+Queue = Annotated[JobQueue, provided(JobQueue)]
+
 router = APIRouter(tags=["health"])
-_PATIENCE_S = 2.0
-"""How long Redis may take here: probes and scrapers give up before the store's own time-outs."""
+_REDIS_TIMEOUT_S = 2.0
+"""Time limit for Redis: probes and scrapers give up before the store's own time-outs."""
 
 _READY: dict[str, Any] = {
     "status": "ready",
@@ -64,7 +71,7 @@ _PROBLEM: dict[str, Any] = {
     },
 )
 async def healthz() -> HealthOut:
-    """Answers as long as the process does; looks at nothing else."""
+    """Answers while the process runs. It checks nothing else."""
     return HealthOut(status="ok", version=__version__)
 
 
@@ -73,21 +80,15 @@ async def healthz() -> HealthOut:
     operation_id="readyz",
     summary="Can requests be answered?",
     responses=answers(_READY, "Ready")
-    | answers(_LOADING, "Not yet, or not now: each part says why", status=503, model=ReadyOut),
+    | answers(_LOADING, "Not ready: each part gives the reason", status=503, model=ReadyOut),
 )
-async def readyz(use: Use, response: Response) -> ReadyOut:
-    """Redis, the workers and the model, each with its state; 503 until all are ready."""
+async def readyz(fleet: Workers, response: Response) -> ReadyOut:
+    """State of Redis, the workers and the model; 503 until all are ready."""
     try:
-        async with _patience():
-            ready = await _readiness(use)
+        async with _time_limit():
+            ready = readiness(await fleet.snapshot())
     except StoreUnavailable as error:
-        unknown = PartOut(state="unknown", detail="Redis knows")
-        ready = ReadyOut(
-            status="not-ready",
-            redis=PartOut(state="away", detail=error.detail),
-            worker=unknown,
-            model=ModelPartOut(state="unknown", detail="Redis knows", models=[]),
-        )
+        ready = unreachable(error.detail)
     if ready.status != "ready":
         response.status_code = 503
         response.headers["Retry-After"] = "2"
@@ -101,85 +102,50 @@ async def readyz(use: Use, response: Response) -> ReadyOut:
     response_class=Response,
     responses=answers(_METRICS, "Counters and gauges", media_type="text/plain"),
 )
-async def metrics(use: Use) -> Response:
-    """Counters of this process, and the state of queue and workers at this moment."""
-    try:
-        async with _patience():
-            await _sample(use)
-    except StoreUnavailable:
-        WORKERS.clear()  # better no figure than a stale one; /readyz says that Redis is away
-        QUEUE_DEPTH.clear()
-        DEAD_LETTERS.clear()
+async def metrics(fleet: Workers, queue: Queue) -> Response:
+    """Counters of this process, and the current state of the queue and the workers."""
+    # Without an answer of Redis there are no figures, rather than old ones.
+    for gauge in (WORKERS, QUEUE_DEPTH, DEAD_LETTERS):
+        gauge.clear()
+    with contextlib.suppress(StoreUnavailable):
+        async with _time_limit():
+            await _sample(fleet, queue)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get(
     "/problems/{slug}",
     operation_id="get_problem",
-    summary="What a problem type means",
+    summary="Explain a problem type",
     responses=answers(_PROBLEM, "The problem type")
     | problem_responses("invalid-request", ABOUT_BLANK),
 )
-async def get_problem(slug: str) -> dict[str, str | int]:
-    """The page behind a problem document's `type`."""
+async def get_problem(slug: str) -> ProblemTypeOut:
+    """The page that the `type` of a problem document refers to."""
     problem = problem_called(slug)
     if problem is None or slug == ABOUT_BLANK:
         raise HTTPException(404, f"no problem is called {slug!r}")
-    return {
-        "type": problem.uri,
-        "title": problem.title,
-        "status": problem.status,
-        "example": problem.example,
-    }
-
-
-@asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
-    """Raises `StoreUnavailable` when what is within takes too long."""
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            yield
-    except TimeoutError as error:
-        raise StoreUnavailable(f"Redis does not answer within {_PATIENCE_S:g} s") from error
-
-
-async def _readiness(use: Resources) -> ReadyOut:
-    workers = await use.fleet.workers()
-    pools = {pool.name: pool for pool in await use.fleet.pools()}
-    ready = [w for w in workers if w.state == "ready"]
-    served = sorted({pools[w.pool].model.name for w in ready if w.pool in pools})
-    if ready:
-        worker = PartOut(state="ready", detail=f"{len(ready)} of {len(workers)} ready")
-        engines = sorted({pools[w.pool].model.engine for w in ready if w.pool in pools})
-        model = ModelPartOut(
-            state="ready", detail=f"{', '.join(served)} on {', '.join(engines)}", models=served
-        )
-    elif workers:
-        says = "; ".join(f"{w.id}: {w.detail}" for w in workers)
-        worker = PartOut(state=workers[0].state, detail=says)
-        names = ", ".join(sorted({w.model for w in workers}))
-        model = ModelPartOut(
-            state=workers[0].state, detail=f"{names}: {workers[0].detail}", models=[]
-        )
-    else:
-        worker = PartOut(state="away", detail="no worker is there")
-        model = ModelPartOut(state="away", detail="no worker serves a model", models=[])
-    return ReadyOut(
-        status="ready" if ready else "not-ready",
-        redis=PartOut(state="ready", detail="answers"),
-        worker=worker,
-        model=model,
+    return ProblemTypeOut(
+        type=problem.uri, title=problem.title, status=problem.status, example=problem.example
     )
 
 
-async def _sample(use: Resources) -> None:
-    workers = await use.fleet.workers()
-    WORKERS.clear()
+@asynccontextmanager
+async def _time_limit() -> AsyncIterator[None]:
+    """Raise `StoreUnavailable` if Redis takes too long."""
+    try:
+        async with asyncio.timeout(_REDIS_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable(f"Redis does not answer within {_REDIS_TIMEOUT_S:g} s") from error
+
+
+async def _sample(fleet: Fleet, queue: JobQueue) -> None:
+    snapshot = await fleet.snapshot()
+    backlogs = await queue.backlogs([pool.name for pool in snapshot.pools])
     for state in ("loading", "ready", "draining", "failed"):
-        WORKERS.labels(state).set(sum(w.state == state for w in workers))
-    pools = await use.fleet.pools()
-    backlogs = await use.queue.backlogs([pool.name for pool in pools])
-    for pool in pools:
-        labels = (pool.model.name, pool.name)
-        QUEUE_DEPTH.labels(*labels).set(backlogs[pool.name].depth)
-        DEAD_LETTERS.labels(*labels).set(backlogs[pool.name].dead)
+        WORKERS.labels(state).set(sum(w.state == state for w in snapshot.workers))
+    for pool in snapshot.pools:
+        backlog = backlogs[pool.name]
+        QUEUE_DEPTH.labels(pool.model.name, pool.name).set(backlog.depth)
+        DEAD_LETTERS.labels(pool.model.name, pool.name).set(backlog.dead)

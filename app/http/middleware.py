@@ -1,4 +1,4 @@
-"""Around every request: an id, a size limit, a count, a log line, and no error left raw."""
+"""Around every request: an id, a size limit, metrics, a log line, and a handler for all errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.telemetry.metrics import LATENCY, REQUESTS
 _log = logging.getLogger("azimuth.access")
 _ID_HEADER = b"x-request-id"
 _MAX_ID = 128
-_QUIET = ("healthz", "readyz", "metrics")  # asked for every few seconds by whoever watches
+_QUIET = ("healthz", "readyz", "metrics")  # requested every few seconds by monitoring
 
 
 class RequestMiddleware:
-    """The one middleware. Pure ASGI, so that it costs next to nothing and sees every byte."""
+    """The only middleware. Pure ASGI: it is cheap, and it sees every byte."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_bank_bytes: int) -> None:
         self._app = app
@@ -44,14 +44,14 @@ class RequestMiddleware:
         except BodyTooLarge as error:
             await render(error, request_id)(scope, receive, exchange.send_anyway)
         except Exception:
-            _log.exception("unforeseen error", extra={"request_id": request_id})
+            _log.exception("unexpected error", extra={"request_id": request_id})
             if exchange.status is None:
                 await internal_error(request_id)(scope, receive, exchange.send)
         finally:
             _record(scope, exchange.status, time.perf_counter() - started, request_id)
 
     def _limit(self, scope: Scope) -> _Limit:
-        if scope["method"] == "PUT" and "/banks/" in scope["path"]:
+        if scope["method"] == "PUT" and scope["path"].startswith("/v1/banks/"):
             return _Limit(self._max_bank_bytes, "AZIMUTH_MAX_BANK_BYTES")
         return _Limit(self._max_body_bytes, "AZIMUTH_MAX_BODY_BYTES")
 
@@ -60,11 +60,11 @@ class _Limit(NamedTuple):
     size: int
     """Bytes."""
     setting: str
-    """What to set to change it."""
+    """The setting that it comes from."""
 
 
 class _Exchange:
-    """One request's receive and send, watched."""
+    """One request's receive and send, with a limit on the body."""
 
     def __init__(self, receive: Receive, send: Send, request_id: str, limit: _Limit) -> None:
         self._receive = receive
@@ -74,10 +74,10 @@ class _Exchange:
         self.limit = limit
         self.status: int | None = None
         self.overflowed = False
-        """Whether the body turned out to be over the limit while it was read."""
+        """The body exceeded the limit while it was read."""
 
     def declared(self, scope: Scope) -> int:
-        """Length that the client announced; 0 when it announced none."""
+        """Content-Length; 0 without one."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit():
                 return int(value)
@@ -99,12 +99,12 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on, unless the framework made its own of a body over the limit."""
+        """Send a response, unless it is the framework's own to a body over the limit."""
         if not self.overflowed:
             await self.send_anyway(message)
 
     async def send_anyway(self, message: Message) -> None:
-        """Pass an answer on."""
+        """Send a response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", []), (_ID_HEADER, self._request_id)]
@@ -112,7 +112,7 @@ class _Exchange:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's id where it is a plain one, so that traces join up; else a new one."""
+    """The caller's id if it is printable ASCII, so that traces join up; else a new one."""
     for name, value in scope["headers"]:
         if name == _ID_HEADER:
             given: str = value.decode("latin-1")

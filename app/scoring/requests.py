@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from app.domain.scenario import MAX_CANDIDATES
-from app.schema import Closed, Name, Text, UnitInterval, _kind
+from app.schema import AttributeName, Closed, Name, Text, UnitInterval, _kind
 
 
 class CandidateIn(Closed):
@@ -26,7 +26,7 @@ class CandidateIn(Closed):
 class AttributeIn(Closed):
     """An attribute defined in the request itself."""
 
-    name: Name
+    name: AttributeName
     definition: Text
     """What the attribute means, as the model reads it."""
     low: str = ""

@@ -1,6 +1,8 @@
 """Banks, attribute sets, health and metrics."""
 
 import json
+import re
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -35,7 +37,7 @@ def index_state(azimuth, name: str) -> str:
         return client.get(f"/v1/banks/{name}").json()["index"]["state"]
 
 
-def test_a_stored_bank_is_described_and_indexed_ahead_of_need(azimuth):
+def test_a_stored_bank_is_described_and_indexed_in_advance(azimuth):
     answer = put_bank(azimuth, "support", lines(*BANK)).json()
     assert (answer["scenarios"], answer["responses"]) == (2, 4)
     assert answer["labels"]["warmth"]["levels"] == {"0": 2, "1": 2}
@@ -43,12 +45,12 @@ def test_a_stored_bank_is_described_and_indexed_ahead_of_need(azimuth):
     wait_until(lambda: index_state(azimuth, "support") == "ready")
 
 
-def test_members_of_lines_that_nothing_reads_are_told(azimuth):
+def test_unknown_members_of_lines_are_reported(azimuth):
     answer = put_bank(azimuth, "misspelt", lines(*[line | {"reasoning": []} for line in BANK]))
     assert answer.json()["ignored"] == {"reasoning": 2}
 
 
-def test_a_bank_and_an_attribute_set_of_one_s_own_are_used_together(azimuth):
+def test_a_stored_bank_and_a_stored_attribute_set_are_used_together(azimuth):
     put_bank(azimuth, "support", lines(*BANK))
     with azimuth.client() as client:
         body = {"description": "tone", "bank": "support", "attributes": [WARMTH]}
@@ -92,7 +94,7 @@ def test_a_bad_line_is_named_and_nothing_is_stored(azimuth, content, line, says)
         assert client.get("/v1/banks/bad").status_code == 404
 
 
-def test_what_hides_a_built_in_name_can_be_deleted_and_the_built_in_is_back(azimuth):
+def test_deleting_a_stored_name_uncovers_the_built_in_one(azimuth):
     with azimuth.client() as client:
         for kind, content in (
             ("attribute-sets", json.dumps({"attributes": [WARMTH]})),
@@ -107,14 +109,92 @@ def test_what_hides_a_built_in_name_can_be_deleted_and_the_built_in_is_back(azim
             assert client.delete(path).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["a b", "..", ".hidden", "x" * 101, "-x"])
-def test_a_strange_name_is_refused(azimuth, name):
+NAMES = [
+    "INCOME_$100,000 or more",
+    "Moral judgement",
+    "EDUCATION_College graduate/some postgrad",
+    "评审",
+    "100 % a?b#c&d;e=f/../g@h",
+    'Zoë\'s "tone" <b>\\',
+    ".hidden",
+    "-x",
+    "x" * 128,
+]
+"""What people call things."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["banks", "attribute-sets"])
+def test_names_are_what_people_call_things(azimuth, kind, name):
+    content = {
+        "banks": lines(*BANK),
+        "attribute-sets": json.dumps({"attributes": [WARMTH | {"name": name}]}),
+    }[kind]
+    path = f"/v1/{kind}/{quote(name, safe='')}"
     with azimuth.client() as client:
-        response = client.put(f"/v1/banks/{name.replace('..', '%2E%2E')}", content=lines(*BANK))
-    assert response.status_code in (404, 422)
+        headers = {"Content-Type": "application/json"}
+        assert client.put(path, content=content, headers=headers).json()["name"] == name
+        assert client.get(path).json()["name"] == name
+        listed = client.get(f"/v1/{kind}").json()[kind.replace("-", "_")]
+        assert name in [one["name"] for one in listed]
+        assert client.delete(path).status_code == 204
+        assert client.get(path).status_code == 404
 
 
-def test_an_attribute_set_with_a_bank_that_is_not_there_is_refused(azimuth):
+@pytest.mark.parametrize("name", NAMES[2:5])
+def test_a_calibration_s_location_leads_to_it_whatever_its_name(azimuth, name):
+    with azimuth.client() as client:
+        path = f"/v1/calibrations/{quote(name, safe='')}"
+        body = {"bank": "helpsteer2", "scenarios": 20}
+        started = client.put(path, json=body)
+        assert started.status_code == 202, started.text
+        assert client.get(started.headers["location"]).json()["name"] == name
+        assert client.delete(path).status_code == 204
+
+
+def test_names_are_compared_in_one_normal_form(azimuth):
+    """The two ways of writing é look the same, so they are the same name."""
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    with azimuth.client() as client:
+        path = f"/v1/attribute-sets/{quote(decomposed)}"
+        body = {"attributes": [WARMTH | {"name": decomposed}]}
+        assert client.put(path, json=body).json()["name"] == composed
+        found = client.get(f"/v1/attribute-sets/{quote(composed)}").json()
+        assert found["attributes"][0]["name"] == composed
+        target = {"attribute_set": decomposed, "bank": None, "target": {composed: 1}}
+    assert azimuth.post("/v1/select", SCENARIO | target).status_code == 200
+
+
+def test_an_attribute_of_any_name_is_scored_and_selected_by(azimuth):
+    names = ["INCOME_$100,000 or more", "EDUCATION_College graduate/some postgrad", "评审", "a@b"]
+    attributes = [WARMTH | {"name": name} for name in names]
+    body = SCENARIO | {"attributes": attributes, "bank": None}
+    scored = azimuth.post("/v1/score", body).json()
+    assert [cell["attribute"] for cell in scored["cells"]] == names
+    targets = dict.fromkeys(names, 1.0)
+    answer = azimuth.post("/v1/retarget", {"score_set_ids": scored["id"], "targets": targets})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["%20", "%20x", "x%20", "a%0Ab", "a%00b", "%E2%80%A8", "%2E%2E", "x" * 129, "%FF", "%ED%A0%80"],
+)
+def test_a_name_that_cannot_be_told_from_another_is_refused(azimuth, name):
+    with azimuth.client() as client:
+        response = client.put(f"/v1/banks/{name}", content=lines(*BANK))
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "path:name"
+
+
+def test_the_name_of_a_choice_s_cell_is_reserved(azimuth):
+    body = SCENARIO | {"attributes": [WARMTH | {"name": "(choice)"}], "bank": None}
+    response = azimuth.post("/v1/score", body)
+    assert response.status_code == 422
+    assert "reserved" in response.json()["detail"]
+
+
+def test_an_attribute_set_with_an_unknown_bank_is_refused(azimuth):
     with azimuth.client() as client:
         body = {"bank": "nowhere", "attributes": [WARMTH]}
         assert client.put("/v1/attribute-sets/x", json=body).status_code == 404
@@ -138,10 +218,10 @@ def test_the_same_lines_in_another_order_are_the_same_bank_with_the_same_example
     assert scored["cells"][0]["examples"][0]["id"] == "r0"
 
 
-def test_the_built_in_sets_and_banks_are_there(azimuth):
+def test_the_built_in_sets_and_banks_are_listed(azimuth):
     with azimuth.client() as client:
-        sets = client.get("/v1/attribute-sets").json()["attribute_sets"]
-        banks = client.get("/v1/banks").json()["banks"]
+        sets = [one["name"] for one in client.get("/v1/attribute-sets").json()["attribute_sets"]]
+        banks = [one["name"] for one in client.get("/v1/banks").json()["banks"]]
         moral = client.get("/v1/attribute-sets/moral-foundations").json()
         bank = client.get("/v1/banks/moral-foundations").json()
     assert {"helpsteer2", "moral-foundations"} <= set(sets) & set(banks)
@@ -152,7 +232,7 @@ def test_the_built_in_sets_and_banks_are_there(azimuth):
     assert bank["index"]["state"] == "ready"
 
 
-def test_moral_foundations_can_be_selected_by(azimuth):
+def test_candidates_are_selected_by_moral_foundations(azimuth):
     body = SCENARIO | {"attribute_set": "moral-foundations", "target": {"care": 1, "loyalty": 0.5}}
     answer = azimuth.post("/v1/select", body).json()
     assert answer["score_set"]["scorer"]["bank"]["name"] == "moral-foundations"
@@ -167,7 +247,7 @@ def test_a_stored_bank_is_read_by_workers_that_start_later(service):
     assert service.redis.keys("azimuth:bank-vectors:*")
 
 
-def test_readiness_says_what_is_waited_for(service):
+def test_readiness_reports_each_part(service):
     service.start_api()
     with service.client() as client:
         nobody = client.get("/readyz")
@@ -204,9 +284,34 @@ def test_one_request_id_finds_a_request_in_both_logs(service):
         assert all(e["score_set"] for e in entries)
 
 
-def test_the_documentation_page_is_served(azimuth):
+def test_models_are_listed_with_what_they_can_do(service):
+    service.start_api()
+    with service.client() as client:
+        assert client.get("/v1/models").json() == {"models": []}
+        worker = service.start_worker()
+        (model,) = client.get("/v1/models").json()["models"]
+        assert model["name"] == model["engine"] == "fake"
+        assert (model["state"], model["workers"], model["default"]) == ("ready", 1, True)
+        assert {"comparative", "regression"} <= set(model["methods"])
+        assert model["reads_digits"]
+        assert model["context_length"] == 8192
+        worker.stop(10)
+        wait_until(lambda: client.get("/v1/models").json()["models"][0]["state"] == "away")
+        (model,) = client.get("/v1/models").json()["models"]
+        assert model["workers"] == 0
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_documentation_pages_need_no_network(azimuth, page):
     with azimuth.client() as client:
-        assert "swagger" in client.get("/docs").text.lower()
+        html = client.get(page).text
+        assert "openapi.json" in html
+        references = re.findall(r"""(?:src|href)=["']([^"']+)["']""", html)
+        assert len(references) >= 2
+        assert re.findall(r"https?://[^\s\"']+", html) == []
+        for reference in references:
+            assert reference.startswith("/")
+            assert client.get(reference).status_code == 200
         assert client.get("/openapi.json").json()["info"]["title"] == "Azimuth"
 
 

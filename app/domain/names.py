@@ -1,0 +1,33 @@
+"""Names that people give to attributes, attribute sets, banks and calibrations."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+MAX_NAME = 128
+"""Characters, after normalisation."""
+
+
+@lru_cache(maxsize=10_000)
+def canonical_name(name: str) -> str:
+    """The name in Unicode normalisation form C, in which names are compared.
+
+    Letters of any script, digits, spaces and punctuation are allowed. Raises `ValueError` for a
+    name that is blank, too long, has white space at an end or control characters within, or that
+    no URL can hold.
+    """
+    canonical = unicodedata.normalize("NFC", name)
+    if not any(unicodedata.category(c)[0] not in "ZC" for c in canonical):
+        raise ValueError("a name must not be blank")
+    if canonical != canonical.strip():
+        raise ValueError("a name must not begin or end with white space")
+    if len(canonical) > MAX_NAME:
+        raise ValueError(f"a name must have at most {MAX_NAME} characters, not {len(canonical)}")
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in canonical):
+        raise ValueError("a name must not contain control characters or line breaks")
+    if "\N{REPLACEMENT CHARACTER}" in canonical:
+        raise ValueError("a name must be valid UTF-8, percent-encoded in a URL")
+    if canonical in (".", ".."):
+        raise ValueError("'.' and '..' are not allowed as names: clients remove them from URLs")
+    return canonical

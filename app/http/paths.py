@@ -1,0 +1,34 @@
+"""Paths with names in them: names may hold slashes, spaces and letters of any script."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Path
+from starlette.convertors import CONVERTOR_TYPES, Convertor
+
+from app.schema import Name
+
+
+class _NameConvertor(Convertor[str]):
+    """Matches a whole name: `%2F` is decoded to a slash before routes are matched."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
+CONVERTOR_TYPES["name"] = _NameConvertor()
+"""Routes use it as `/banks/{name:name}`."""
+
+PathName = Annotated[Name, Path()]
+
+
+def path_to(collection: str, name: str) -> str:
+    """Path of a named resource, percent-encoded: fit for a `Location` header."""
+    return f"{collection}/{quote(name, safe='')}"

@@ -1,0 +1,42 @@
+"""Bodies of the model endpoints."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.schema import Open
+
+ModelState = Literal["ready", "loading", "draining", "failed", "away"]
+
+
+class ModelOut(Open):
+    """A model that workers serve, load or have served. Members are absent while it is first
+    loading and not known yet."""
+
+    name: str
+    """What requests call it, in `scoring.model`."""
+    state: ModelState
+    """Of its most advanced worker; `away` without one."""
+    default: bool
+    """Whether requests that name no model get this one."""
+    workers: int
+    """Live workers that serve or load it."""
+    methods: list[str]
+    """Scoring methods that it serves."""
+    engine: str | None = None
+    """`vllm`, `openai`, `outlines`, `reward`, `kaleido` or `fake`."""
+    revision: str | None = None
+    """Commit of the weights, or a digest of the local folder."""
+    context_length: int | None = None
+    """Tokens of prompt and answer together."""
+    reads_digits: bool | None = None
+    """Whether the probabilities of its answer tokens can be read, for methods without reasoning."""
+    embedder: str | None = None
+    """Sentence-embedding model that examples are retrieved with."""
+
+
+class ModelsOut(Open):
+    """All models."""
+
+    models: list[ModelOut]
+    """Sorted by name."""

@@ -1,0 +1,69 @@
+"""Names are compared in one form, and refused where they could not be told apart."""
+
+import pytest
+
+from app.domain.bank import InvalidLines, parse_bank
+from app.domain.names import canonical_name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "INCOME_$100,000 or more",
+        "Moral judgement",
+        "EDUCATION_College graduate/some postgrad",
+        "评审",
+        "אמון",
+        "भरोसा",
+        "نیم\u200cفاصله",
+        "👩\u200d🏫 tone",
+        "x",
+        "é" * 128,
+    ],
+)
+def test_names_of_any_script_stay_as_they_are(name):
+    assert canonical_name(name) == name
+
+
+def test_names_are_normalised_before_they_are_measured():
+    assert canonical_name("e\u0301" * 128) == "é" * 128
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "blank"),
+        (" ", "blank"),
+        ("\u200b", "blank"),
+        (" x", "white space"),
+        ("x\u3000", "white space"),
+        ("x" * 129, "at most 128"),
+        ("a\tb", "control"),
+        ("a\x7fb", "control"),
+        ("a\u2028b", "line breaks"),
+        ("a\ud800b", "control"),
+        ("a\ufffdb", "UTF-8"),
+        ("..", "not allowed"),
+    ],
+)
+def test_a_name_that_could_be_mistaken_is_refused_with_the_reason(name, says):
+    with pytest.raises(ValueError, match=says):
+        canonical_name(name)
+
+
+def bank_with(labels: str) -> bytes:
+    return f'{{"id":"s","question":"q","responses":["r"],"labels":[{labels}]}}'.encode()
+
+
+def test_labels_of_a_bank_are_named_in_the_same_form():
+    composed, decomposed = bank_with('{"é": 1}'), bank_with('{"e\u0301": 1}')
+    assert parse_bank(decomposed) == parse_bank(composed)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [('{" ": 1}', "blank"), ('{"é": 1, "e\u0301": 0}', "twice"), ('{"a\\nb": 1}', "control")],
+)
+def test_a_label_with_an_invalid_name_is_an_invalid_line(labels, says):
+    with pytest.raises(InvalidLines, match=says):
+        parse_bank(bank_with(labels))
