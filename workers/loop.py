@@ -14,8 +14,9 @@ from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.banks import BankStore
 from app.store.fleet import HEARTBEAT_S, Fleet, Pool, WorkerInfo, WorkerState
+from app.store.jobs import ClaimedJob
 from app.store.notice_hub import EVERY_BANK, NoticeHub
-from app.store.queue import ClaimedJob, JobQueue
+from app.store.queue import JobQueue
 from workers.banks import BankLibrary
 from workers.engines.base import EngineError
 from workers.judges.base import JobScorer, Runner

@@ -13,19 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.domain.cells import Cell, CellResults, Unscored
+from app.domain.cells import CellResults, Unscored
 from app.domain.features import SurfaceFeatures
 from app.domain.job import Job
 from app.domain.scenario import Presentation
 from app.errors import QueueFull
-from app.store.notices import CellNotice
+from app.store.cell_writer import CellWriter
+from app.store.jobs import Backlog, ClaimedJob, StartedJob, Submission
 from app.store.redis import (
     GROUP,
-    NOTICES,
     as_text,
     dead_letter_key,
     inflight_key,
@@ -47,45 +46,6 @@ _DEAD_LETTERS_KEPT = 1000
 _UNREADABLE = "the job was queued by another version of Azimuth and cannot be read; ask again"
 
 
-class Submission(Struct, frozen=True):
-    """The state of requested cells."""
-
-    waiting: tuple[str, ...]
-    """Fields that are not scored yet: queued now, or in flight for another request."""
-    queued: bool
-    """Whether a job was added for some of them."""
-    depth: int
-    """Jobs in the stream, waiting or started."""
-
-
-class ClaimedJob(Struct, frozen=True):
-    """A job that one worker holds."""
-
-    entry_id: str
-    """Its entry in the stream."""
-    job: Job
-    """Without the cells that are scored already."""
-    attempt: int
-    """1 for the first start; until `JobQueue.start`, what it would be."""
-
-
-class StartedJob(Struct, frozen=True):
-    """A job whose start has been counted."""
-
-    claimed: ClaimedJob
-    left_ms: int
-    """Until its deadline; negative when that has passed."""
-
-
-class Backlog(Struct, frozen=True):
-    """How many jobs a pool has."""
-
-    depth: int
-    """Waiting or started."""
-    dead: int
-    """Given up."""
-
-
 class JobQueue:
     """Both ends of the queue. API processes submit; workers claim, renew, settle, finish."""
 
@@ -97,8 +57,8 @@ class JobQueue:
         """For reads that block."""
         self._queue_limit = queue_limit
         self._cache_ttl_s = cache_ttl_s
+        self._cells = CellWriter(redis, cache_ttl_s=cache_ttl_s)
         self._submit = script(redis, "submit_job")
-        self._settle = script(redis, "settle_cells")
         self._renew = script(redis, "renew_lease")
         self._release = script(redis, "release_job")
         self._start = script(redis, "start_job")
@@ -289,9 +249,7 @@ class JobQueue:
         Atomic. A cell that is scored already stays as it is; one without scores is scored again
         at the next request.
         """
-        await self._settle_cells(
-            job.id, job.score_set, results, scorer=msgspec.json.encode(job.scorer)
-        )
+        await self._cells.settle(job.id, job.score_set, results, scorer=job.scorer)
 
     async def finish(self, pool: str, claimed: ClaimedJob) -> None:
         """Acknowledge a job. Call it only when all of its cells are saved."""
@@ -336,24 +294,10 @@ class JobQueue:
                 )
                 for field, name in zip(fields, names, strict=True)
             }
-            await self._settle_cells(job_id, score_set, failures)
+            await self._cells.settle(job_id, score_set, failures)
         letter = {"why": f"unreadable: {error}", "job": job_id, "body": stored[b"body"]}
         await self._add_dead_letter(pool, letter)
         await self._acknowledge(pool, entry_id, job_id)
-
-    async def _settle_cells(
-        self, job_id: str, score_set: str, results: CellResults, *, scorer: bytes = b""
-    ) -> None:
-        cells: list[str | bytes] = []
-        for field, result in results.items():
-            kind = "cell" if isinstance(result, Cell) else "fail"
-            notice = CellNotice(score_set=score_set, field=field)
-            cells += [kind, field, msgspec.json.encode(result), msgspec.json.encode(notice)]
-        with translated():
-            await self._settle(
-                keys=[score_set_key(score_set), inflight_key(score_set)],
-                args=[job_id, scorer, self._cache_ttl_s, NOTICES, *cells],
-            )
 
     async def _add_dead_letter(self, pool: str, letter: dict[Any, Any]) -> None:
         with translated():

@@ -59,7 +59,7 @@ class StoredScoreSet(Struct, frozen=True):
 
 
 class ScoreCache:
-    """Reads cells. They are written by `JobQueue.settle`, together with their notices."""
+    """Reads cells. `CellWriter` writes them, together with their notices."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

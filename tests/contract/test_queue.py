@@ -19,8 +19,9 @@ from app.domain.scenario import Attribute, Presentation, Scenario
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import QueueFull
 from app.settings import EngineSettings, StoreSettings, WorkerSettings
+from app.store.jobs import Backlog
 from app.store.notice_hub import NoticeHub
-from app.store.queue import Backlog, JobQueue
+from app.store.queue import JobQueue
 from app.store.redis import connect
 from app.store.score_sets import ScoreCache
 from workers.engines.base import EngineError
