@@ -1,4 +1,4 @@
-"""Every answer that a test gets is held against the contract, `openapi/openapi.json`."""
+"""Checks every answer that a test gets against the contract, `openapi/openapi.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How endpoints get what the process holds: by type, from the state that the lifespan yields."""
+"""How endpoints get the objects of the process: by type, from the state of the lifespan."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class LifespanState(TypedDict):
 
 
 def lifespan_state(objects: Iterable[object]) -> LifespanState:
-    """The state that provides some objects, each under its own type."""
+    """The state that provides these objects, each under its type."""
     return {"provided": {type(one): one for one in objects}}
 
 
 def provided(kind: type[T]) -> Any:
     """A FastAPI dependency: the process's object of a type.
 
-    Endpoints import the type that they use and nothing else, so that no feature knows where the
-    process is put together (`app.resources`).
+    Endpoints import only the type that they use, so no feature depends on `app.resources`, where
+    the objects are built.
     """
 
     # A coroutine: `Depends` sends plain functions to a thread.
     async def find(request: Request) -> T:
-        found = request.state.provided[kind]
-        assert isinstance(found, kind)
-        return found
+        value = request.state.provided[kind]
+        assert isinstance(value, kind)
+        return value
 
     return Depends(find)

@@ -1,4 +1,4 @@
-"""Routes that take nothing in which cannot be stored."""
+"""Routes that refuse bodies which are not valid Unicode."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from app.errors import MalformedBody
 
 
 class UnicodeRoute(APIRoute):
-    """Refuses JSON with half a character in it, as an escape or as bytes.
+    """Refuses JSON with a lone surrogate in it, as an escape or as bytes.
 
-    `"\\ud800"` is valid JSON, but the string that it stands for has no UTF-8 form: it could be
-    neither hashed nor stored nor shown to a model.
+    `"\\ud800"` is valid JSON, but the string that it stands for has no UTF-8 form: it could not
+    be hashed, stored or sent to a model.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, after a look at the body."""
+        """FastAPI's handler, after a check of the body."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            refuse_half_characters(await request.body())
+            refuse_lone_surrogates(await request.body())
             return await handler(request)
 
         return handle
 
 
-def refuse_half_characters(body: bytes) -> None:
-    """Raise `MalformedBody` when a JSON body holds a lone surrogate, or bytes that are no text.
+def refuse_lone_surrogates(body: bytes) -> None:
+    """Raise `MalformedBody` for a JSON body with a lone surrogate or invalid UTF-8.
 
-    JSON is read leniently later on: bytes of half a character would pass. Costs a search.
+    The JSON parsers used later accept both. Costs one search of the text.
     """
     try:
         text = body.decode(json.detect_encoding(body))
@@ -44,6 +44,6 @@ def refuse_half_characters(body: bytes) -> None:
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise MalformedBody("the body holds half a character (a lone surrogate)") from error
+        raise MalformedBody("the body contains a lone surrogate") from error
     except (ValueError, RecursionError):
-        return  # no JSON that anybody reads: validation says so, and where
+        return  # not JSON: validation reports where

@@ -1,4 +1,4 @@
-"""Banks and their embeddings on a real Redis, and what a worker makes of them."""
+"""Banks and their embeddings on a real Redis, and the indexes that workers build of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from workers.banks import BankLibrary
 from workers.embedding import HashingEmbedder
 
 SMALLEST_LIMIT = 1_048_576
-"""The least that a Redis can be told to take as one string, in bytes."""
+"""Lowest size limit of a string that Redis can be set to, in bytes."""
 SHIPPED_LIMIT = 536_870_912
 
 
 class CountingEmbedder(HashingEmbedder):
-    """Tells how many texts it was given."""
+    """Counts the texts that it embeds."""
 
     def __init__(self) -> None:
         self.texts = 0
@@ -48,7 +48,7 @@ def row_bytes() -> int:
 
 @pytest.fixture
 async def frugal_redis(redis):
-    """A Redis that takes no string longer than it must."""
+    """A Redis with the lowest size limit of strings."""
     await redis.config_set("proto-max-bulk-len", SMALLEST_LIMIT)
     yield redis
     await redis.config_set("proto-max-bulk-len", SHIPPED_LIMIT)
@@ -56,12 +56,12 @@ async def frugal_redis(redis):
 
 @pytest.fixture
 async def full_redis(redis):
-    """A Redis that gives, but takes nothing in once it has a bank."""
+    """A Redis that a test may fill up."""
     yield redis
     await redis.config_set("maxmemory", 0)
 
 
-async def test_embeddings_longer_than_any_string_of_redis_come_back_as_they_were(frugal_redis):
+async def test_embeddings_may_exceed_the_size_limit_of_a_redis_string(frugal_redis):
     store, bank = BankStore(frugal_redis), bank_of(2)
     await store.put("b", bank)
     embeddings = np.random.default_rng(7).random((2000, 384), dtype=np.float32)
@@ -83,8 +83,8 @@ async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis)
     assert made.bank == taken.bank == bank
 
 
-async def test_embeddings_with_a_gap_are_none(redis):
-    """Half of them may be there: a worker that died while it stored them, or two at a time."""
+async def test_incomplete_embeddings_are_not_used(redis):
+    """A worker may have died while it stored them."""
     store, bank = BankStore(redis), bank_of(2)
     await store.put("b", bank)
     await store.put_vectors(bank.digest, "embedder", bytes(3_000_000))
@@ -93,7 +93,7 @@ async def test_embeddings_with_a_gap_are_none(redis):
     assert await store.vectors(bank.digest, "embedder") is None
 
 
-async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_redis, caplog):
+async def test_a_bank_is_indexed_even_when_redis_is_full(full_redis, caplog):
     store = BankStore(full_redis)
     bank = bank_of(5)
     await store.put("b", bank)
@@ -105,7 +105,7 @@ async def test_a_bank_that_redis_has_no_room_for_is_indexed_all_the_same(full_re
     assert "refusing writes" in caplog.text
 
 
-async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monkeypatch):
+async def test_a_failed_upload_of_embeddings_leaves_nothing_behind(redis, monkeypatch):
     store, bank = BankStore(redis), bank_of(2)
     await store.put("b", bank)
     written = 0
@@ -128,8 +128,8 @@ async def test_what_could_not_be_stored_whole_leaves_nothing_behind(redis, monke
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-async def test_embeddings_of_a_version_that_no_name_points_to_expire_with_it(redis, late):
-    """Whether they were there when it was replaced, or a worker was still at them."""
+async def test_embeddings_expire_with_the_version_of_their_bank(redis, late):
+    """Both those stored before it was replaced, and those that a worker stores afterwards."""
     store = BankStore(redis)
     before, after = bank_of(2), bank_of(3)
     await store.put("b", before)
@@ -141,17 +141,17 @@ async def test_embeddings_of_a_version_that_no_name_points_to_expire_with_it(red
     (key,) = await redis.keys("*vectors*")
     assert 0 < await redis.ttl(key) <= 86_400
     assert await store.load(before.digest) == before
-    await store.put("again", before)  # wanted once more, and its embeddings are good
+    await store.put("again", before)  # stored again: its embeddings are valid
     assert await redis.ttl(key) == -1
 
 
-async def test_embeddings_of_a_bank_that_is_gone_are_not_kept(redis):
+async def test_embeddings_of_a_deleted_bank_are_not_stored(redis):
     store = BankStore(redis)
     await store.put_vectors("gone", "embedder", bytes(3_000_000))
     assert await redis.keys("azimuth:*") == []
 
 
-async def test_embeddings_of_a_built_in_bank_stay(redis):
+async def test_embeddings_of_a_built_in_bank_never_expire(redis):
     store = BankStore(redis)
     digest = banks_module.builtin_banks()["helpsteer2"].bank.digest
     await store.put_vectors(digest, "embedder", bytes(16))
@@ -159,7 +159,7 @@ async def test_embeddings_of_a_built_in_bank_stay(redis):
     assert await redis.ttl(key) == -1
 
 
-async def test_a_version_that_another_name_points_to_stays(redis):
+async def test_a_version_is_kept_while_a_name_points_to_it(redis):
     store, bank = BankStore(redis), bank_of(2)
     await store.put("one", bank)
     await store.put("other", bank)
@@ -170,7 +170,7 @@ async def test_a_version_that_another_name_points_to_stays(redis):
     assert not await store.delete("other")
 
 
-async def test_of_two_versions_stored_at_the_same_time_one_stays(redis):
+async def test_only_the_current_one_of_versions_stored_at_once_is_kept(redis):
     store = BankStore(redis)
     banks = [bank_of(count) for count in range(1, 9)]
     await asyncio.gather(*(store.put("b", bank) for bank in banks))
@@ -181,7 +181,9 @@ async def test_of_two_versions_stored_at_the_same_time_one_stays(redis):
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-async def test_an_index_is_ready_whatever_the_clock_of_its_worker_says(redis, monkeypatch, hours):
+async def test_the_clock_of_a_worker_does_not_decide_whether_its_index_is_ready(
+    redis, monkeypatch, hours
+):
     store, here = BankStore(redis), time.time()
     monkeypatch.setattr(time, "time", lambda: here + hours * 3600)
     await store.mark_indexed("d", "w", ttl_s=0.3)
@@ -192,7 +194,7 @@ async def test_an_index_is_ready_whatever_the_clock_of_its_worker_says(redis, mo
 
 
 async def test_a_bank_is_read_off_the_event_loop(redis, monkeypatch):
-    """A large one takes seconds, in which an API process must answer and a worker must beat."""
+    """A large one takes seconds, and meanwhile requests and heartbeats must go on."""
     read_in: list[threading.Thread] = []
 
     def recorded(content: bytes) -> Bank:

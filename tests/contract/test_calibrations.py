@@ -1,4 +1,4 @@
-"""Calibrations by name on a real Redis: whose fit it is, and that no step shows half done."""
+"""Calibrations by name on a real Redis: each fit has one owner, and every step is atomic."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def store(redis: Redis) -> CalibrationStore:
 
 
 async def dies(redis: Redis, name: str) -> None:
-    """The owner has not been heard of for too long."""
+    """The owner has sent no update for too long."""
     assert await redis.delete(f"azimuth:calibration-alive:{name}") == 1
 
 
-async def test_a_name_is_fitted_by_one_at_a_time(store):
+async def test_a_name_has_one_fit_at_a_time(store):
     assert await store.begin("x", MINE, ttl_s=9)
     assert not await store.begin("x", THEIRS, ttl_s=9)
     assert await store.begin("y", THEIRS, ttl_s=9)
@@ -41,7 +41,7 @@ async def test_a_name_is_fitted_by_one_at_a_time(store):
     }
 
 
-async def test_one_that_falls_silent_is_interrupted_and_another_may_begin(store, redis):
+async def test_a_silent_owner_s_fit_is_interrupted_and_another_may_begin(store, redis):
     await store.begin("x", replace(MINE, done=4), ttl_s=9)
     await dies(redis, "x")
     fit = (await store.states())["x"].fit
@@ -54,7 +54,7 @@ async def test_one_that_falls_silent_is_interrupted_and_another_may_begin(store,
     assert await store.ready() == {}
 
 
-async def test_one_that_was_silent_for_too_long_goes_on_where_nobody_else_has_begun(store, redis):
+async def test_an_owner_that_was_silent_may_go_on_unless_another_has_begun(store, redis):
     await store.begin("x", MINE, ttl_s=9)
     await dies(redis, "x")
     assert await store.update("x", replace(MINE, done=5), ttl_s=9)
@@ -62,13 +62,13 @@ async def test_one_that_was_silent_for_too_long_goes_on_where_nobody_else_has_be
     assert not await store.begin("x", THEIRS, ttl_s=9)
 
 
-async def test_whoever_is_not_heard_of_is_taken_for_gone(store):
+async def test_an_owner_without_updates_counts_as_dead(store):
     await store.begin("x", MINE, ttl_s=1)
     await asyncio.sleep(1.1)
     assert (await store.states())["x"].fit.state == "interrupted"
 
 
-async def test_a_deleted_fit_has_nothing_to_say_any_more(store):
+async def test_updates_of_a_deleted_fit_are_refused(store):
     await store.begin("x", MINE, ttl_s=9)
     assert await store.delete("x")
     assert not await store.delete("x")
@@ -78,7 +78,7 @@ async def test_a_deleted_fit_has_nothing_to_say_any_more(store):
     assert await store.begin("x", THEIRS, ttl_s=9)
 
 
-async def test_what_is_fitted_is_there_with_its_content_and_the_fit_is_over(store):
+async def test_a_finished_fit_stores_its_calibration_and_ends(store):
     await store.begin("x", MINE, ttl_s=9)
     done = replace(MINE, state="done", detail="fitted")
     assert await store.finish(info("x"), b"\x00bytes\xff", done)
@@ -87,7 +87,7 @@ async def test_what_is_fitted_is_there_with_its_content_and_the_fit_is_over(stor
     assert (state.fit.state, state.fit.owner) == ("done", "")
     assert await store.artefact("d") == b"\x00bytes\xff"
     assert await store.artefact("e") is None
-    # A word that was on its way when it ended changes nothing.
+    # A late update changes nothing.
     assert not await store.update("x", MINE, ttl_s=9)
     assert await store.begin("x", MINE, ttl_s=9)
 
@@ -102,7 +102,7 @@ async def test_a_failure_leaves_the_version_in_use(store):
     assert state.info == info("x")
 
 
-async def test_content_that_no_name_points_to_stays_for_a_day(store, redis):
+async def test_a_version_without_a_name_is_kept_for_a_day(store, redis):
     async def fit(name: str, digest: str) -> None:
         await store.begin(name, MINE, ttl_s=9)
         await store.finish(info(name, digest), b"bytes", MINE)
@@ -113,14 +113,14 @@ async def test_content_that_no_name_points_to_stays_for_a_day(store, redis):
     await fit("x", "one")
     await fit("y", "one")
     await fit("x", "two")
-    assert await kept_for("one") == -1  # y is it still
+    assert await kept_for("one") == -1  # y still points to it
     await store.delete("y")
     assert 0 < await kept_for("one") <= 86_400
     await fit("y", "one")
     assert await kept_for("one") == -1
 
 
-async def test_every_process_hears_of_what_is_fitted_and_what_is_deleted(store, redis):
+async def test_every_process_is_notified_of_stored_and_deleted_calibrations(store, redis):
     heard = 0
 
     def hear() -> None:
@@ -134,7 +134,7 @@ async def test_every_process_hears_of_what_is_fitted_and_what_is_deleted(store, 
 
     hub = NoticeHub(redis, on_calibration=hear)
     await hub.start()
-    await hears(1)  # subscribed: what came before may have been missed
+    await hears(1)  # subscribed: earlier notices may have been missed
     await store.begin("x", MINE, ttl_s=9)
     await store.finish(info("x"), b"bytes", MINE)
     await hears(2)

@@ -1,4 +1,4 @@
-"""Who is alive, on a real Redis."""
+"""Heartbeats of workers and the pools they serve, on a real Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ WORKER = WorkerInfo("w", "ready", "serving", None, "m")
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-async def test_a_worker_is_alive_whatever_the_clock_of_its_host_says(redis, monkeypatch, hours):
+async def test_the_clock_of_a_host_does_not_decide_whether_its_worker_is_alive(
+    redis, monkeypatch, hours
+):
     here = time.time()
     monkeypatch.setattr(time, "time", lambda: here + hours * 3600)
     await Fleet(redis).beat(WORKER, None)
@@ -24,7 +26,7 @@ async def test_a_worker_is_alive_whatever_the_clock_of_its_host_says(redis, monk
     assert abs(found.seen_ms / 1000 - here) < 60
 
 
-async def test_a_worker_that_is_silent_is_not_alive_and_one_long_gone_is_forgotten(redis):
+async def test_a_silent_worker_is_not_alive_and_is_deleted_later(redis):
     fleet = Fleet(redis)
     await fleet.beat(WORKER, None)
     stamped = (await redis.hgetall("azimuth:workers"))[b"w"].decode()

@@ -35,7 +35,7 @@ MODEL = ModelIdentity("m", "r", "fake", 8192, "hashing:1", {"comparative": "x"})
 SCORER = Scorer(ScorerSettings(), MODEL)
 PRESENTATION = Presentation(("a", "b"), (0, 1))
 FAR = 10**9
-"""Milliseconds: longer than any test."""
+"""Milliseconds; longer than any test."""
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def submit(queue: JobQueue, one: Job, within_ms: int = FAR, pool: str = PO
 
 
 async def claim(queue: JobQueue, worker: str = "w1"):
-    """The one job that waits, in the hands of a worker that is about to begin it."""
+    """The only waiting job, started by a worker."""
     ((entry, job_id),) = await queue.read(POOL, worker, count=5, block_ms=500)
     return await begun(queue, entry, job_id, worker)
 
@@ -84,7 +84,7 @@ async def begun(queue: JobQueue, entry: str, job_id: str, worker: str):
 
 
 async def left_ms(queue: JobQueue) -> int:
-    """How long the next job may still wait, as it is begun."""
+    """Time until the deadline of the next job, at its start."""
     ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
     return (await queue.start(POOL, "w1", await queue.load(POOL, entry, job_id))).left_ms
 
@@ -99,15 +99,15 @@ async def test_a_job_comes_out_as_it_went_in(queue):
     assert claimed.attempt == 1
 
 
-async def test_work_of_another_pool_is_not_waited_for(queue):
-    """An upgrade gives a model a new pool; what the old one left in flight nobody will do."""
+async def test_work_of_another_pool_is_not_joined(queue):
+    """An upgrade gives a model a new pool; jobs of the old one may never be done."""
     left = job(HELP)
     await submit(queue, left, pool="before the upgrade")
     again = await submit(queue, job(HELP))
     assert again.queued
     claimed = await claim(queue)
     assert list(claimed.job.attributes.values()) == [HELP]
-    await queue.settle(left, {attribute_field(HELP): cell()})  # should the old one come back
+    await queue.settle(left, {attribute_field(HELP): cell()})  # if the old pool comes back
     assert (await submit(queue, job(HELP))).waiting == ()
     await queue.settle(claimed.job, {attribute_field(HELP): cell()})
     await queue.finish(POOL, claimed)
@@ -123,21 +123,21 @@ async def test_cells_in_flight_are_joined_not_queued_again(queue):
     assert await queue.depth(POOL) == 2
 
 
-async def test_the_second_job_names_only_what_the_first_does_not(queue):
+async def test_a_second_job_has_only_the_cells_that_the_first_lacks(queue):
     await submit(queue, job(HELP))
     await claim(queue)
     await submit(queue, job(HELP, WIT))
     assert list((await claim(queue)).job.attributes.values()) == [WIT]
 
 
-async def test_whoever_joins_moves_the_deadline_but_never_forward_in_time(queue):
+async def test_joining_a_job_only_ever_extends_its_deadline(queue):
     one = job(HELP)
     for within_ms in (50_000, 90_000, 70_000):
         await submit(queue, one, within_ms=within_ms)
     assert 80_000 < await left_ms(queue) <= 90_000
 
 
-async def test_a_deadline_goes_by_the_clock_of_redis_alone(queue, monkeypatch):
+async def test_deadlines_use_the_clock_of_redis_only(queue, monkeypatch):
     """Hosts whose clocks are hours apart agree on how long a job may wait."""
     hours = 5 * 3600
     here = time.time()
@@ -147,13 +147,13 @@ async def test_a_deadline_goes_by_the_clock_of_redis_alone(queue, monkeypatch):
     assert 40_000 < await left_ms(queue) <= 50_000
 
 
-async def test_of_a_job_that_is_too_late_that_is_told(queue):
+async def test_a_job_past_its_deadline_is_reported_as_late(queue):
     await submit(queue, job(), within_ms=0)
     await asyncio.sleep(0.01)
     assert await left_ms(queue) < 0
 
 
-async def test_scored_cells_are_neither_waited_for_nor_queued(queue):
+async def test_scored_cells_are_neither_joined_nor_queued(queue):
     one = job(HELP)
     await submit(queue, one)
     await queue.settle(one, {attribute_field(HELP): cell()})
@@ -169,7 +169,7 @@ async def test_a_cell_that_was_scored_meanwhile_is_not_scored_again(queue):
     assert list((await claim(queue)).job.attributes.values()) == [WIT]
 
 
-async def test_an_unscored_cell_is_told_but_asked_for_anew(queue, redis):
+async def test_an_unscored_cell_is_reported_and_scored_again_at_the_next_request(queue, redis):
     one = job(HELP)
     field = attribute_field(HELP)
     await submit(queue, one)
@@ -190,8 +190,8 @@ async def test_a_failure_never_replaces_a_score(queue, redis):
     assert unscored == {}
 
 
-async def test_of_a_job_delivered_twice_the_scores_that_were_told_first_stay(queue, redis):
-    """A worker that lost its lease goes on; sampled answers and batches make its scores differ."""
+async def test_a_job_delivered_twice_keeps_its_first_scores(queue, redis):
+    """A worker that lost its lease goes on, and sampling makes its scores differ."""
     one, field = job(HELP), attribute_field(HELP)
     await submit(queue, one)
     await queue.settle(one, {field: cell(score=0.25)})
@@ -200,8 +200,8 @@ async def test_of_a_job_delivered_twice_the_scores_that_were_told_first_stay(que
     assert cells[field] == cell(score=0.25)
 
 
-async def test_cells_that_are_settled_together_are_never_mixed_with_those_of_another(queue, redis):
-    """Scores of one joint answer are of a piece: whoever reads finds all of them, or none."""
+async def test_cells_settled_together_are_never_mixed_with_others(queue, redis):
+    """The scores of one joint answer belong together: readers see all of them, or none."""
     one = job(HELP, WIT)
     fields = [attribute_field(HELP), attribute_field(WIT)]
     await submit(queue, one)
@@ -224,14 +224,14 @@ async def test_cells_that_are_settled_together_are_never_mixed_with_those_of_ano
         assert len({one.scores[0].score for one in cells.values()}) == 1
 
 
-async def test_scores_and_absences_of_a_job_are_settled_in_one_step(queue, redis):
+async def test_scored_and_unscored_cells_of_a_job_are_settled_in_one_step(queue, redis):
     one, scored, absent = job(HELP, WIT), attribute_field(HELP), attribute_field(WIT)
     why = Unscored("wit", "truncated", "cut")
     await submit(queue, one)
     hub = NoticeHub(redis)
     await hub.start()
     with hub.listen("s") as mine:
-        await mine.wait(2)  # the subscription itself
+        await mine.wait(2)  # subscribed
         await queue.settle(one, {scored: cell(), absent: why})
         while mine.settled != {scored, absent}:
             await mine.wait(2)
@@ -240,8 +240,8 @@ async def test_scores_and_absences_of_a_job_are_settled_in_one_step(queue, redis
     assert not await redis.exists("azimuth:inflight:s")
 
 
-async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
-    """Whoever waits, because the first notice was lost, is not left waiting."""
+async def test_a_second_delivery_publishes_the_cell_again(queue, redis):
+    """A request that missed the first notice does not wait for ever."""
     one, field = job(HELP), attribute_field(HELP)
     await submit(queue, one)
     scored = "azimuth:ss:s"
@@ -250,7 +250,7 @@ async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
     hub = NoticeHub(redis)
     await hub.start()
     with hub.listen("s") as mine:
-        await mine.wait(2)  # the subscription itself
+        await mine.wait(2)  # subscribed
         await queue.settle(one, {field: cell(score=0.75)})
         await mine.wait(2)
         assert mine.settled == {field}
@@ -259,7 +259,7 @@ async def test_a_second_delivery_settles_the_cell_all_the_same(queue, redis):
     assert not await redis.hexists("azimuth:inflight:s", field)
 
 
-async def test_a_full_queue_refuses_and_leaves_no_trace(queue, redis):
+async def test_a_full_queue_refuses_a_job_and_stores_nothing(queue, redis):
     for i in range(3):
         await submit(queue, job(score_set=f"s{i}"))
     with pytest.raises(QueueFull):
@@ -296,7 +296,7 @@ async def test_renewing_keeps_a_job_from_being_taken_over(queue):
         assert await queue.take_over(POOL, "w2", count=5, lease_ms=60) == []
 
 
-async def test_a_job_given_back_can_be_taken_at_once(queue):
+async def test_a_released_job_can_be_taken_over_at_once(queue):
     await submit(queue, job())
     claimed = await claim(queue)
     assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id)
@@ -304,7 +304,7 @@ async def test_a_job_given_back_can_be_taken_at_once(queue):
     assert (await queue.load(POOL, entry, job_id)).attempt == 2
 
 
-async def test_a_start_that_was_called_off_does_not_count(queue):
+async def test_a_refunded_start_does_not_count(queue):
     await submit(queue, job())
     claimed = await claim(queue)
     assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id, refund=True)
@@ -312,14 +312,14 @@ async def test_a_start_that_was_called_off_does_not_count(queue):
     assert (await begun(queue, entry, job_id, "w2")).attempt == 1
 
 
-async def test_a_job_that_is_only_claimed_is_not_begun(queue):
+async def test_a_claimed_job_has_not_been_started(queue):
     await submit(queue, job())
     ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
     for _ in range(3):
         assert (await queue.load(POOL, entry, job_id)).attempt == 1
 
 
-async def test_a_job_is_begun_with_the_deadline_that_it_has_by_then(queue):
+async def test_a_start_reads_the_current_deadline(queue):
     one = job(HELP)
     await submit(queue, one, within_ms=50_000)
     claimed = await claim(queue)
@@ -327,7 +327,7 @@ async def test_a_job_is_begun_with_the_deadline_that_it_has_by_then(queue):
     assert (await queue.start(POOL, "w1", claimed)).left_ms > 80_000
 
 
-async def test_a_job_that_ended_meanwhile_is_not_begun(queue, redis):
+async def test_a_job_that_has_ended_is_not_started(queue, redis):
     await submit(queue, job())
     claimed = await claim(queue)
     await queue.finish(POOL, claimed)
@@ -335,7 +335,7 @@ async def test_a_job_that_ended_meanwhile_is_not_begun(queue, redis):
     assert not await redis.keys("azimuth:job:*")
 
 
-async def test_a_worker_that_lost_its_lease_takes_nothing_from_the_new_owner(queue):
+async def test_a_worker_that_lost_its_lease_cannot_affect_the_new_owner(queue):
     await submit(queue, job())
     lost = await claim(queue, "w1")
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=0)
@@ -344,11 +344,11 @@ async def test_a_worker_that_lost_its_lease_takes_nothing_from_the_new_owner(que
     assert not await queue.release(POOL, "w1", lost.entry_id, lost.job.id, refund=True)
     assert await queue.take_over(POOL, "w3", count=5, lease_ms=60_000) == []
     assert await queue.renew(POOL, "w2", [entry]) == {entry}
-    assert (await queue.load(POOL, entry, job_id)).attempt == 3  # the next one would be
+    assert (await queue.load(POOL, entry, job_id)).attempt == 3  # what the next start would be
 
 
-async def test_a_silent_worker_is_found_behind_many_that_are_not(queue):
-    """Redis looks at ten entries for each that is wanted, and a busy worker wants one at a time."""
+async def test_a_silent_worker_s_job_is_found_behind_many_others(queue):
+    """Redis examines ten entries for each one requested."""
     deep = JobQueue(queue._redis, queue_limit=100, cache_ttl_s=600)
     for number in range(26):
         await submit(deep, job(score_set=f"s{number}"))
@@ -362,7 +362,7 @@ async def test_a_silent_worker_is_found_behind_many_that_are_not(queue):
     assert [entry for entry, _ in found] == [silent]
 
 
-async def test_a_job_that_has_ended_is_acknowledged_when_it_comes_again(queue):
+async def test_a_job_that_has_ended_is_acknowledged_when_delivered_again(queue):
     await submit(queue, job())
     claimed = await claim(queue)
     await queue.finish(POOL, claimed)
@@ -370,7 +370,7 @@ async def test_a_job_that_has_ended_is_acknowledged_when_it_comes_again(queue):
     assert await queue.depth(POOL) == 0
 
 
-async def test_a_buried_job_is_told_kept_and_acknowledged(queue, redis):
+async def test_a_job_given_up_is_settled_kept_as_a_dead_letter_and_acknowledged(queue, redis):
     await submit(queue, job())
     claimed = await claim(queue)
     field = attribute_field(HELP)
@@ -381,7 +381,7 @@ async def test_a_buried_job_is_told_kept_and_acknowledged(queue, redis):
     assert unscored[field].detail == "broken"
 
 
-async def test_a_view_that_nobody_asked_for_is_not_found(queue, redis):
+async def test_an_unknown_view_is_not_found(queue, redis):
     await submit(queue, job())
     cache = ScoreCache(redis)
     found, other, unknown = await cache.score_sets([("s", "v"), ("s", "w"), ("t", None)])
@@ -391,21 +391,19 @@ async def test_a_view_that_nobody_asked_for_is_not_found(queue, redis):
     assert unknown is None
 
 
-async def test_score_sets_expire_and_a_new_cell_renews_them(queue, redis):
+async def test_score_sets_expire_and_a_new_cell_extends_their_life(queue, redis):
     one = job(HELP, WIT)
     await submit(queue, one, within_ms=10_000)
     assert 0 < await redis.ttl("azimuth:ss:s") <= 100
     await submit(queue, job(HELP, WIT), within_ms=510_000)
-    assert 400 < await redis.ttl("azimuth:ss:s") <= 571  # who polls finds it until the deadline
+    assert 400 < await redis.ttl("azimuth:ss:s") <= 571  # until the deadline of those who poll
     await redis.expire("azimuth:ss:s", 5)
     await queue.settle(one, {attribute_field(WIT): cell(WIT)})
     assert await redis.ttl("azimuth:ss:s") > 5
 
 
-async def test_a_second_request_never_shortens_the_life_of_what_the_first_one_asked_for(
-    queue, redis
-):
-    """Its caller was told that it may poll until the first deadline."""
+async def test_a_second_request_never_shortens_the_life_of_the_first_one_s_cells(queue, redis):
+    """The first caller may poll until its own deadline."""
     await submit(queue, job(HELP), within_ms=3_600_000)
     for again in (job(HELP), job(HELP, WIT)):
         await submit(queue, again, within_ms=30_000)
@@ -453,11 +451,11 @@ async def test_backlogs_of_all_pools_are_read_in_one_round_trip(queue, redis, mo
     assert trips == 1
 
 
-async def test_notices_are_pushed_to_whoever_listens_and_to_nobody_else(queue, redis):
+async def test_notices_reach_only_the_subscribers_of_their_score_set(queue, redis):
     hub = NoticeHub(redis)
     await hub.start()
     with hub.listen("s") as mine, hub.listen("other") as other:
-        await mine.wait(2)  # the subscription itself: look at the store once
+        await mine.wait(2)  # subscribed: read the store once
         assert mine.resync
         one = job(HELP)
         await queue.settle(one, {attribute_field(HELP): cell()})
@@ -468,7 +466,7 @@ async def test_notices_are_pushed_to_whoever_listens_and_to_nobody_else(queue, r
 
 
 async def eventually(left) -> None:
-    """Until nothing is left."""
+    """Wait until nothing is left."""
     async with asyncio.timeout(10):
         while await left():
             await asyncio.sleep(0.01)
@@ -507,8 +505,8 @@ def job_loop(queue: JobQueue, scorer: JobScorer, **settings: Any) -> JobLoop:
     )
 
 
-async def test_a_worker_that_lost_a_job_does_not_give_it_up(queue, redis):
-    """It is for the new owner to say what becomes of it."""
+async def test_a_worker_that_lost_a_job_does_not_settle_it(queue, redis):
+    """The new owner decides its outcome."""
     scorer, stop = SilentTooLong(queue), asyncio.Event()
     running = asyncio.create_task(job_loop(queue, scorer, max_attempts=1).run(stop))
     await submit(queue, job(HELP))

@@ -1,4 +1,4 @@
-"""What a request that waits makes of a connection to Redis that was lost for a moment."""
+"""A waiting request survives a short loss of its connection to Redis."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CUT = Unscored("wit", "truncated", "the answer was cut")
 
 
 class WatchedQueue(JobQueue):
-    """Notes what is submitted, and refuses when told to."""
+    """Records submissions, and fails with `refusal` if that is set."""
 
     refusal: AzimuthError | None = None
 
@@ -62,7 +62,7 @@ class WatchedQueue(JobQueue):
         return submission
 
 
-async def test_whoever_indexes_banks_looks_again_when_notices_may_have_been_lost(redis):
+async def test_all_banks_are_listed_again_after_notices_may_have_been_missed(redis):
     hub = NoticeHub(redis)
     await hub.start()
     try:
@@ -74,7 +74,7 @@ async def test_whoever_indexes_banks_looks_again_when_notices_may_have_been_lost
 
 
 class Waiting:
-    """A request that waits for its cells, and the worker's end of the queue."""
+    """A waiting request, and the worker's end of the queue."""
 
     def __init__(self, redis, queue: WatchedQueue, answer: asyncio.Task) -> None:
         self.redis = redis
@@ -86,7 +86,7 @@ class Waiting:
         return await self.queue.load(POOL.name, entry, job_id)
 
     async def lose_the_notices(self) -> None:
-        """Cut the subscription; on return it has been made anew and the store been looked at."""
+        """Cut the subscription; return when it is restored and the store has been read."""
         asked = self.queue.submitted
         await self.redis.client_kill_filter(_type="pubsub")
         async with asyncio.timeout(10):
@@ -111,7 +111,7 @@ async def waiting(redis, patience: Patience = PATIENT):
     await hub.close()
 
 
-async def test_a_cell_that_failed_is_not_asked_for_again_when_its_caller_has_an_answer(redis):
+async def test_an_unscored_cell_is_not_scored_again_for_a_request_that_was_answered(redis):
     async with waiting(redis) as request:
         claimed = await request.claim()
         await request.lose_the_notices()
@@ -122,12 +122,12 @@ async def test_a_cell_that_failed_is_not_asked_for_again_when_its_caller_has_an_
         assert set(outcome.cells) == {HELPED}
         assert outcome.unscored == {WITTY: CUT}
         assert await request.queue.depth(POOL.name) == 0
-    # Who asks for the score set is still told why.
+    # Readers of the score set still get the reason.
     assert await ScoreCache(redis).cells(PLAN.score_set, [WITTY]) == ({}, {WITTY: CUT})
 
 
-async def test_how_the_candidates_were_listed_is_told_again_to_a_redis_that_forgot_it(redis):
-    """Without it the id of the score set, which the caller gets, would lead nowhere."""
+async def test_the_view_of_a_request_is_stored_again_in_a_redis_that_lost_it(redis):
+    """Without it, the id that the caller gets would be unknown."""
     async with waiting(redis) as request:
         claimed = await request.claim()
         await request.lose_the_notices()
@@ -140,7 +140,7 @@ async def test_how_the_candidates_were_listed_is_told_again_to_a_redis_that_forg
     assert stored.unscored == {WITTY: CUT}
 
 
-async def test_whoever_asks_again_does_not_move_the_deadline(redis):
+async def test_submitting_again_does_not_move_the_deadline(redis):
     async with waiting(redis, Patience(wait_s=2, deadline_s=60)) as request:
         await request.claim()
         await asyncio.sleep(0.1)
@@ -150,7 +150,7 @@ async def test_whoever_asks_again_does_not_move_the_deadline(redis):
         assert last <= first - 100
 
 
-async def test_work_that_redis_forgot_is_queued_again_for_those_who_will_poll(redis):
+async def test_work_that_redis_lost_is_queued_again_for_those_who_poll(redis):
     async with waiting(redis, Patience(wait_s=2, deadline_s=60)) as request:
         await request.claim()
         await request.lose_the_notices()
@@ -165,10 +165,13 @@ async def test_work_that_redis_forgot_is_queued_again_for_those_who_will_poll(re
 
 @pytest.mark.parametrize(
     "refusal",
-    [QueueFull("as many as may", retry_after_s=5), StoreUnavailable("Redis does not answer")],
+    [
+        QueueFull("The queue is full (5 scenarios).", retry_after_s=5),
+        StoreUnavailable("Redis does not answer"),
+    ],
     ids=lambda refusal: type(refusal).__name__,
 )
-async def test_a_finished_answer_is_given_whatever_redis_then_says(redis, refusal):
+async def test_a_finished_request_is_answered_even_if_redis_then_refuses(redis, refusal):
     async with waiting(redis) as request:
         claimed = await request.claim()
         await request.lose_the_notices()

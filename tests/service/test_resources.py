@@ -1,4 +1,4 @@
-"""Banks, attribute sets, health and metrics."""
+"""Banks, attribute sets, models, health and metrics over HTTP."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_a_stored_bank_and_a_stored_attribute_set_are_used_together(azimuth):
     assert scored["scorer"]["bank"]["name"] == "support"
 
 
-def test_a_new_version_of_a_bank_means_new_scores_and_the_old_ones_stay(azimuth):
+def test_scores_belong_to_one_version_of_a_bank(azimuth):
     set_id = {}
     for version in (BANK, BANK[:1], BANK):
         put_bank(azimuth, "versions", lines(*version))
@@ -83,7 +83,7 @@ def test_a_new_version_of_a_bank_means_new_scores_and_the_old_ones_stay(azimuth)
         (b"\xff\xfe", 1, ""),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_stored(azimuth, content, line, says):
+def test_an_invalid_line_is_reported_and_nothing_is_stored(azimuth, content, line, says):
     response = put_bank(azimuth, "bad", content)
     assert response.status_code == 422
     problem = response.json()
@@ -120,12 +120,12 @@ NAMES = [
     "-x",
     "x" * 128,
 ]
-"""What people call things."""
+"""Names that people give to things."""
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["banks", "attribute-sets"])
-def test_names_are_what_people_call_things(azimuth, kind, name):
+def test_things_are_stored_read_listed_and_deleted_under_any_name(azimuth, kind, name):
     content = {
         "banks": lines(*BANK),
         "attribute-sets": json.dumps({"attributes": [WARMTH | {"name": name}]}),
@@ -142,7 +142,7 @@ def test_names_are_what_people_call_things(azimuth, kind, name):
 
 
 @pytest.mark.parametrize("name", NAMES[2:5])
-def test_a_calibration_s_location_leads_to_it_whatever_its_name(azimuth, name):
+def test_the_location_of_a_calibration_leads_to_it_under_any_name(azimuth, name):
     with azimuth.client() as client:
         path = f"/v1/calibrations/{quote(name, safe='')}"
         body = {"bank": "helpsteer2", "scenarios": 20}
@@ -180,7 +180,7 @@ def test_an_attribute_of_any_name_is_scored_and_selected_by(azimuth):
     "name",
     ["%20", "%20x", "x%20", "a%0Ab", "a%00b", "%E2%80%A8", "%2E%2E", "x" * 129, "%FF", "%ED%A0%80"],
 )
-def test_a_name_that_cannot_be_told_from_another_is_refused(azimuth, name):
+def test_an_invalid_name_is_refused(azimuth, name):
     with azimuth.client() as client:
         response = client.put(f"/v1/banks/{name}", content=lines(*BANK))
         assert response.status_code == 422
@@ -202,7 +202,7 @@ def test_an_attribute_set_with_an_unknown_bank_is_refused(azimuth):
 
 
 def test_the_same_lines_in_another_order_are_the_same_bank_with_the_same_examples(service):
-    """Embeddings are stored by row: a row must not come to mean another scenario."""
+    """Embeddings are stored by row, so rows need a fixed order."""
     questions = ["why is the sky blue", "learn to swim", "bake some bread", "old roman roads"]
     rows = [BANK[0] | {"id": f"r{i}", "question": q} for i, q in enumerate(questions)]
     body = SCENARIO | {"attributes": [WARMTH], "bank": "b", "examples": 2}
@@ -260,7 +260,7 @@ def test_readiness_reports_each_part(service):
     assert ready.json()["model"] == {"state": "ready", "detail": "fake on fake", "models": ["fake"]}
 
 
-def test_metrics_count_what_happened(service):
+def test_metrics_count_cells_requests_and_workers(service):
     service.start_api()
     service.start_worker()
     for _ in range(2):

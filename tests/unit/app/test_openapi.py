@@ -1,4 +1,4 @@
-"""The committed contract is the app's, and it is complete."""
+"""The committed contract is up to date and complete."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ OPERATIONS = [
 IDS = [f"{method} {path}" for path, method, _ in OPERATIONS]
 
 
-def test_the_committed_document_is_the_app_s_own():
+def test_the_committed_document_is_up_to_date():
     assert Path(PATH).read_text("utf-8") == document(), "run: python -m scripts.documents openapi"
 
 

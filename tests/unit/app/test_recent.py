@@ -1,4 +1,4 @@
-"""The memory of score sets read a moment ago."""
+"""The cache of score sets read recently."""
 
 from msgspec.structs import replace
 
@@ -12,7 +12,7 @@ SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comp
 
 
 class CountingCache:
-    """Score sets by name, and how often each was read."""
+    """Score sets by name; counts reads."""
 
     def __init__(self, **sets: list[str]):
         self.sets = sets
@@ -33,7 +33,7 @@ class CountingCache:
         return StoredScoreSet(SCORER, None, cells, {}, {}, {}, surface=self.surface)
 
 
-async def test_a_set_is_read_once_and_kept_without_its_texts():
+async def test_a_set_is_read_once_and_cached_without_its_texts():
     cache = CountingCache(a=["wit"])
     recent = RecentScoreSets(cache)
     for _ in range(3):
@@ -51,8 +51,8 @@ async def test_a_set_that_lacks_an_attribute_is_read_again():
     assert found.named("care")
 
 
-async def test_a_set_without_today_s_surface_features_is_read_again():
-    """They are told when its scores are asked for anew, and no cell is settled then."""
+async def test_a_set_without_current_surface_features_is_read_again():
+    """They are stored with the next request for its scores, without a notice."""
     cache = CountingCache(a=["wit"])
     today, recent = cache.surface, RecentScoreSets(cache)
     for older in (None, replace(today, version="surface/0")):
@@ -76,7 +76,7 @@ async def test_a_settled_cell_drops_every_view_of_its_set():
     assert cache.reads == ["a", "a"]
 
 
-async def test_age_and_number_are_bounded():
+async def test_age_and_size_of_the_cache_are_bounded():
     cache = CountingCache(a=["wit"], b=["wit"], c=["wit"])
     recent = RecentScoreSets(cache, size=2)
     await recent.get([("a", None), ("b", None), ("c", None)], ["wit"])
@@ -89,7 +89,7 @@ async def test_age_and_number_are_bounded():
     assert cache.reads == ["a"] * 3
 
 
-async def test_absence_is_never_remembered():
+async def test_absence_is_never_cached():
     cache = CountingCache()
     recent = RecentScoreSets(cache)
     assert await recent.get([("a", None)], ["wit"]) == [None]
@@ -97,7 +97,7 @@ async def test_absence_is_never_remembered():
     assert (await recent.get([("a", None)], ["wit"]))[0]
 
 
-async def test_a_choice_stays_one_in_memory():
+async def test_a_cached_choice_stays_a_choice():
     cell = Cell("(choice)", (CandidateScore(1.0), CandidateScore(0.0)), "choice")
 
     class Cache:
@@ -110,8 +110,8 @@ async def test_a_choice_stays_one_in_memory():
         assert found.named("(choice)") == {}
 
 
-async def test_a_read_that_a_notice_overtook_is_answered_but_not_kept():
-    """It may lack the very cell that the notice was about."""
+async def test_a_read_that_a_notice_overtook_is_answered_but_not_cached():
+    """It may lack the cell that the notice was about."""
 
     class Overtaken(CountingCache):
         async def score_sets(self, wanted):
