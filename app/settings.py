@@ -111,6 +111,16 @@ class WorkerSettings(Group):
     """Seconds between checks that the model answers."""
     canary_timeout_s: float = Field(120.0, gt=0)
     """Seconds without an answer after which the model counts as hung: the worker exits."""
+    warm_up_s: float = Field(600.0, gt=0)
+    """Seconds that a loaded model may take for its first answer; then the worker exits."""
+    take_over_s: float = Field(1.0, gt=0)
+    """Seconds between searches for jobs of workers that went silent."""
+    retry_s: float = Field(1.0, gt=0)
+    """Seconds before a failed job is retried; doubled for each outage of the model in a row."""
+    max_retry_s: float = Field(30.0, gt=0)
+    """Most seconds before a failed job is retried."""
+    store_retry_s: float = Field(0.5, gt=0)
+    """Seconds before a retry when Redis is away, or when a bank could not be indexed."""
     metrics_port: int = Field(0, ge=0, le=65535)
     """Port for the worker's Prometheus metrics; 0: none."""
 

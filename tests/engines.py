@@ -20,12 +20,11 @@ from workers.engines.base import (
     Engine,
     EngineInfo,
     Generation,
-    LabelProbabilities,
-    Message,
-    Prompt,
     Sampling,
     Schema,
+    TokenProbabilities,
 )
+from workers.tokenization.conversation import Message, Prompt
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,8 +64,8 @@ class RunningEngine:
     def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         return self.thread.run(self.engine.generate(prompt, schema, sampling))
 
-    def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        return self.thread.run(self.engine.read_labels(prompt, labels))
+    def read_probabilities(self, prompt: Prompt, tokens: tuple[str, ...]) -> TokenProbabilities:
+        return self.thread.run(self.engine.read_probabilities(prompt, tokens))
 
     def generate_all(self, work: list[tuple[Prompt, Schema, Sampling]]) -> list[Generation]:
         async def together() -> list[Generation]:
@@ -90,8 +89,8 @@ class Shared:
         self.encode = running.engine.encode
         self.generate = running.engine.generate
         self.check = running.engine.check
-        self.check_labels = running.engine.check_labels
-        self.read_labels = running.engine.read_labels
+        self.check_tokens = running.engine.check_tokens
+        self.read_probabilities = running.engine.read_probabilities
 
     async def start(self) -> EngineInfo:
         return self._running.info

@@ -1,1 +1,1 @@
-"""The worker: claims jobs, asks a language model, stores scores."""
+"""The worker: claims jobs, has a judge score them, stores the scores."""

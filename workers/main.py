@@ -1,4 +1,4 @@
-"""A worker process: load, warm up, announce, run, drain."""
+"""A worker process: load the model, warm up, announce it, handle jobs, drain."""
 
 from __future__ import annotations
 
@@ -7,89 +7,73 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from prometheus_client import start_http_server
+from redis.asyncio import Redis
 
 from app.domain.scorer import ModelIdentity
 from app.errors import StoreUnavailable
 from app.settings import Settings
 from app.store.banks import BankStore
-from app.store.fleet import Fleet, pool_for
+from app.store.fleet import Fleet, Pool, pool_for
 from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
 from app.telemetry.logs import configure
-from workers.engines.base import Engine, EngineError
+from workers.canary import Canary
+from workers.consumer import Consumer
+from workers.engines.base import Engine, EngineInfo
 from workers.engines.identity import model_name
-from workers.engines.select import create_judge
-from workers.loop import JobLoop, Status, WorkerFailed, beat_forever, index_forever
+from workers.errors import EngineError, WorkerFailed
+from workers.handling import JobHandler
+from workers.heartbeat import Status, beat_forever, new_worker_id
+from workers.indexing import index_forever
+from workers.judges.base import Judge
+from workers.judges.select import create_judge
 from workers.metrics import REGISTRY
+from workers.policy import Backoff
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_LONGEST_INDEX_WAIT_S = 300.0
 EXIT_FAILED = 70
-"""Exit status that asks a supervisor to start the worker anew (EX_SOFTWARE)."""
+"""Exit status that asks a supervisor for a restart (EX_SOFTWARE)."""
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | None = None) -> None:
-    """Serve jobs until `stop` is set, with the engine of the settings unless one is given.
+    """Handle jobs until `stop` is set, with the engine of the settings unless one is given.
 
-    Raises `WorkerFailed` when the engine is beyond help.
+    Raises `WorkerFailed` if the worker must be restarted.
     """
     redis, listening = connect(settings.store), connect_for_listening(settings.store)
-    fleet, bank_store = Fleet(redis), BankStore(redis)
-    hub = NoticeHub(listening)
-    status = Status(worker_id=_worker_id(), model=_announced_name(settings))
-    judge = create_judge(settings, bank_store, engine)
+    fleet, banks, hub = Fleet(redis), BankStore(redis), NoticeHub(listening)
+    status, own = Status(new_worker_id(), _announced_name(settings)), settings.worker
+    judge = create_judge(settings, banks, engine)
     background: list[asyncio.Task[None]] = []
     try:
         await hub.start()
-        status.detail = "loading the model"
-        beats = asyncio.create_task(beat_forever(fleet, status, bank_store, None))
-        background.append(beats)
-        info = await _unless(stop, judge.start())
+        background = [asyncio.create_task(beat_forever(fleet, status, banks, None))]
+        info = await bring_up(judge, status, stop, warm_up_s=own.warm_up_s)
         if info is None:
             return
-        status.detail = "warming up"
-        await judge.check()
-        identity = ModelIdentity(
-            name=info.model,
-            revision=info.revision,
-            engine=info.engine,
-            context_length=info.context_length,
-            embedder=judge.embedder,
-            profiles=judge.profiles,
-            settings=info.settings,
-        )
-        pool = status.pool = pool_for(identity)
-        status.model = info.model
-        status.state, status.detail = "ready", "serves"
-        beats.cancel()
-        background = [asyncio.create_task(beat_forever(fleet, status, bank_store, judge.library))]
+        pool = _announce(status, judge, info)
+        background[0].cancel()
+        background = [asyncio.create_task(beat_forever(fleet, status, banks, judge.library))]
         if judge.library is not None:
-            background.append(asyncio.create_task(index_forever(bank_store, judge.library, hub)))
-        _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool.name})
-        loop = JobLoop(
-            queue=JobQueue(
-                redis,
-                reader=listening,
-                queue_limit=settings.store.queue_limit,
-                cache_ttl_s=settings.store.cache_ttl_s,
-            ),
-            scorer=judge,
-            engine=judge,
-            status=status,
-            pool=pool.name,
-            settings=settings.worker,
-            engine_is_remote=info.engine == "openai",
+            backoff = Backoff(own.store_retry_s, _LONGEST_INDEX_WAIT_S)
+            indexing = index_forever(banks, judge.library, hub, backoff)
+            background.append(asyncio.create_task(indexing))
+        consumer = Consumer(
+            JobHandler(_queue(settings, redis, listening), judge, pool.name, status.worker_id, own),
+            Canary(judge, own, remote=info.engine == "openai"),
+            status,
+            own,
         )
-        await _first_to_end(loop.run(stop), background)
+        await _first_to_end(consumer.run(stop), background)
     finally:
         for task in background:
             task.cancel()
@@ -101,27 +85,76 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
         await redis.aclose()
 
 
+def _queue(settings: Settings, redis: Redis, listening: Redis) -> JobQueue:
+    return JobQueue(
+        redis,
+        reader=listening,
+        queue_limit=settings.store.queue_limit,
+        cache_ttl_s=settings.store.cache_ttl_s,
+    )
+
+
+async def bring_up(
+    judge: Judge, status: Status, stop: asyncio.Event, *, warm_up_s: float
+) -> EngineInfo | None:
+    """Load the judge's model and have it answer once; None if `stop` is set meanwhile.
+
+    Raises `WorkerFailed` if the loaded model does not answer within `warm_up_s`.
+    """
+    status.detail = "loading the model"
+    info = await _unless(stop, judge.start())
+    if info is None:
+        return None
+    status.detail = "warming up"
+    try:
+        await _unless(stop, asyncio.wait_for(judge.check(), warm_up_s))
+    except TimeoutError as error:
+        raise WorkerFailed(
+            f"the model did not answer within {warm_up_s:g} s of loading (AZIMUTH_WORKER_WARM_UP_S)"
+        ) from error
+    return None if stop.is_set() else info
+
+
+def _announce(status: Status, judge: Judge, info: EngineInfo) -> Pool:
+    """Have the next heartbeat announce the model; return its pool."""
+    pool = pool_for(
+        ModelIdentity(
+            name=info.model,
+            revision=info.revision,
+            engine=info.engine,
+            context_length=info.context_length,
+            embedder=judge.embedder,
+            profiles=judge.profiles,
+            settings=info.settings,
+        )
+    )
+    status.pool, status.model = pool, info.model
+    status.state, status.detail = "ready", "serving"
+    _log.info("worker ready", extra={"worker": status.worker_id, "pool": pool.name})
+    return pool
+
+
 async def _first_to_end(work: Coroutine[Any, Any, None], keepers: list[asyncio.Task[None]]) -> None:
-    """See `work` through; a keeper that ends before it is an error, not a silence."""
+    """Run `work` to its end. Raise `WorkerFailed` if one of `keepers` ends before."""
     task = asyncio.create_task(work)
     await asyncio.wait({task, *keepers}, return_when=asyncio.FIRST_COMPLETED)
     if not task.done():
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         ended = next(keeper for keeper in keepers if keeper.done())
-        raise WorkerFailed(f"a part of the worker has ended: {ended!r}")
+        raise WorkerFailed(f"a background task of the worker has ended: {ended!r}")
     task.result()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
-    """The result of `work`, or None when told to stop before it was there."""
+    """Return the result of `work`, or None if `stop` is set before."""
     task = asyncio.create_task(work)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if task.done():
         return task.result()
-    # A model that loads in a thread cannot be called off; the process is about to end anyway.
+    # A model that loads in a thread cannot be stopped; the process is about to end anyway.
     task.cancel()
     return None
 
@@ -131,10 +164,6 @@ def _announced_name(settings: Settings) -> str:
     if engine.engine == "fake":
         return engine.model_name or "fake"
     return model_name(engine.model, engine.model_name)
-
-
-def _worker_id() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 async def _main(settings: Settings) -> int:
@@ -164,16 +193,16 @@ def main() -> None:
         # Not asyncio.run: it would wait for threads, and one of them may be loading a model.
         status = loop.run_until_complete(_main(settings))
     except Exception:
-        _log.exception("worker ends by an unforeseen error")
+        _log.exception("worker ends after an unexpected error")
         status = EXIT_FAILED
     for child in multiprocessing.active_children():
         child.kill()
-    # vLLM and PyTorch leave threads that may hold up the interpreter's own end.
+    # vLLM and PyTorch leave threads that may delay the interpreter's exit.
     logging.shutdown()
     sys.stderr.flush()
     os._exit(status)
 
 
-# vLLM starts processes that import this module anew.
+# vLLM starts processes that import this module again.
 if __name__ == "__main__":
     main()

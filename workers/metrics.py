@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 REGISTRY = CollectorRegistry()
 JOBS = Counter(
     "azimuth_worker_jobs_total",
-    "Jobs by how they ended: done, expired, retried, buried",
+    "Jobs by outcome: done, expired, retried, buried",
     ["outcome"],
     registry=REGISTRY,
 )

@@ -15,8 +15,8 @@ from app.domain.bank import Bank, parse_bank
 from app.errors import StoreUnavailable
 from app.store import banks as banks_module
 from app.store.banks import BankStore
-from workers.banks import BankLibrary
-from workers.embedding import HashingEmbedder
+from workers.retrieval.embedding import HashingEmbedder
+from workers.retrieval.library import BankLibrary
 
 SMALLEST_LIMIT = 1_048_576
 """Lowest size limit of a string that Redis can be set to, in bytes."""

@@ -15,20 +15,15 @@ from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
-from workers.engines.base import (
-    EngineError,
-    EngineOverloaded,
-    EngineRejected,
-    EngineUnavailable,
-    Message,
-    Sampling,
-)
+from workers.engines.base import Sampling
 from workers.engines.fake import FakeEngine
 from workers.engines.openai import OpenAIEngine
-from workers.methods.base import Ask
-from workers.methods.choosing import Choosing
-from workers.methods.comparative import ComparativeRegression
-from workers.methods.labels import LABELS, LabelReading
+from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.methods.base import Ask, Task
+from workers.methods.choosing.method import Choosing
+from workers.methods.comparative.method import ComparativeRegression
+from workers.methods.digit_reading.method import DIGITS, DigitRegression
+from workers.tokenization.conversation import Message
 
 METHOD = ComparativeRegression()
 SETTINGS = ScorerSettings(reasoning_chars=40)
@@ -310,7 +305,7 @@ def test_an_endpoint_s_answer_of_another_form_is_an_error_of_the_engine(answer):
     with pytest.raises(EngineError, match="the endpoint"):
         engine.generate(prompt, {}, Sampling(max_tokens=9))
     with pytest.raises(EngineError):
-        engine.read_labels(prompt, LABELS)
+        engine.read_probabilities(prompt, DIGITS)
 
 
 def test_without_a_tokenizer_other_scripts_are_not_taken_for_shorter_than_they_are():
@@ -333,25 +328,25 @@ def test_a_choice_among_letters_is_one_of_them(engine):
 
 
 def test_labels_are_read_as_probabilities_among_all_words(engine, request):
-    assert engine.engine.check_labels(LABELS) is None
-    reader = LabelReading("comparative", compares=True)
+    assert engine.engine.check_tokens(DIGITS) is None
+    reader = DigitRegression("comparative", compares=True)
     attribute = Attribute("politeness", "How polite it is.", "rude", "kind")
     scenario = Scenario("How are you?", ("Hello, very well, thank you!", "Go away."))
     prompts = [
-        engine.encode(*reader.messages(attribute, (), scenario, ask, SETTINGS))
+        engine.encode(*reader.messages(Task(attribute, scenario, SETTINGS), ask, ()))
         for ask in reader.asks(scenario, SETTINGS)
     ]
     if "stub" in request.node.name:
         with pytest.raises(EngineRejected, match="log-probabilities"):
-            engine.read_labels(prompts[0], LABELS)
+            engine.read_probabilities(prompts[0], DIGITS)
         return
-    readings = [engine.read_labels(prompt, LABELS) for prompt in prompts]
+    readings = [engine.read_probabilities(prompt, DIGITS) for prompt in prompts]
     for reading in readings:
         assert len(reading.probabilities) == 5
         assert all(0 <= p <= 1 for p in reading.probabilities)
         assert 0 < sum(reading.probabilities) <= 1 + 1e-6
         assert reading.prompt_tokens > 0
-    again = engine.read_labels(prompts[0], LABELS)
+    again = engine.read_probabilities(prompts[0], DIGITS)
     assert again.probabilities == pytest.approx(readings[0].probabilities, rel=0.15)
     assert readings[0].probabilities != readings[1].probabilities
 
@@ -360,8 +355,8 @@ def test_labels_are_read_as_probabilities_among_all_words(engine, request):
 def test_labels_that_are_several_tokens_are_told(engine, request):
     if "fake" in request.node.name or "chat" in request.node.name:
         pytest.skip("nothing is known here of this engine's tokens")
-    assert "single token" in engine.engine.check_labels(("0", "very good indeed"))
-    assert "same token" in engine.engine.check_labels(("1", "1"))
+    assert "single token" in engine.engine.check_tokens(("0", "very good indeed"))
+    assert "same token" in engine.engine.check_tokens(("1", "1"))
 
 
 def processes_of_vllm_on_a_cpu(engine):

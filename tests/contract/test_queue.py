@@ -24,10 +24,13 @@ from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect
 from app.store.score_sets import ScoreCache
-from workers.engines.base import EngineError
+from workers.canary import Canary
+from workers.consumer import Consumer
 from workers.engines.fake import FakeEngine
+from workers.errors import EngineError
+from workers.handling import JobHandler
+from workers.heartbeat import Status
 from workers.judges.base import JobScorer
-from workers.loop import JobLoop, Status
 
 POOL = "pool"
 HELP, WIT = Attribute("help", "Helps."), Attribute("wit", "Witty.")
@@ -494,21 +497,20 @@ class SilentTooLong:
         yield {}
 
 
-def job_loop(queue: JobQueue, scorer: JobScorer, **settings: Any) -> JobLoop:
-    return JobLoop(
-        queue=queue,
-        scorer=scorer,
-        engine=FakeEngine(EngineSettings(engine="fake")),
-        status=Status("w1", "m"),
-        pool=POOL,
-        settings=WorkerSettings(**settings),
+def consumer(queue: JobQueue, scorer: JobScorer, **changes: Any) -> Consumer:
+    settings = WorkerSettings(**changes)
+    return Consumer(
+        JobHandler(queue, scorer, POOL, "w1", settings),
+        Canary(FakeEngine(EngineSettings(engine="fake")), settings),
+        Status("w1", "m"),
+        settings,
     )
 
 
 async def test_a_worker_that_lost_a_job_does_not_settle_it(queue, redis):
     """The new owner decides its outcome."""
     scorer, stop = SilentTooLong(queue), asyncio.Event()
-    running = asyncio.create_task(job_loop(queue, scorer, max_attempts=1).run(stop))
+    running = asyncio.create_task(consumer(queue, scorer, max_attempts=1).run(stop))
     await submit(queue, job(HELP))
     await scorer.failed.wait()
     stop.set()
@@ -535,7 +537,7 @@ async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redi
         await redis.ping()
         await asyncio.sleep(0.01)
     stop = asyncio.Event()
-    running = asyncio.create_task(job_loop(queue, OneCell()).run(stop))
+    running = asyncio.create_task(consumer(queue, OneCell()).run(stop))
     await submit(queue, job(HELP))
     await eventually(lambda: queue.depth(POOL))
     stop.set()

@@ -22,7 +22,8 @@ from app.store.queue import JobQueue
 from app.store.redis import connect
 from app.store.score_sets import ScoreCache
 from tests.support import wait_until
-from workers.engines.base import EngineError, EngineInfo
+from workers.engines.base import EngineInfo
+from workers.errors import EngineError
 from workers.judges import network
 from workers.judges.kaleido import Kaleido
 from workers.judges.network import Network
@@ -403,7 +404,7 @@ def test_what_is_no_number_becomes_no_score(start, chat_reward, tiny_kaleido, tm
 
 def test_a_classifier_with_two_labels_is_no_reward_model(start, tmp_path):
     folder = make_chat_reward(tmp_path / "m", labels=2)
-    with pytest.raises(EngineError, match="has 2 labels: a reward model has one"):
+    with pytest.raises(EngineError, match="has 2 outputs: a reward model has one"):
         start(RewardModel, folder)
 
 
@@ -718,7 +719,7 @@ def test_a_worker_that_cannot_start_says_why(service, tmp_path):
     child = service.start_worker(ready=False, AZIMUTH_ENGINE="reward", AZIMUTH_MODEL=str(folder))
     wait_until(lambda: not child.alive(), timeout_s=90, what="the worker's end")
     assert child.process.returncode == 70
-    assert "has 2 labels: a reward model has one" in service.log("worker")
+    assert "has 2 outputs: a reward model has one" in service.log("worker")
 
 
 def test_a_real_chat_tokenizer_gives_the_ids_that_transformers_gives(small_model):

@@ -1,13 +1,14 @@
-"""No text changes the frame of its prompt: shown by the token ids of the real tokenizer."""
+"""No text changes the frame of its prompt, by the token ids of a real tokenizer."""
 
 import pytest
 
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
-from workers.engines.base import EngineRejected, Message
-from workers.methods.base import Ask
-from workers.methods.comparative import ComparativeRegression
-from workers.tokenization import ChatEncoder
+from workers.errors import EngineRejected
+from workers.methods.base import Ask, Task
+from workers.methods.comparative.method import ComparativeRegression
+from workers.tokenization.chat import ChatEncoder
+from workers.tokenization.conversation import Message
 
 pytestmark = pytest.mark.model
 
@@ -35,11 +36,13 @@ def encoder(tokenizer):
 
 def prompt_ids(encoder, text: str) -> tuple[int, ...]:
     messages = METHOD.messages(
-        Attribute("care", "How caring it is."),
-        (),
-        Scenario("How are you?", ("Fine.", text)),
+        Task(
+            Attribute("care", "How caring it is."),
+            Scenario("How are you?", ("Fine.", text)),
+            ScorerSettings(),
+        ),
         Ask((0, 1)),
-        ScorerSettings(),
+        (),
     )
     return encoder.encode(messages).token_ids
 
@@ -75,7 +78,7 @@ def test_all_before_the_hostile_text_and_all_after_it_is_the_same(encoder, token
     assert ids[:head] == harmless[:head]
 
 
-def test_a_template_token_that_is_not_flagged_special_is_split_as_well(tokenizer):
+def test_a_template_token_that_is_not_flagged_special_is_split_too(tokenizer):
     """As in tokenizers whose turn markers are ordinary added tokens."""
     import copy
 
@@ -99,7 +102,7 @@ def test_ordinary_conversations_are_tokenized_as_the_template_does(encoder, toke
     assert list(encoder.encode(turns).token_ids) == list(expected)
 
 
-def test_a_template_without_a_system_turn_gets_its_words_in_the_first_user_turn(tokenizer):
+def test_a_template_that_refuses_a_system_turn_gets_its_text_in_the_first_user_turn(tokenizer):
     import copy
 
     strict = copy.deepcopy(tokenizer)
@@ -126,8 +129,8 @@ def with_template(tokenizer, template):
     return other
 
 
-def test_a_template_that_passes_over_the_system_turn_loses_none_of_its_words(tokenizer):
-    """It renders user and assistant alone, and says nothing of what it leaves out."""
+def test_a_template_that_drops_the_system_turn_gets_its_text_in_the_first_user_turn(tokenizer):
+    """It renders only user and assistant turns, without an error."""
     silent = with_template(tokenizer, "{% set known = ['user', 'assistant'] %}" + TURNS)
     ids = ChatEncoder(silent).encode([Message("system", "Be brief."), Message("user", "Hi")])
     assert "user\nBe brief.\n\nHi" in silent.decode(ids.token_ids)
@@ -159,8 +162,8 @@ def test_a_template_that_cannot_show_a_conversation_is_refused_at_the_start(toke
         ChatEncoder(with_template(tokenizer, template))
 
 
-def test_the_embedder_finds_what_means_the_same():
-    from workers.embedding import create_embedder
+def test_the_embedder_finds_texts_of_the_same_meaning():
+    from workers.retrieval.embedding import create_embedder
 
     embedder = create_embedder("minilm")
     a, b, c = embedder.encode(["How do I cook rice?", "Boiling rice properly", "Tax law in Peru"])

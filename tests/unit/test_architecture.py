@@ -1,6 +1,8 @@
 """Imports point one way: features -> store -> domain, workers -> store -> domain."""
 
 import ast
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -41,14 +43,55 @@ def test_imports_point_down_only(path: Path):
         assert not within(imports, "app.scoring", "app.problems", "app.main", "fastapi", "scripts")
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def graph_of(package: str, imports: dict[str, Iterable[str]]) -> dict[str, set[str]]:
+    """Which parts of a package, its modules and folders, import which others of its parts."""
+
+    def part(module: str) -> str:
+        rest = module.removeprefix(package + ".") if module.startswith(package + ".") else ""
+        return rest.split(".")[0]
+
+    graph: dict[str, set[str]] = {}
+    for module, imported in imports.items():
+        if importer := part(module):
+            others = {part(name) for name in imported} - {importer, ""}
+            graph.setdefault(importer, set()).update(others)
+    return graph
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+IMPORTS = {name: imports_of(path) & MODULES.keys() for name, path in MODULES.items()}
+PACKAGES = sorted(name for name, path in MODULES.items() if path.name == "__init__.py")
+
+
+@pytest.mark.parametrize("package", [p for p in PACKAGES if p != "app"])
+def test_no_two_parts_of_a_package_import_each_other(package: str):
+    """Neither directly nor through others; a part is a module or a folder with all in it."""
+    try:
+        TopologicalSorter(graph_of(package, IMPORTS)).prepare()
+    except CycleError as error:
+        pytest.fail(f"{package}: {' <- '.join(error.args[1])}")
+
+
+def test_a_circle_between_folders_is_found():
+    imports = {"p.a.x": {"p.b.y"}, "p.b.y": set(), "p.b.z": {"p.a.w"}, "p.a.w": set()}
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph_of("p", imports)).prepare()
+    TopologicalSorter(graph_of("p.a", imports)).prepare()
+
+
 @pytest.mark.parametrize(
     ("library", "home"),
     [
         ("vllm", "workers/engines/vllm.py"),
-        ("faiss", "workers/retrieval.py"),
+        ("faiss", "workers/retrieval/index.py"),
         ("outlines", "workers/engines/outlines.py"),
         ("sklearn", "app/calibrations/fitting/learners.py"),
-        ("sentence_transformers", "workers/embedding.py"),
+        ("sentence_transformers", "workers/retrieval/embedding.py"),
     ],
 )
 def test_each_heavy_library_is_named_in_one_file(library: str, home: str):

@@ -1,1 +1,1 @@
-"""Engines: one protocol, one file for each thing that runs a language model."""
+"""Engines run a language model: one protocol, one file for each engine."""

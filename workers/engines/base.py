@@ -1,52 +1,15 @@
-"""The seam to whatever runs the language model, and the errors that cross it."""
+"""The interface between a judge and the engine that runs its language model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from workers.tokenization.conversation import Message, Prompt
+
 FinishReason = Literal["stop", "length", "other"]
 Schema = dict[str, Any]
 """JSON Schema that an answer must satisfy."""
-
-
-class EngineError(Exception):
-    """Something went wrong in the engine; what, the subclass says."""
-
-
-class EngineOverloaded(EngineError):
-    """The engine has too much to do just now; the same request may pass later."""
-
-
-class EngineUnavailable(EngineError):
-    """The engine cannot be reached just now."""
-
-
-class EngineDead(EngineError):
-    """The engine will not answer again; its process must be started anew."""
-
-
-class EngineRejected(EngineError):
-    """The engine will never take this request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A conversation, ready to be answered."""
-
-    messages: tuple[Message, ...]
-    length: int
-    """Tokens, exact where the engine has a tokenizer."""
-    token_ids: tuple[int, ...] | None = None
-    """The conversation as tokens; None for engines that tokenize on their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +37,23 @@ class Generation:
 
     answers: tuple[Answer, ...]
     prompt_tokens: int
-    """Tokens that the model was given; where each sample is given the prompt, once for each."""
+    """Tokens that the model read; the prompt counts once for each sample that reads it again."""
     cached_prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class LabelProbabilities:
-    """How likely an answer is to begin with each of some labels."""
+class TokenProbabilities:
+    """Probabilities that the answer begins with each of some tokens."""
 
     probabilities: tuple[float, ...]
-    """One a label, among all tokens of the vocabulary: what is missing to 1 goes to other words."""
+    """One for each token, out of the whole vocabulary: the rest to 1 belongs to other tokens."""
     prompt_tokens: int
     cached_prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine runs: everything of it that can change an answer."""
+    """What an engine runs: everything about it that can change an answer."""
 
     engine: str
     model: str
@@ -102,25 +65,30 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """Runs a language model. Every error that leaves it is an `EngineError`."""
+    """Runs a language model. Every error it raises is a `workers.errors.EngineError`."""
 
     async def start(self) -> EngineInfo:
-        """Load the model. Returns when it can answer."""
+        """Load the model. Return when it can answer."""
 
     async def close(self) -> None:
-        """Let the model go."""
+        """Release the model."""
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """Make a conversation ready. Contents are data: nothing in them is a special token."""
+        """Prepare a conversation. Contents are data: nothing in them becomes a special token."""
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Answer a prompt with JSON that satisfies `schema`, `sampling.samples` times."""
 
-    def check_labels(self, labels: tuple[str, ...]) -> str | None:
-        """Why labels cannot be read: each must be a token of its own. None when they can."""
+    def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
+        """Explain why the probabilities of `tokens` cannot be read; None if they can.
 
-    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        """Probabilities of labels as the first token of the answer, unmasked and untempered."""
+        Each must be a single token of the model, and no two the same.
+        """
+
+    async def read_probabilities(
+        self, prompt: Prompt, tokens: tuple[str, ...]
+    ) -> TokenProbabilities:
+        """Read the probabilities of the answer's first token, before masks and temperature."""
 
     async def check(self) -> None:
-        """Have the model write one token; raises when it cannot."""
+        """Have the model write one token. Raise if it cannot."""

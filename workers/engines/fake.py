@@ -1,7 +1,7 @@
-"""A deterministic engine without a model: a real setting, for those who build against the API.
+"""A deterministic engine without a model, for tests and for development against the API.
 
-Its answers are valid and always the same for the same prompt, its scores are hashes. It can be slow
-and it can fail, so that tests can see what the rest does then.
+Its answers are valid and always the same for the same prompt; its scores are hashes of the prompt.
+Settings make it slow or make it fail.
 """
 
 from __future__ import annotations
@@ -22,24 +22,21 @@ from typing import Any
 from app.settings import EngineSettings
 from workers.engines.base import (
     Answer,
-    EngineDead,
     EngineInfo,
-    EngineOverloaded,
-    EngineUnavailable,
     Generation,
-    LabelProbabilities,
-    Message,
-    Prompt,
     Sampling,
     Schema,
+    TokenProbabilities,
 )
 from workers.engines.simulated import SimulatedJudge
+from workers.errors import EngineDead, EngineOverloaded, EngineUnavailable
+from workers.tokenization.conversation import Message, Prompt
 
 _CHARS_PER_TOKEN = 4
 _ASKED = re.compile(r"of response ([A-Z]), 0 to \d+:$")
-"""The end of a prompt for label reading: which candidate it is about."""
-_CONDITIONAL = ("dead-word", "hang-check")
-"""Faults that come when something is asked, not by chance."""
+"""The end of a prompt for digit reading: which candidate it is about."""
+_CONDITIONAL = ("dead-word", "hang-check", "hang-warm-up")
+"""Faults that occur on certain calls instead of at random."""
 FAULTS = (
     "invalid",
     "truncated",
@@ -49,11 +46,12 @@ FAULTS = (
     "dead-word",
     "hang",
     "hang-check",
+    "hang-warm-up",
 )
 
 
 class FakeEngine:
-    """Answers any schema of objects, strings and integers with hashes of the prompt."""
+    """Fills any schema of objects, strings and integers with hashes of the prompt."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
@@ -67,7 +65,7 @@ class FakeEngine:
         self._checked = False
 
     async def start(self) -> EngineInfo:
-        """Ready at once."""
+        """Return at once."""
         return EngineInfo(
             engine="fake",
             model=self._settings.model_name or "fake",
@@ -77,25 +75,25 @@ class FakeEngine:
         )
 
     def _simulation(self) -> str:
-        """What a simulated judge sees: different ones must not share their scores."""
+        """Describe the simulated judge: different ones must not share cached scores."""
         settings = self._settings
         if settings.fake_labels is None:
             return ""
         content = hashlib.sha256(Path(settings.fake_labels).read_bytes()).hexdigest()[:12]
-        seen = f"noise={settings.fake_noise} seed={settings.fake_seed}"
-        return f"judge={SimulatedJudge.version} labels={content} {seen}"
+        noise = f"noise={settings.fake_noise} seed={settings.fake_seed}"
+        return f"judge={SimulatedJudge.version} labels={content} {noise}"
 
     async def close(self) -> None:
-        """Nothing to let go."""
+        """Do nothing: there is no model to release."""
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """A token for every four characters, and four for the frame of each turn."""
+        """Count a token for every four characters, and four for the frame of each turn."""
         length = sum(4 + -(-len(m.content) // _CHARS_PER_TOKEN) for m in messages)
         return Prompt(messages=messages, length=length)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Hashes in the shape of `schema`, after the latency and the faults that were set."""
-        fault = await self._meet(prompt)
+        """Fill `schema` with hashes, after the latency and faults of the settings."""
+        fault = await self._delay_or_fail(prompt)
         known = self._judge.scores(prompt) if self._judge else {}
         answers = tuple(
             _answer(prompt, schema, sampling, sample, fault, known)
@@ -103,36 +101,39 @@ class FakeEngine:
         )
         return Generation(answers=answers, prompt_tokens=prompt.length)
 
-    def check_labels(self, labels: tuple[str, ...]) -> str | None:
-        """Any label will do."""
+    def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
+        """Accept any tokens."""
         return None
 
-    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        """Hashes that leave a tenth for other words, after the same latency and faults."""
-        fault = await self._meet(prompt)
+    async def read_probabilities(
+        self, prompt: Prompt, tokens: tuple[str, ...]
+    ) -> TokenProbabilities:
+        """Return hashes that add up to 0.9, after the latency and faults of the settings."""
+        fault = await self._delay_or_fail(prompt)
         content = "\x1f".join(f"{m.role}\x1e{m.content}" for m in prompt.messages)
         draw = random.Random(hashlib.sha256(content.encode()).digest())
-        weights = [draw.random() for _ in labels]
+        weights = [draw.random() for _ in tokens]
         known = self._judge.scores(prompt) if self._judge else {}
         asked = _ASKED.search(prompt.messages[-1].content)
         score = known.get((asked[1],) if asked else ())
         if score is not None:
             weights = [
-                math.exp(-(((score - i / (len(labels) - 1)) / 0.2) ** 2))
-                for i in range(len(labels))
+                math.exp(-(((score - i / (len(tokens) - 1)) / 0.2) ** 2))
+                for i in range(len(tokens))
             ]
         mass = 0.9 if fault is None else 0.0
-        found = tuple(mass * weight / sum(weights) for weight in weights)
-        return LabelProbabilities(found, prompt_tokens=prompt.length)
+        probabilities = tuple(mass * weight / sum(weights) for weight in weights)
+        return TokenProbabilities(probabilities, prompt_tokens=prompt.length)
 
     async def check(self) -> None:
-        """Well, unless it was told to hang once it serves."""
-        if self._checked and any(fault == "hang-check" for fault, _ in self._faults):
+        """Succeed; with a fault of the settings, hang in the first check or in all later ones."""
+        hangs_in = "hang-check" if self._checked else "hang-warm-up"
+        if any(fault == hangs_in for fault, _ in self._faults):
             await asyncio.Event().wait()
         self._checked = True
 
-    async def _meet(self, prompt: Prompt) -> str | None:
-        """Take the latency, raise or return the fault that falls on this call."""
+    async def _delay_or_fail(self, prompt: Prompt) -> str | None:
+        """Wait for the latency; raise this call's fault, or return it if it spoils the answer."""
         fault = self._draw_fault()
         if "POISON" in prompt.messages[-1].content and ("dead-word", 1.0) in self._faults:
             fault = "dead"
@@ -141,11 +142,11 @@ class FakeEngine:
         if self._settings.fake_latency_s:
             await asyncio.sleep(self._settings.fake_latency_s)
         if fault == "overloaded":
-            raise EngineOverloaded("the fake engine was told to be overloaded")
+            raise EngineOverloaded("the fake engine is set to be overloaded")
         if fault == "unavailable":
-            raise EngineUnavailable("the fake engine was told to be away")
+            raise EngineUnavailable("the fake engine is set to be unavailable")
         if fault == "dead":
-            raise EngineDead("the fake engine was told to die")
+            raise EngineDead("the fake engine is set to die")
         return fault
 
     def _draw_fault(self) -> str | None:
@@ -158,12 +159,14 @@ class FakeEngine:
 
 
 def parse_faults(text: str) -> tuple[tuple[str, float], ...]:
-    """`invalid:0.1,overloaded:0.05` as pairs. Raises ValueError for a fault that is not known."""
+    """Parse `invalid:0.1,overloaded:0.05`. Raises ValueError for an unknown fault."""
     pairs: list[tuple[str, float]] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         fault, _, probability = part.partition(":")
         if fault not in FAULTS:
-            raise ValueError(f"no fault is called {fault!r}; known are {', '.join(FAULTS)}")
+            raise ValueError(
+                f"AZIMUTH_FAKE_FAULTS: unknown fault {fault!r}; known are {', '.join(FAULTS)}"
+            )
         pairs.append((fault, float(probability or 1)))
     return tuple(pairs)
 
@@ -204,4 +207,4 @@ def _fill(schema: Schema, seed: str, path: str) -> Any:
         return schema["enum"][number % len(schema["enum"])]
     if kind == "string":
         return f"A made-up reason, number {number % 1000}."[: schema.get("maxLength", 240)]
-    raise ValueError(f"the fake engine cannot make up a value of type {kind!r}")
+    raise ValueError(f"the fake engine cannot fill a value of type {kind!r}")

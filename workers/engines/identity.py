@@ -1,4 +1,4 @@
-"""Revisions of models: what tells two sets of weights apart."""
+"""Revisions of models: different weights have different revisions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _WEIGHTS = (".safetensors", ".bin", ".gguf")
 
 
 def folder_revision(folder: Path) -> str:
-    """Digest of a local model folder: `sha256:` and 16 hexadecimal characters.
+    """Return a digest of a local model folder: `sha256:` and 16 hexadecimal characters.
 
-    Configuration and tokenizer count in full, those in folders within as well; of each weights file
-    the size and 256 pieces of 128 KiB, evenly spread (all of it up to 32 MiB), because hashing tens
-    of GB would delay every start by minutes. A change that touches a few weights only may go
-    unseen: give such a copy a name of its own (AZIMUTH_MODEL_NAME).
+    It covers configuration and tokenizer files in full, also in subfolders. Of each weights file it
+    covers the size and 256 evenly spread pieces of 128 KiB (all of a file up to 32 MiB), because
+    hashing tens of GB would delay every start by minutes. A change to a few weights may be missed:
+    give such a copy its own name (AZIMUTH_MODEL_NAME).
     """
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         within = path.relative_to(folder).as_posix()
         if within.startswith(".") or "/." in within:
-            continue  # what a download keeps for itself
+            continue  # files of the download tool
         if path.suffix in _DESCRIBING:
             digest.update(f"{within}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
         elif path.suffix in _WEIGHTS:
@@ -38,12 +38,12 @@ def folder_revision(folder: Path) -> str:
 
 
 def model_revision(model: str, asked: str | None) -> str:
-    """Revision of a model: a folder's digest, or the commit in the local Hugging Face cache."""
+    """Return a folder's digest, or a model's commit in the local Hugging Face cache."""
     return _revision(model, asked, "config.json")
 
 
 def tokenizer_revision(name: str, asked: str | None) -> str:
-    """Revision of a tokenizer, as `model_revision` tells that of a model."""
+    """Return the revision of a tokenizer, as `model_revision` does for a model."""
     return _revision(name, asked, "tokenizer_config.json")
 
 
@@ -55,11 +55,11 @@ def _revision(name: str, asked: str | None, file: str) -> str:
 
     try:
         commit = extract_commit_hash(cached_file(name, file, revision=asked), None)
-    except OSError:  # not every repository has that file; what is needed of it has been loaded
+    except OSError:  # not every repository has that file; the model itself has been loaded
         commit = None
     return str(commit or asked or "unknown")
 
 
 def model_name(model: str, asked: str | None) -> str:
-    """The name to announce: the one asked for, else the folder's or the hub's."""
+    """Return the name to announce: the one asked for, else the folder's or the hub's."""
     return asked or (Path(model).resolve().name if Path(model).is_dir() else model)

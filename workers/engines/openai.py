@@ -13,49 +13,46 @@ from typing import Any
 import httpx
 
 from app.settings import EngineSettings
+from workers.concurrency import gather_or_cancel
 from workers.engines.base import (
     Answer,
-    EngineError,
     EngineInfo,
-    EngineOverloaded,
-    EngineRejected,
-    EngineUnavailable,
     FinishReason,
     Generation,
-    LabelProbabilities,
-    Message,
-    Prompt,
     Sampling,
     Schema,
+    TokenProbabilities,
 )
 from workers.engines.identity import tokenizer_revision
-from workers.gathering import gather_or_cancel
-from workers.tokenization import ChatEncoder, neutralised, why_not_labels
+from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.tokenization.chat import ChatEncoder, neutralised, why_not_single_tokens
+from workers.tokenization.conversation import Message, Prompt
 
-_TOP = 20  # as many alternatives as endpoints tell of
+_TOP = 20
+"""Likeliest tokens to ask for: the most that endpoints report."""
 _BYTES_PER_TOKEN = 3
-"""A cautious estimate where there is no tokenizer. Of UTF-8: scripts that need more bytes for a
-character take about as many more tokens."""
+"""A cautious estimate where there is no tokenizer. In bytes of UTF-8, because scripts with more
+bytes per character also take more tokens per character."""
 
 
 class OpenAIEngine:
     """A model behind `/v1/completions` (token ids, exact) or `/v1/chat/completions` (messages).
 
-    With token ids the tokenizer is loaded here and candidate text cannot become a special token.
-    With messages the endpoint tokenizes, so text that looks like a template token is neutralised.
+    With token ids, the tokenizer is loaded here and candidate text cannot become a special token.
+    With messages, the endpoint tokenizes, so text that looks like a template token is neutralised.
     """
 
     def __init__(
         self, settings: EngineSettings, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         if not settings.openai_url:
-            raise ValueError("AZIMUTH_OPENAI_URL is not set: where is the endpoint?")
+            raise ValueError("AZIMUTH_OPENAI_URL is not set: set it to the endpoint's base URL")
         self._settings = settings
         key = settings.openai_api_key
         self._client = httpx.AsyncClient(
             base_url=settings.openai_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            # Waiting for one of the connections is no fault of the endpoint: it has no limit.
+            # Waiting for a free connection is not the endpoint's fault, so it has no time limit.
             timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0, pool=None),
             limits=httpx.Limits(max_connections=256),
             transport=transport,
@@ -65,12 +62,12 @@ class OpenAIEngine:
         self._model = settings.model
 
     async def start(self) -> EngineInfo:
-        """Ask the endpoint what it serves; load the tokenizer when prompts go as tokens."""
+        """Ask the endpoint what it serves; load the tokenizer if prompts are sent as tokens."""
         listed = await self._request("GET", "models")
-        with _understood(listed):
+        with _expected_form(listed):
             served = {str(m["id"]): m for m in listed.get("data", [])}
         if self._model not in served:
-            # Taking what there is instead would give it another model's tokens.
+            # Another model would be sent this model's tokens.
             raise EngineRejected(
                 f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
                 f"not {self._model!r}: set AZIMUTH_MODEL"
@@ -81,7 +78,8 @@ class OpenAIEngine:
         context = self._settings.context_length or entry.get("max_model_len")
         if context is None:
             raise EngineRejected(
-                "the endpoint does not tell the model's context length: set AZIMUTH_CONTEXT_LENGTH"
+                "the endpoint does not report the model's context length: "
+                "set AZIMUTH_CONTEXT_LENGTH"
             )
         return EngineInfo(
             engine="openai",
@@ -95,13 +93,13 @@ class OpenAIEngine:
         from transformers import AutoTokenizer
 
         name = self._settings.tokenizer or self._settings.model
-        # The revision is the model's: a tokenizer from elsewhere has none of that name.
+        # The revision is the model's: a tokenizer from another repository has no such revision.
         revision = None if self._settings.tokenizer else self._settings.model_revision
         try:
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
         except (OSError, ValueError) as error:
             raise EngineRejected(
-                f"no tokenizer is to be had for {name!r}: set AZIMUTH_TOKENIZER, "
+                f"no tokenizer could be loaded for {name!r}: set AZIMUTH_TOKENIZER, "
                 "or AZIMUTH_OPENAI_PROMPT=chat"
             ) from error
         self._tokenizer_version = f"{name}@{tokenizer_revision(name, revision)}"
@@ -112,7 +110,7 @@ class OpenAIEngine:
         await self._client.aclose()
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """Token ids, or messages with template tokens neutralised."""
+        """Encode as token ids, or as messages with template tokens neutralised."""
         if self._encoder is not None:
             return self._encoder.encode(messages)
         safe = tuple(Message(m.role, neutralised(m.content)) for m in messages)
@@ -120,10 +118,9 @@ class OpenAIEngine:
         return Prompt(messages=safe, length=length)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Answer a prompt; the schema goes along as `response_format`.
+        """Answer a prompt; the schema is sent as `response_format`.
 
-        Some endpoints pass over `n` and give one answer, whatever is asked for: the others are
-        asked for one by one.
+        Some endpoints ignore `n` and return one answer: then the others are requested one by one.
         """
         first = await self._answers(prompt, schema, sampling)
         given = len(first.answers)
@@ -142,7 +139,7 @@ class OpenAIEngine:
         )
 
     async def _answers(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """What one request gives: at least one answer."""
+        """Send one request and return its answers, at least one."""
         body: dict[str, Any] = {
             "model": self._model,
             "n": sampling.samples,
@@ -158,51 +155,55 @@ class OpenAIEngine:
         if prompt.token_ids is not None:
             body["prompt"] = list(prompt.token_ids)
             answer = await self._request("POST", "completions", body)
-            with _understood(answer):
+            with _expected_form(answer):
                 texts = [choice["text"] for choice in answer["choices"]]
         else:
             body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
             answer = await self._request("POST", "chat/completions", body)
-            with _understood(answer):
+            with _expected_form(answer):
                 texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
         if not texts:
-            raise EngineError("the endpoint gave no answer")
+            raise EngineError("the endpoint returned no answer")
         return _generation(answer, texts)
 
-    def check_labels(self, labels: tuple[str, ...]) -> str | None:
-        """Whether each label is a token of its own, as far as the tokenizer is known here."""
-        return why_not_labels(self._encoder, labels) if self._encoder is not None else None
+    def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
+        """Explain why `tokens` are not single, different tokens; None if they are or if unknown."""
+        return why_not_single_tokens(self._encoder, tokens) if self._encoder is not None else None
 
-    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        """One token with the likeliest alternatives; a label that is not among them counts as 0.
+    async def read_probabilities(
+        self, prompt: Prompt, tokens: tuple[str, ...]
+    ) -> TokenProbabilities:
+        """Request one token with its likeliest alternatives; a token not among them counts as 0.
 
-        Endpoints tell the `_TOP` likeliest tokens at most, so the mass on labels is a lower bound.
+        Endpoints report the `_TOP` likeliest tokens at most, so the sum is a lower bound.
         """
         body: dict[str, Any] = {"model": self._model, "max_tokens": 1, "temperature": 0.0}
         if prompt.token_ids is not None:
             body |= {"prompt": list(prompt.token_ids), "logprobs": _TOP}
             answer = await self._request("POST", "completions", body)
-            with _understood(answer):
-                told = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
-                likeliest = list(told[0].items()) if told else None
+            with _expected_form(answer):
+                reported = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
+                likeliest = list(reported[0].items()) if reported else None
         else:
             body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
             body |= {"logprobs": True, "top_logprobs": _TOP}
             answer = await self._request("POST", "chat/completions", body)
-            with _understood(answer):
-                told = (answer["choices"][0].get("logprobs") or {}).get("content")
+            with _expected_form(answer):
+                reported = (answer["choices"][0].get("logprobs") or {}).get("content")
                 likeliest = (
-                    [(t["token"], t["logprob"]) for t in told[0]["top_logprobs"]] if told else None
+                    [(t["token"], t["logprob"]) for t in reported[0]["top_logprobs"]]
+                    if reported
+                    else None
                 )
         if likeliest is None:
             raise EngineRejected(
-                "the endpoint tells no log-probabilities, so no labels can be read"
+                "the endpoint returns no log-probabilities, which digit reading needs"
             )
         usage = _generation(answer, [""])
-        return LabelProbabilities(
+        return TokenProbabilities(
             probabilities=tuple(
-                sum(math.exp(logprob) for token, logprob in likeliest if token.strip() == label)
-                for label in labels
+                sum(math.exp(logprob) for other, logprob in likeliest if other.strip() == token)
+                for token in tokens
             ),
             prompt_tokens=usage.prompt_tokens,
             cached_prompt_tokens=usage.cached_prompt_tokens,
@@ -226,7 +227,7 @@ class OpenAIEngine:
         except httpx.TransportError as error:
             raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
         if response.status_code == 429:
-            raise EngineOverloaded("the endpoint has too much to do")
+            raise EngineOverloaded("the endpoint answered 429: too many requests")
         if response.status_code >= 500:
             raise EngineUnavailable(f"the endpoint answered {response.status_code}")
         if response.status_code >= 400:
@@ -236,25 +237,25 @@ class OpenAIEngine:
         try:
             answer: dict[str, Any] = response.json()
         except ValueError as error:
-            raise EngineError("the endpoint answered something that is not JSON") from error
+            raise EngineError("the endpoint's answer is not JSON") from error
         return answer
 
 
 @contextmanager
-def _understood(answer: Any) -> Iterator[None]:
-    """Raises `EngineError` for an answer that does not have what is looked for in it."""
+def _expected_form(answer: Any) -> Iterator[None]:
+    """Raise `EngineError` if the answer lacks the members that are read from it."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        said = json.dumps(answer, ensure_ascii=False)[:500]
-        raise EngineError(f"the endpoint's answer cannot be understood: {said}") from error
+        text = json.dumps(answer, ensure_ascii=False)[:500]
+        raise EngineError(f"the endpoint's answer has an unexpected form: {text}") from error
 
 
 def _generation(answer: dict[str, Any], texts: list[str]) -> Generation:
     usage = answer.get("usage") or {}
     total = int(usage.get("completion_tokens") or 0)
     share, rest = divmod(total, max(1, len(texts)))
-    # Endpoints tell the sum over all answers only.
+    # Endpoints report only the sum over all answers.
     answers = tuple(
         Answer(text, _finish_reason(choice.get("finish_reason")), share + (index < rest))
         for index, (text, choice) in enumerate(zip(texts, answer["choices"], strict=True))

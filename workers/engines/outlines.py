@@ -10,24 +10,23 @@ from typing import Any
 from app.settings import EngineSettings
 from workers.engines.base import (
     Answer,
-    EngineError,
     EngineInfo,
     Generation,
-    LabelProbabilities,
-    Message,
-    Prompt,
     Sampling,
     Schema,
+    TokenProbabilities,
 )
 from workers.engines.identity import model_name, model_revision
-from workers.tokenization import ChatEncoder, why_not_labels
+from workers.errors import EngineError
+from workers.tokenization.chat import ChatEncoder, why_not_single_tokens
+from workers.tokenization.conversation import Message, Prompt
 
-_BACKEND = "llguidance"  # honours integer bounds; Outlines' own core lets 999 pass for 0 to 100
+_BACKEND = "llguidance"  # honours integer bounds; Outlines' own core accepts 999 for 0 to 100
 _DEFAULT_CONTEXT = 4096
 
 
 class OutlinesEngine:
-    """A transformers model whose output Outlines constrains."""
+    """Runs a transformers model; Outlines constrains its output."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
@@ -69,16 +68,16 @@ class OutlinesEngine:
         self._encoder = ChatEncoder(self._tokenizer)
 
     async def close(self) -> None:
-        """Let the model go."""
+        """Release the model."""
         self._model = self._steerable = None
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """A conversation as token ids."""
+        """Encode a conversation as token ids."""
         assert self._encoder is not None, "start() comes first"
         return self._encoder.encode(messages)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Answer a prompt in a thread, one sample after the other."""
+        """Answer a prompt in a thread, one sample after another."""
         answers = []
         for sample in range(sampling.samples):
             answers.append(
@@ -91,22 +90,24 @@ class OutlinesEngine:
     ) -> Answer:
         from outlines.backends import get_json_schema_logits_processor
 
-        # Compact JSON, as the vLLM engine writes it: small models get lost in white space.
+        # Compact JSON, as in the vLLM engine: small models can write white space without end.
         compact = schema | {"x-guidance": {"whitespace_flexible": False}}
         processor = get_json_schema_logits_processor(_BACKEND, self._steerable, json.dumps(compact))
         return self._run(prompt, sampling.max_tokens, sampling, sampling.seed + sample, [processor])
 
-    def check_labels(self, labels: tuple[str, ...]) -> str | None:
-        """Whether each label is a token of its own."""
+    def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
+        """Explain why `tokens` are not single, different tokens; None if they are."""
         assert self._encoder is not None, "start() comes first"
-        return why_not_labels(self._encoder, labels)
+        return why_not_single_tokens(self._encoder, tokens)
 
-    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        """One forward pass in a thread."""
+    async def read_probabilities(
+        self, prompt: Prompt, tokens: tuple[str, ...]
+    ) -> TokenProbabilities:
+        """Run one forward pass in a thread."""
         assert self._encoder is not None, "start() comes first"
-        ids = self._encoder.label_ids(labels)
-        found = await asyncio.to_thread(self._first_token, prompt, ids)
-        return LabelProbabilities(found, prompt_tokens=prompt.length)
+        ids = self._encoder.answer_ids(tokens)
+        probabilities = await asyncio.to_thread(self._first_token, prompt, ids)
+        return TokenProbabilities(probabilities, prompt_tokens=prompt.length)
 
     def _first_token(self, prompt: Prompt, ids: tuple[int, ...]) -> tuple[float, ...]:
         import torch
@@ -132,7 +133,7 @@ class OutlinesEngine:
         arguments: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
             arguments |= {"do_sample": True, "temperature": sampling.temperature}
-            # The model folder's own defaults must not change what a request asks for.
+            # The model folder's defaults must not override a request's settings.
             arguments |= {"top_k": 0, "top_p": 1.0}
         ids = torch.tensor([list(prompt.token_ids or ())], device=self._model.device)
         with self._turn, torch.inference_mode():

@@ -1,8 +1,8 @@
-"""Answers of a simulated judge: known labels plus noise. Part of the fake engine.
+"""Scores of a simulated judge: known labels plus noise. Part of the fake engine.
 
-It tells what a judge of a given quality would be worth, without a model: the prompt is read back
-for the question, the attribute and the candidates, and each score is the candidate's label plus
-Gaussian noise that is drawn once for these three, whatever the prompt's order or examples.
+It shows what a judge of a given quality would be worth, without a model. The prompt is parsed for
+the question, the attribute and the candidates. Each score is the candidate's label plus Gaussian
+noise that depends on these three only, not on the prompt's order or examples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
-from workers.engines.base import Prompt
+from workers.tokenization.conversation import Prompt
 
 _ATTRIBUTE = re.compile(r"(?:Rate the|The) (.+?) of (?:the )?responses?\b")
 _TOGETHER = re.compile(r"Rate .+? for these attributes: (.+)\.$")
@@ -27,10 +27,10 @@ Known = tuple[str, str]
 
 
 class SimulatedJudge:
-    """Labels of known responses, and how noisily they are seen."""
+    """Labels of known responses, and the noise added to them."""
 
     version = 2
-    """Of how noise is drawn: scores of another version are another judge's."""
+    """Version of the noise; scores of different versions are not comparable."""
 
     def __init__(
         self, labels: Mapping[Known, Mapping[str, float]], noise: Mapping[str, float], seed: int
@@ -41,9 +41,9 @@ class SimulatedJudge:
 
     @classmethod
     def read(cls, path: Path, noise: str, seed: int) -> SimulatedJudge:
-        """From a scenario file and `helpfulness:0.5,verbosity:0.15` (or one number for all).
+        """Read a scenario file and a noise: `helpfulness:0.5,verbosity:0.15`, or one for all.
 
-        Raises ValueError for a noise that is none, and for a file that is not there or not valid.
+        Raises ValueError for an invalid noise, and for a missing or invalid file.
         """
         try:
             bank = parse_bank(path.read_bytes())
@@ -52,26 +52,26 @@ class SimulatedJudge:
         return cls(known_labels(bank.scenarios), parse_noise(noise), seed)
 
     def scores(self, prompt: Prompt) -> dict[tuple[str, ...], float]:
-        """Where in the answer a score stands -> that score in [0, 1], for what is labelled.
+        """Return the scores in [0, 1] of labelled candidates, by their place in the answer.
 
-        A place is the candidate's letter, none for one shown alone; where the prompt asks for
-        several attributes, the attribute's name stands before it.
+        A place is the candidate's letter, or empty for a candidate shown alone. If the prompt asks
+        for several attributes, the attribute's name comes first.
         """
         turn = prompt.messages[-1].content
-        found: dict[tuple[str, ...], float] = {}
+        scores: dict[tuple[str, ...], float] = {}
         framed = _QUESTION.match(turn)
         if framed is None:
-            return found
+            return scores
         for place, attribute in _asked(turn):
             for letter, _, text in _CANDIDATE.findall(turn):
                 known = framed[2], text
                 label = self._labels.get(known, {}).get(attribute)
                 if label is not None:
                     at = (*place, letter) if letter else place
-                    found[at] = self._seen(known, attribute, label)
-        return found
+                    scores[at] = self._noisy(known, attribute, label)
+        return scores
 
-    def _seen(self, known: Known, attribute: str, label: float) -> float:
+    def _noisy(self, known: Known, attribute: str, label: float) -> float:
         source = "\x1f".join([str(self._seed), attribute, *known]).encode()
         draw = random.Random(hashlib.sha256(source).digest())
         deviation = self._noise.get(attribute, self._noise.get("", 0.0))
@@ -79,7 +79,7 @@ class SimulatedJudge:
 
 
 def known_labels(scenarios: Iterable[LabelledScenario]) -> dict[Known, Mapping[str, float]]:
-    """Each response's labels, under its question as well: the same words answer many."""
+    """Return each response's labels by question and response: one text can answer many."""
     return {
         (scenario.question, text): labels
         for scenario in scenarios
@@ -88,8 +88,8 @@ def known_labels(scenarios: Iterable[LabelledScenario]) -> dict[Known, Mapping[s
 
 
 def _asked(turn: str) -> list[tuple[tuple[str, ...], str]]:
-    """The attributes that a prompt asks for, each with where the answer tells of it."""
-    line = turn.rpartition("\n")[2]  # what stands before may be a candidate's words
+    """Return the attributes that a prompt asks for, each with its place in the answer."""
+    line = turn.rpartition("\n")[2]  # earlier lines may be a candidate's text
     if together := _TOGETHER.match(line):
         return [((name,), name) for name in together[1].split(", ")]
     single = _ATTRIBUTE.match(line)
@@ -97,12 +97,12 @@ def _asked(turn: str) -> list[tuple[tuple[str, ...], str]]:
 
 
 def parse_noise(text: str) -> dict[str, float]:
-    """Attribute -> standard deviation; under the empty name that of all others."""
+    """Parse attribute -> standard deviation; the empty name stands for all other attributes."""
     noise: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.rpartition(":")
         deviation = float(value)
         if not 0 <= deviation < float("inf"):
-            raise ValueError(f"{part!r} is no standard deviation")
+            raise ValueError(f"AZIMUTH_FAKE_NOISE: {part!r} is not a standard deviation")
         noise[name] = deviation
     return noise

@@ -1,4 +1,4 @@
-"""vLLM in this process: AsyncLLM batches whatever is in flight."""
+"""vLLM in this process: AsyncLLM batches all requests in flight."""
 
 from __future__ import annotations
 
@@ -13,29 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import EngineSettings
+from workers.concurrency import gather_or_cancel
 from workers.engines.base import (
     Answer,
-    EngineDead,
-    EngineError,
     EngineInfo,
-    EngineRejected,
     FinishReason,
     Generation,
-    LabelProbabilities,
-    Message,
-    Prompt,
     Sampling,
     Schema,
+    TokenProbabilities,
 )
 from workers.engines.identity import model_name, model_revision
-from workers.gathering import gather_or_cancel
-from workers.tokenization import ChatEncoder, why_not_labels
+from workers.errors import EngineDead, EngineError, EngineRejected
+from workers.tokenization.chat import ChatEncoder, why_not_single_tokens
+from workers.tokenization.conversation import Message, Prompt
 
 _CPU_BLOCK_TOKENS = 32  # vLLM's 128 would waste most of a prefix shared by two prompts
 
 
 class VllmEngine:
-    """A model in vLLM's AsyncLLM, on a GPU or with the CPU build."""
+    """Runs a model in vLLM's AsyncLLM, on a GPU or with the CPU build."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
@@ -44,7 +41,7 @@ class VllmEngine:
         self._request_ids = itertools.count()
 
     async def start(self) -> EngineInfo:
-        """Load the model; heartbeats go on meanwhile, so it loads in a thread."""
+        """Load the model in a thread, so that heartbeats go on meanwhile."""
         self._llm = await asyncio.to_thread(self._load)
         self._encoder = ChatEncoder(self._llm.get_tokenizer())
         config = self._llm.vllm_config.model_config
@@ -72,24 +69,24 @@ class VllmEngine:
             "max_model_len": settings.context_length,
             "max_num_seqs": settings.max_num_seqs,
             "max_num_batched_tokens": settings.max_num_batched_tokens,
-            "tokenizer_mode": "hf",  # ChatEncoder speaks to tokenizers of transformers
+            "tokenizer_mode": "hf",  # ChatEncoder needs a tokenizer of transformers
             "enable_prefix_caching": True,
             # guidance honours integer bounds, maxLength and the order of properties.
             "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
-            # The model folder's own sampling defaults must not change what a request asks for.
+            # The model folder's sampling defaults must not override a request's settings.
             "generation_config": "vllm",
             "disable_log_stats": True,
         }
         if on_cpu:
-            # A batch of long prompts may take minutes, and after five vLLM would end itself. How
-            # long is too long is for the worker's canary and its setting to say.
+            # A batch of long prompts may take minutes, and after five vLLM would exit. The worker's
+            # canary and its settings decide how long is too long.
             os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
             if sys.platform == "linux":
                 os.environ["LD_PRELOAD"] = preload_with_tcmalloc(os.environ.get("LD_PRELOAD", ""))
-            # Compiling needs a C++ compiler and minutes; on CPUs it gains little.
+            # Compilation needs a C++ compiler and takes minutes; on CPUs it gains little.
             arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
-            # vLLM 0.32 ends with "CPU Generator does not use offset" when a prompt is worked on in
-            # parts and its answer is drawn with a seed: on CPUs every prompt goes in whole.
+            # vLLM 0.32 fails with "CPU Generator does not use offset" when a prompt is processed in
+            # chunks and its answer is drawn with a seed: on CPUs prompts are not chunked.
             longest = AsyncEngineArgs(**arguments).create_model_config().max_model_len
             arguments |= {
                 "enable_chunked_prefill": False,
@@ -109,15 +106,15 @@ class VllmEngine:
             self._llm = None
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """A conversation as token ids."""
+        """Encode a conversation as token ids."""
         assert self._encoder is not None, "start() comes first"
         return self._encoder.encode(messages)
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
-        """Answer a prompt; prompts given at the same time share batches and prefixes.
+        """Answer a prompt; concurrent prompts share batches and prefixes.
 
-        Each sample is a request of its own, as vLLM itself makes of `n`: so each tells how much of
-        its prompt came from the prefix cache.
+        Each sample is a request of its own, which is also how vLLM implements `n`. So each reports
+        how much of its prompt came from the prefix cache.
         """
         outputs = await gather_or_cancel(
             [self._sample(prompt, schema, sampling, index) for index in range(sampling.samples)]
@@ -151,18 +148,22 @@ class VllmEngine:
         )
         return await self._run(prompt.token_ids or (), parameters)
 
-    def check_labels(self, labels: tuple[str, ...]) -> str | None:
-        """Whether each label is a token of its own."""
+    def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
+        """Explain why `tokens` are not single, different tokens; None if they are."""
         assert self._encoder is not None, "start() comes first"
-        return why_not_labels(self._encoder, labels)
+        return why_not_single_tokens(self._encoder, tokens)
 
-    async def read_labels(self, prompt: Prompt, labels: tuple[str, ...]) -> LabelProbabilities:
-        """One step of the model. vLLM's log-probabilities are raw unless a setting says otherwise:
-        neither temperature nor any mask is in them."""
+    async def read_probabilities(
+        self, prompt: Prompt, tokens: tuple[str, ...]
+    ) -> TokenProbabilities:
+        """Run one step of the model.
+
+        vLLM's log-probabilities are raw by default: before temperature and masks.
+        """
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         assert self._encoder is not None, "start() comes first"
-        ids = self._encoder.label_ids(labels)
+        ids = self._encoder.answer_ids(tokens)
         parameters = SamplingParams(
             max_tokens=1,
             temperature=0.0,
@@ -170,9 +171,9 @@ class VllmEngine:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         output = await self._run(prompt.token_ids or (), parameters)
-        (found,) = output.outputs[0].logprobs
-        return LabelProbabilities(
-            probabilities=tuple(math.exp(found[token].logprob) for token in ids),
+        (logprobs,) = output.outputs[0].logprobs
+        return TokenProbabilities(
+            probabilities=tuple(math.exp(logprobs[token].logprob) for token in ids),
             prompt_tokens=prompt.length,
             cached_prompt_tokens=int(output.num_cached_tokens or 0),
         )
@@ -208,17 +209,17 @@ class VllmEngine:
 
 
 def _prepare_environment(settings: EngineSettings) -> None:
-    """What vLLM reads from the environment at import, unless the user has set it."""
+    """Set the environment variables that vLLM reads at import, unless the user has set them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     defaults = {
         "VLLM_NO_USAGE_STATS": "1",
-        # This process has threads and event loops; a fork of it could hang.
+        # This process has threads and event loops, so a fork could hang.
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gb),
     }
     if cores and cores <= 4:
-        # vLLM would keep a core for itself and compute on the rest: too dear on a small machine.
+        # vLLM would reserve a core for itself: too much on a small machine.
         defaults |= {
             "VLLM_CPU_OMP_THREADS_BIND": _core_list(),
             "OMP_NUM_THREADS": str(cores),
@@ -230,12 +231,12 @@ def _prepare_environment(settings: EngineSettings) -> None:
 
 
 def preload_with_tcmalloc(preload: str, find: Callable[[str], str | None] = find_library) -> str:
-    """The value `preload` of `LD_PRELOAD` with tcmalloc in front, where the system has it.
+    """Return the value of `LD_PRELOAD` with the system's tcmalloc, if any, in front.
 
-    glibc gives the memory of a large tensor back at once and gets fresh pages for the next, which
-    with long prompts takes a good part of the time; tcmalloc keeps it. vLLM preloads the copy that
-    some of its wheels bundle, but none of the system. An allocator that is preloaded already stays
-    the only one.
+    glibc returns the memory of a large tensor at once and requests new pages for the next one,
+    which takes much of the time with long prompts; tcmalloc keeps the pages. vLLM preloads the copy
+    that some of its wheels bundle, but not the system's. If an allocator is already preloaded,
+    nothing is added.
     """
     if "malloc" in preload:
         return preload

@@ -1,1 +1,1 @@
-"""Workers that judge without writing: reward models and Kaleido."""
+"""Judges score candidates: a language model, a reward model, or Kaleido."""

@@ -1,4 +1,4 @@
-"""What a worker needs of whatever decides: to start, to be checked, to see a job through."""
+"""The interface between a worker and its judge."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Protocol
 
 from app.domain.cells import CellResults
 from app.domain.job import Job
-from workers.banks import BankLibrary
 from workers.engines.base import EngineInfo
+from workers.retrieval.library import BankLibrary
 
 
-class Runner(Protocol):
-    """Runs a model. Every error that leaves it is an `EngineError`."""
-
-    async def start(self) -> EngineInfo:
-        """Load the model. Returns when it can answer."""
-
-    async def close(self) -> None:
-        """Let the model go."""
+class Checked(Protocol):
+    """A model whose health can be checked."""
 
     @property
     def finished(self) -> int:
-        """Answers that the model has given so far: what hangs gives no more."""
+        """Number of answers so far; it stands still when the model hangs."""
 
     async def check(self) -> None:
-        """Have the model do the least that it can; raises when it cannot."""
+        """Have the model do the smallest possible piece of work. Raise if it cannot."""
 
 
 class JobScorer(Protocol):
-    """Turns a job into its cells."""
+    """Turns jobs into cells."""
 
     def score(self, job: Job) -> AsyncIterator[CellResults]:
-        """Every cell of a job as it is done, those of one answer together."""
+        """Yield the cells of a job as they are done, those of one answer together."""
 
 
-class Judge(Runner, JobScorer, Protocol):
-    """Whatever a worker runs to see jobs through, and what it announces of it after `start()`."""
+class Judge(Checked, JobScorer, Protocol):
+    """Runs the model that scores. Every error it raises is a `workers.errors.EngineError`."""
+
+    async def start(self) -> EngineInfo:
+        """Load the model. Return when it can answer."""
+
+    async def close(self) -> None:
+        """Release the model."""
 
     @property
     def profiles(self) -> dict[str, str]:
-        """The methods that it serves -> version of what the model is shown."""
+        """Methods it serves -> version of their prompts; complete after `start()`."""
 
     @property
     def embedder(self) -> str:
-        """Name of the embedding model that examples are found with; `none` without examples."""
+        """Name of the embedding model that retrieval uses; `none` without examples."""
 
     @property
     def library(self) -> BankLibrary | None:

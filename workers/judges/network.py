@@ -1,4 +1,4 @@
-"""A transformers model in one thread of its own: loaded, fed in batches, checked."""
+"""A transformers model that runs in its own thread: loading, batches, checks."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from typing import Any, TypeVar
 
 from app.domain.cells import Unscored
 from app.settings import EngineSettings
-from workers.banks import BankLibrary
-from workers.engines.base import EngineDead, EngineError, EngineInfo, EngineRejected
+from workers.engines.base import EngineInfo
 from workers.engines.identity import model_name, model_revision
+from workers.errors import EngineDead, EngineError, EngineRejected
 from workers.judges.batches import batches
 from workers.judges.plaintext import PlainEncoder, Tokens
+from workers.retrieval.library import BankLibrary
 
 _T = TypeVar("_T")
 _ROWS = 64
 _TOKENS = {"cuda": 16384, "cpu": 2048}
-"""Padded tokens in one forward pass; on a CPU few, so that checks get their turn in between."""
+"""Padded tokens in one forward pass; few on a CPU, so that checks can run in between."""
 _NO_LIMIT = 10**6
-"""Tokenizers without a limit of their own tell one of about 1e30."""
+"""Tokenizers without a limit report about 1e30."""
 
 
 class Network(ABC):
-    """Loads a folder or Hugging Face name and runs forward passes, one at a time."""
+    """Loads a model by folder or Hugging Face name and runs forward passes, one at a time."""
 
     embedder = "none"
     library: BankLibrary | None = None
@@ -39,53 +40,53 @@ class Network(ABC):
         self._encoder: PlainEncoder
         self._context_length = 0
         self.finished = 0
-        # Heartbeats and leases must not wait for tokenizer or model.
+        # Heartbeats and leases must not wait for the tokenizer or the model.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
     async def start(self) -> EngineInfo:
-        """Load the model in the thread. Raises `EngineError` for one that does not fit."""
-        await self._aside(self._load)
+        """Load the model in the thread. Raises `EngineError` for an unsuitable model."""
+        await self._in_thread(self._load)
         settings = self._settings
         return EngineInfo(
             engine=settings.engine,
             model=model_name(settings.model, settings.model_name),
-            revision=await self._aside(model_revision, settings.model, settings.model_revision),
+            revision=await self._in_thread(model_revision, settings.model, settings.model_revision),
             context_length=self._context_length,
             settings=f"dtype={str(self._model.dtype).removeprefix('torch.')}",
         )
 
     async def close(self) -> None:
-        """Let the model go; what waits for the thread is dropped."""
+        """Release the model; work that waits for the thread is cancelled."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._model = None
 
     async def check(self) -> None:
-        """One forward pass of a few tokens."""
-        await self._outputs([await self._aside(self._least)])
+        """Run one forward pass of a few tokens."""
+        await self._outputs([await self._in_thread(self._least)])
 
     @abstractmethod
     def _class(self) -> Any:
-        """The transformers class that loads the model."""
+        """Return the transformers class that loads the model."""
 
     @abstractmethod
     def _accept(self, config: Any) -> None:
-        """Raise `EngineError` for a configuration that does not fit, before weights are read."""
+        """Raise `EngineError` for an unsuitable configuration, before weights are loaded."""
 
     @abstractmethod
     def _own_limit(self, config: Any, tokenizer_limit: int | None) -> tuple[int | None, int | None]:
-        """Tokens that the model takes: (unless told otherwise, at the very most)."""
+        """Return the model's context in tokens: (default, hard limit); None if unknown."""
 
     @abstractmethod
     def _ready(self, tokenizer: Any) -> None:
-        """What is to be found out once the model is there. Raises `EngineError`."""
+        """Prepare whatever needs the loaded model. Raises `EngineError`."""
 
     @abstractmethod
     def _least(self) -> Tokens:
-        """A short text to check the model with."""
+        """Return a short text to check the model with."""
 
     @abstractmethod
     def _forward(self, batch: dict[str, Any]) -> Any:
-        """A tensor of [rows, outputs] from `input_ids` and `attention_mask` of [rows, tokens]."""
+        """Return [rows, outputs] from `input_ids` and `attention_mask` of [rows, tokens]."""
 
     def _load(self) -> None:
         import torch
@@ -103,43 +104,49 @@ class Network(ABC):
         except (OSError, ValueError) as error:
             raise EngineError(f"{settings.model} cannot be loaded: {error}") from error
         if loaded["missing_keys"]:
-            # transformers would make them up, and every score with them.
+            # transformers would initialize them at random.
             missing = ", ".join(sorted(loaded["missing_keys"])[:3])
-            raise EngineError(f"{settings.model} lacks weights that its kind needs: {missing}")
+            raise EngineError(
+                f"{settings.model} lacks weights that its model class needs: {missing}"
+            )
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.to(self._device).eval()
         self._model.config.get_text_config().use_cache = False
         self._pad = config.get_text_config().pad_token_id
         self._encoder = PlainEncoder(tokenizer)
-        told = int(tokenizer.model_max_length)
-        own, most = self._own_limit(config, told if told < _NO_LIMIT else None)
+        limit = int(tokenizer.model_max_length)
+        own, most = self._own_limit(config, limit if limit < _NO_LIMIT else None)
         self._context_length = self._limit(own, most)
         self._ready(tokenizer)
 
     def _limit(self, own: int | None, most: int | None) -> int:
         asked = self._settings.context_length
         if asked is not None and most is not None and asked > most:
-            raise EngineError(f"AZIMUTH_CONTEXT_LENGTH={asked}, and the model takes {most} tokens")
+            raise EngineError(
+                f"AZIMUTH_CONTEXT_LENGTH={asked}: the model takes at most {most} tokens"
+            )
         limit = asked or own
         if limit is None:
-            raise EngineError("the model does not tell its context: set AZIMUTH_CONTEXT_LENGTH")
+            raise EngineError(
+                "the model does not declare its context length: set AZIMUTH_CONTEXT_LENGTH"
+            )
         return limit
 
-    async def _aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+    async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def _outputs(self, texts: Sequence[Tokens]) -> list[tuple[float, ...]]:
-        """The model's outputs for each text, in order.
+        """Return the model's outputs for each text, in order.
 
-        Batch by batch: other jobs and the check get their turn in between. Numbers depend on what
-        else is in a batch as far as rounding goes.
+        Texts run in batches, so that other jobs and the check can run in between. Outputs depend on
+        the rest of their batch within rounding.
         """
         outputs: dict[int, tuple[float, ...]] = {}
-        # A model without a padding token tells its last token by position: one row at a time.
+        # Without a padding token, a model takes the last position as the last token: one row each.
         rows = _ROWS if self._pad is not None else 1
         lengths = [len(text.ids) for text in texts]
         for batch in batches(lengths, rows=rows, tokens=_TOKENS[self._device]):
-            done = await self._aside(self._pass, [texts[position] for position in batch])
+            done = await self._in_thread(self._pass, [texts[position] for position in batch])
             self.finished += 1
             outputs |= zip(batch, done, strict=True)
         return [outputs[position] for position in range(len(texts))]
@@ -152,16 +159,15 @@ class Network(ABC):
                 outputs = self._forward(self._batch(texts)).float().cpu().tolist()
         except torch.OutOfMemoryError as error:
             if len(texts) == 1:
-                words = f"no memory for a text of {len(texts[0].ids)} tokens"
-                raise EngineRejected(words) from error
-            # Not to be mended here: as long as it is handled, the error holds the failed pass's
-            # memory.
+                detail = f"not enough memory for a text of {len(texts[0].ids)} tokens"
+                raise EngineRejected(detail) from error
+            # Retried below: inside this block, the error still holds the failed pass's memory.
             outputs = None
         except torch.AcceleratorError as error:
-            # The device's state is lost: nothing in this process can use it any more.
+            # The device's state is lost: this process cannot use it again.
             raise EngineDead(f"the device failed: {error}") from error
         except (RuntimeError, IndexError, ValueError) as error:
-            raise EngineError(f"transformers could not read the texts: {error}") from error
+            raise EngineError(f"the forward pass failed: {error}") from error
         if outputs is None:
             half = len(texts) // 2
             return self._pass(texts[:half]) + self._pass(texts[half:])
@@ -177,7 +183,7 @@ class Network(ABC):
             padded = [[*values(t), *[fill] * (longest - len(t.ids))] for t in texts]
             return torch.tensor(padded, device=self._device)
 
-        # Padding comes after the text whatever the tokenizer says: positions count from its start.
+        # Padding always comes after the text, because positions count from the start.
         return {
             "input_ids": rows(lambda t: t.ids, pad),
             "attention_mask": rows(lambda t: (1,) * len(t.ids), 0),
@@ -191,14 +197,17 @@ class Network(ABC):
         return Unscored(
             attribute=name,
             reason="context-overflow",
-            detail=f"question and reply take {longest} tokens, the model {self._context_length}",
+            detail=(
+                f"question and reply take {longest} tokens, "
+                f"but the model's context is {self._context_length} tokens"
+            ),
             prompt_tokens=longest,
             context_length=self._context_length,
         )
 
 
 def not_finite(name: str, outputs: Sequence[tuple[float, ...]]) -> Unscored | None:
-    """Why outputs are no numbers, if some are not: half precision overflows in some models."""
+    """Explain why outputs are unusable, if some are not finite: half precision can overflow."""
     for position, output in enumerate(outputs):
         if not all(map(math.isfinite, output)):
             detail = f"the model's output for candidate {position} is {output[0]}, not a number"

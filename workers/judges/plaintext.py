@@ -1,4 +1,4 @@
-"""Texts to token ids for models that are no chat engines; nothing in a text is a special token."""
+"""Texts to token ids for reward models and Kaleido; nothing in a text is a special token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from workers.engines.base import EngineError
+from workers.errors import EngineError
 
 _MARKS = ("\ue000", "\ue001")  # private-use characters: no template produces them
 
@@ -20,24 +20,26 @@ class Tokens:
 
     ids: tuple[int, ...]
     types: tuple[int, ...]
-    """Token type ids: 0, and 1 for the second text of a pair; some models read them."""
+    """Token type ids, which some models read: 1 for the second text of a pair, else 0."""
 
 
 class PlainEncoder:
-    """Encodes texts with a model's own frame around them, and none of their making.
+    """Encodes texts within a model's frame; texts cannot change the frame.
 
-    A text is cut within everything that spells an added token, and its pieces are encoded on their
-    own; a text that spells none is encoded in one piece, as the model's authors did. Not safe to
-    share between threads.
+    A text is cut inside everything that spells an added token, and its pieces are encoded
+    separately. A text that spells none is encoded in one piece, as the model's authors did. Not
+    thread-safe.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         if getattr(tokenizer, "backend_tokenizer", None) is None:
-            raise EngineError(f"{type(tokenizer).__name__} has no fast tokenizer, which is needed")
+            raise EngineError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer, which is required"
+            )
         self._tokenizer = tokenizer
         self._frame = _bare(tokenizer.backend_tokenizer, special=True)
         self._text = _bare(tokenizer.backend_tokenizer, special=False)
-        # Runs of blanks are added tokens of some code models, and harmless.
+        # Runs of blanks are added tokens of some code models; they are harmless.
         spelled = {*map(str, tokenizer.get_added_vocab()), *map(str, tokenizer.all_special_tokens)}
         spelled = {token for token in spelled if len(token.strip()) > 1}
         longest_first = sorted(spelled, key=len, reverse=True)
@@ -46,25 +48,25 @@ class PlainEncoder:
         self._added = ids - {None, tokenizer.unk_token_id}
 
     @property
-    def converses(self) -> bool:
+    def has_chat_template(self) -> bool:
         """Whether the tokenizer has a chat template."""
         return bool(self._tokenizer.chat_template)
 
     def text(self, text: str) -> Tokens:
-        """A text with the special tokens that the model wants around one (T5: `</s>` after it)."""
+        """Encode a text with the model's special tokens around it (T5: `</s>` after it)."""
         return _tokens(self._text.post_process(self._plain(text), None, True))
 
     def pair(self, first: str, second: str) -> Tokens:
-        """Two texts with the special tokens that the model wants around a pair."""
+        """Encode two texts with the model's special tokens around a pair."""
         plain = self._plain(first), self._plain(second)
         return _tokens(self._text.post_process(*plain, True))
 
     def conversation(self, question: str, answer: str) -> Tokens:
-        """A user's turn and the assistant's, in the tokenizer's chat template."""
+        """Encode a user's turn and the assistant's with the tokenizer's chat template."""
         contents = dict(zip(_MARKS, (question, answer), strict=True))
         text = "".join(contents.get(piece, piece) for piece in self._turns)
-        # Encoded as a whole, words at a seam join the frame as in training. That holds as long as
-        # it yields the frame's own special tokens and no others.
+        # Encoded as a whole, words next to the frame are tokenized as in training. This is used if
+        # it yields the frame's special tokens and no others.
         whole = self._frame.encode(text, add_special_tokens=False)
         parts = [
             self._plain(contents[piece])
@@ -81,7 +83,7 @@ class PlainEncoder:
     def _turns(self) -> list[str]:
         """The rendered template in pieces: frame, mark, frame, mark, frame.
 
-        It is rendered with marks in place of the contents, so that it cannot change or cut them.
+        It is rendered with marks in place of the contents, so it cannot change or cut them.
         """
         from jinja2.exceptions import TemplateError
 
@@ -91,14 +93,18 @@ class PlainEncoder:
             rendered = self._tokenizer.apply_chat_template(
                 turns,
                 tokenize=False,
-                # Templates that know it would otherwise print today's date.
+                # Without this, some templates print today's date.
                 date_string="1 January 2025",
             )
         except TemplateError as error:
-            raise EngineError(f"the chat template refuses a reply: {error}") from None
+            raise EngineError(
+                f"the model's chat template refuses a question with a reply: {error}"
+            ) from None
         pieces = re.split("([\ue000\ue001])", str(rendered))
         if tuple(pieces[1::2]) != _MARKS:
-            raise EngineError("the chat template does not show question and reply once each")
+            raise EngineError(
+                "the model's chat template does not show question and reply once each"
+            )
         return pieces
 
     def _plain(self, text: str) -> Any:
@@ -108,7 +114,7 @@ class PlainEncoder:
         for start, end in zip([0, *cuts], ends, strict=True):
             encoding = self._text.encode(text[start:end], add_special_tokens=False)
             if self._added_in(encoding.ids):
-                # Normalised, a text can spell what it did not before; single characters cannot.
+                # Normalization can create an added token; single characters cannot become one.
                 encodings += [
                     self._text.encode(character, add_special_tokens=False)
                     for character in text[start:end]

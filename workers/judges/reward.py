@@ -1,4 +1,4 @@
-"""Reward models: the reply preferred outright, the paper's baseline (section 4.2, C.3)."""
+"""Reward models: they prefer a reply outright; the paper's baseline (section 4.2, C.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.cells import CandidateScore, Cell, CellResults, CellTimings, Unscored, Usage
 from app.domain.job import Job
 from app.domain.scenario import Scenario
-from workers.engines.base import EngineError, EngineRejected
+from workers.errors import EngineError, EngineRejected
 from workers.judges.network import Network, not_finite
 from workers.judges.plaintext import Tokens
 
@@ -24,9 +24,9 @@ class RewardModel(Network):
     profiles = {"reward_model": "reward_model/1"}  # noqa: RUF012
 
     async def score(self, job: Job) -> AsyncIterator[CellResults]:
-        """The cell of the job's choice. Raises `EngineError` when the model fails."""
+        """Yield the cell of the job's choice. Raises `EngineError` if the model fails."""
         for field, attribute in job.attributes.items():
-            detail = "a reward model chooses; it scores no attribute"
+            detail = "a reward model chooses a candidate; it does not score attributes"
             yield {field: Unscored(attribute.name, "engine-error", detail)}
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
         for field, choice in job.choices.items():
@@ -34,7 +34,7 @@ class RewardModel(Network):
 
     async def _choose(self, name: str, scenario: Scenario, queue_ms: float) -> Cell | Unscored:
         started = time.perf_counter()
-        texts = await self._aside(self._texts, scenario)
+        texts = await self._in_thread(self._texts, scenario)
         if overflow := self._too_long(name, texts):
             return overflow
         try:
@@ -57,7 +57,9 @@ class RewardModel(Network):
         )
 
     def _texts(self, scenario: Scenario) -> list[Tokens]:
-        encode = self._encoder.conversation if self._encoder.converses else self._encoder.pair
+        encode = (
+            self._encoder.conversation if self._encoder.has_chat_template else self._encoder.pair
+        )
         return [encode(scenario.question, candidate) for candidate in scenario.candidates]
 
     def _class(self) -> Any:
@@ -68,15 +70,15 @@ class RewardModel(Network):
     def _accept(self, config: Any) -> None:
         if config.num_labels != 1:
             raise EngineError(
-                f"{self._settings.model} has {config.num_labels} labels: a reward model has one"
+                f"{self._settings.model} has {config.num_labels} outputs: a reward model has one"
             )
 
     def _own_limit(self, config: Any, tokenizer_limit: int | None) -> tuple[int | None, int | None]:
         most = getattr(config.get_text_config(), "max_position_embeddings", None)
         most = most if isinstance(most, int) and most > 0 else None
-        # RoBERTa's tokenizer knows of two positions that are no tokens.
-        told = [limit for limit in (most, tokenizer_limit) if limit is not None]
-        return min(told, default=None), most
+        # RoBERTa has two positions that hold no tokens; its tokenizer accounts for them.
+        limits = [limit for limit in (most, tokenizer_limit) if limit is not None]
+        return min(limits, default=None), most
 
     def _ready(self, tokenizer: Any) -> None:
         parameters = inspect.signature(self._model.forward).parameters
@@ -94,10 +96,10 @@ class RewardModel(Network):
 
 
 def preferences(rewards: Sequence[float]) -> list[float]:
-    """The probability that each reply is the one preferred; they add up to 1.
+    """Return the probability that each reply is preferred; they add up to 1.
 
-    exp(r) over the sum of all exp(r): for two replies Bradley and Terry's model, by which reward
-    models are trained; for more, Plackett and Luce's.
+    exp(r) over the sum of all exp(r). For two replies this is the Bradley-Terry model, with which
+    reward models are trained; for more, the Plackett-Luce model.
     """
     highest = max(rewards)
     weights = [math.exp(reward - highest) for reward in rewards]

@@ -1,1 +1,1 @@
-"""Scoring methods, one file each: how prompts are built and answers read."""
+"""Scoring methods, each in a folder with its prompt templates."""

@@ -19,7 +19,8 @@ from app.domain.selection.targets import target_matrix
 from app.settings import EngineSettings
 from workers.engines.fake import FakeEngine
 from workers.engines.simulated import SimulatedJudge, known_labels, parse_noise
-from workers.methods.comparative import ComparativeRegression
+from workers.methods.base import Task
+from workers.methods.comparative.method import ComparativeRegression
 
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 FIELDS = tuple(f"{name}@1" for name in ATTRIBUTES)
@@ -50,7 +51,7 @@ def judged(scenarios, seed):
         scores = np.zeros((len(scenario.responses), len(ATTRIBUTES)))
         for column, name in enumerate(ATTRIBUTES):
             attribute = Attribute(name, name)
-            messages = method.messages(attribute, (), shown, ask, ask_settings)
+            messages = method.messages(Task(attribute, shown, ask_settings), ask, ())
             found = judge.scores(engine.encode(messages))
             for place, position in enumerate(ask.positions):
                 scores[position, column] = round(found[("AB"[place],)], 2)

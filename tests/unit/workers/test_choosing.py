@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from app.domain.bank import LabelledScenario
-from app.domain.methods import METHODS, profile_name
+from app.domain.methods import METHODS, profile_name, reads_digits
 from app.domain.scenario import Attribute, Choice, Scenario
 from app.domain.scorer import ScorerSettings
-from workers.examples import Neighbour, choose_choices
-from workers.methods.base import Ask, InvalidAnswer
-from workers.methods.choosing import STEPS, Choosing, step_words
-from workers.methods.registry import joint_scorings, scoring_methods
+from workers.methods.base import Ask, InvalidAnswer, Task
+from workers.methods.choosing.method import STEPS, Choosing, step_words
+from workers.methods.registry import reading_methods, writing_methods
+from workers.retrieval.examples import Neighbour, choose_choices
 
 METHOD = Choosing("prompt_aligned")
 DEPTH = Attribute("depth", "How deep the thought goes.")
@@ -49,20 +49,20 @@ def test_the_seven_steps_of_seven_levels_are_all_different():
     assert [step_words(level / 6) for level in range(7)] == list(STEPS)
 
 
-def test_the_system_turn_tells_the_target_in_words_with_definitions():
-    system = METHOD.messages(DEEP, (), SCENARIO, FORWARD, PLAIN)[0].content
+def test_the_system_turn_gives_the_target_in_words_with_definitions():
+    system = METHOD.messages(Task(DEEP, SCENARIO, PLAIN), FORWARD, ())[0].content
     assert "strongly demonstrates depth. How deep the thought goes." in system
     assert "- avoids wit. How funny it is." in system
 
 
-def test_unaligned_tells_no_wish():
-    system = Choosing("unaligned").messages(Choice(), (), SCENARIO, FORWARD, PLAIN)[0].content
+def test_unaligned_mentions_no_target():
+    system = Choosing("unaligned").messages(Task(Choice(), SCENARIO, PLAIN), FORWARD, ())[0].content
     assert "best of several responses" in system
     assert "wants" not in system
 
 
 def test_a_question_shows_all_candidates_in_the_order_of_the_ask():
-    content = METHOD.messages(DEEP, (), SCENARIO, Ask((2, 0, 1)), PLAIN)[-1].content
+    content = METHOD.messages(Task(DEEP, SCENARIO, PLAIN), Ask((2, 0, 1)), ())[-1].content
     places = [content.index(text) for text in ("Magic.", "Because.", "Air scatters.")]
     assert places == sorted(places)
     assert "A, B, C?" in content
@@ -70,7 +70,7 @@ def test_a_question_shows_all_candidates_in_the_order_of_the_ask():
 
 def test_an_example_shows_the_label_nearest_response_as_the_choice():
     shown = example("cats", {"depth": 0, "wit": 0}, {"depth": 1, "wit": 1}, {"depth": 1, "wit": 0})
-    turns = METHOD.messages(DEEP, (shown,), SCENARIO, FORWARD, PLAIN)
+    turns = METHOD.messages(Task(DEEP, SCENARIO, PLAIN), FORWARD, (shown,))
     answer = json.loads(turns[2].content)
     chosen = turns[1].content.split(f"Response {answer['choice']}:")[1]
     assert chosen.index("cats 2") < 12  # the very next text
@@ -78,15 +78,15 @@ def test_an_example_shows_the_label_nearest_response_as_the_choice():
     jsonschema.validate(answer, METHOD.schema(FORWARD, PLAIN))
 
 
-def test_examples_stand_in_the_order_of_candidates_not_in_that_of_the_bank():
+def test_examples_are_in_canonical_order_not_in_the_bank_s():
     """A bank that lists the better response first would teach the model the first letter."""
     shown = example("cats", {"depth": 1, "wit": 0}, {"depth": 0, "wit": 0})
     turned = LabelledScenario("t", shown.question, shown.responses[::-1], shown.labels[::-1])
-    as_listed = METHOD.messages(DEEP, (shown,), SCENARIO, FORWARD, PLAIN)
-    assert METHOD.messages(DEEP, (turned,), SCENARIO, FORWARD, PLAIN) == as_listed
+    as_listed = METHOD.messages(Task(DEEP, SCENARIO, PLAIN), FORWARD, (shown,))
+    assert METHOD.messages(Task(DEEP, SCENARIO, PLAIN), FORWARD, (turned,)) == as_listed
 
 
-def test_an_answer_is_one_vote_given_back_to_its_candidate():
+def test_an_answer_is_one_vote_for_the_candidate_behind_its_letter():
     judged = METHOD.read('{"reasoning":"so","choice":"B"}', Ask((2, 0, 1)), PLAIN)
     assert {j.position: (j.score, j.reasoning) for j in judged} == {
         2: (0.0, None),
@@ -100,7 +100,7 @@ def test_an_answer_is_one_vote_given_back_to_its_candidate():
     ['{"choice":"A"}', '{"reasoning":"x","choice":"D"}', '{"reasoning":"x","choice":""}',
      '{"reasoning":"x","choice":"AB"}', '{"reasoning":"x","choice":0}', "A"],
 )  # fmt: skip
-def test_anything_else_is_no_vote(text):
+def test_any_other_answer_is_invalid(text):
     with pytest.raises(InvalidAnswer):
         METHOD.read(text, FORWARD, PLAIN)
 
@@ -133,7 +133,7 @@ def test_examples_are_the_nearest_whose_labels_decide_for_the_target():
     assert choose_choices(Similar(2), bank[:2], DEEP, 5).neighbours == ()
 
 
-def test_examples_of_a_choice_are_looked_for_among_the_nearest_before_the_whole_bank():
+def test_examples_of_a_choice_are_searched_among_the_nearest_before_the_whole_bank():
     decides = example("decides", {"depth": 1, "wit": 0}, {"depth": 0, "wit": 0})
     undecided = example("undecided", {"depth": 1, "wit": 0}, {"depth": 1, "wit": 0})
     similar = Similar(1000)
@@ -145,11 +145,18 @@ def test_examples_of_a_choice_are_looked_for_among_the_nearest_before_the_whole_
 
 
 def test_the_registry_and_the_traits_agree():
-    served = scoring_methods()
-    assert set(served) == {name for name, traits in METHODS.items() if traits.generates}
-    for name, method in served.items():
+    writing = writing_methods()
+    joint = {profile_name(m, reasoning=True, joint=True) for m, t in METHODS.items() if t.joins}
+    alone = {name: method for name, method in writing.items() if name not in joint}
+    assert set(writing) == set(alone) | joint
+    assert set(alone) == {name for name, traits in METHODS.items() if traits.generates}
+    for name, method in alone.items():
         kind = "choice" if isinstance(method, Choosing) else "score"
         assert METHODS[name].kind == kind
         assert method.name == name
-    joint = {profile_name(m, reasoning=True, joint=True) for m, t in METHODS.items() if t.joins}
-    assert set(joint_scorings()) == joint
+    reading = {
+        profile_name(name, reasoning=False)
+        for name in METHODS
+        if reads_digits(name, reasoning=False)
+    }
+    assert set(reading_methods()) == reading

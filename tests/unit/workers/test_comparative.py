@@ -1,4 +1,4 @@
-"""Comparative regression: what the model is shown, and what counts as its answer."""
+"""Comparative regression: what the model sees, and which answers are valid."""
 
 import json
 import math
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from app.domain.bank import LabelledScenario
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
-from workers.methods.base import Ask, InvalidAnswer
-from workers.methods.comparative import ComparativeRegression
-from workers.methods.prompting import fence_for, presentation_orders
+from workers.methods.base import Ask, InvalidAnswer, Task
+from workers.methods.comparative.method import ComparativeRegression
+from workers.methods.presentation import presentation_orders
+from workers.methods.templates import fence_for
 
 METHOD = ComparativeRegression()
 DEPTH = Attribute("depth", "How deep the thought goes.", "shallow", "profound")
@@ -30,7 +31,7 @@ EXAMPLE = LabelledScenario(
 
 
 def conversation(examples=(), ask=FORWARD, settings=PLAIN, scenario=SCENARIO):
-    return METHOD.messages(DEPTH, tuple(examples), scenario, ask, settings)
+    return METHOD.messages(Task(DEPTH, scenario, settings), ask, tuple(examples))
 
 
 def test_the_model_sees_definition_range_examples_and_all_candidates_in_that_order():
@@ -46,14 +47,14 @@ def test_the_model_sees_definition_range_examples_and_all_candidates_in_that_ord
     assert "Response B:" in question.content
 
 
-def test_examples_answer_in_the_very_json_that_the_schema_asks_for():
+def test_examples_answer_in_the_json_of_the_schema():
     answer = json.loads(conversation([EXAMPLE])[2].content)
     jsonschema.validate(answer, METHOD.schema(FORWARD, PLAIN))
     assert answer["A"] == {"reasoning": "It says nothing.", "score": 25}
     assert answer["B"]["score"] == 75
     assert (
         answer["B"]["reasoning"] == "Its depth is high."
-    )  # the bank gives no reason: say the level
+    )  # the bank has no reasoning: name the level
 
 
 def test_without_reasoning_examples_and_schema_have_scores_alone():
@@ -71,13 +72,13 @@ def test_responses_of_an_example_that_lack_a_label_are_not_shown():
     assert list(json.loads(answer.content)) == ["A"]
 
 
-def test_a_long_reasoning_of_the_bank_is_shortened_to_the_length_asked_for():
+def test_a_long_reasoning_of_the_bank_is_cut_to_the_requested_length():
     wordy = LabelledScenario("w", "q?", ("r",), ({"depth": 1},), ({"depth": "word " * 200},))
     answer = json.loads(conversation([wordy])[2].content)
     assert len(answer["A"]["reasoning"]) <= 240
 
 
-def test_the_candidates_stand_last_so_that_orders_share_the_whole_prefix():
+def test_candidates_come_last_so_that_orders_share_the_whole_prefix():
     forward = conversation([EXAMPLE], Ask((0, 1)))
     reversed_ = conversation([EXAMPLE], Ask((1, 0)))
     assert forward[:-1] == reversed_[:-1]
@@ -107,7 +108,7 @@ def test_jinja_in_a_text_is_text():
     assert "{{ attribute }}" in content
 
 
-def test_the_schema_asks_for_reasoning_before_the_score_of_every_letter_in_order():
+def test_the_schema_has_reasoning_before_the_score_for_every_letter_in_order():
     schema = METHOD.schema(Ask((2, 0, 1)), PLAIN)
     assert list(schema["properties"]) == ["A", "B", "C"]
     assert list(schema["properties"]["A"]["properties"]) == ["reasoning", "score"]
@@ -154,36 +155,36 @@ GOOD = {"reasoning": "r", "score": 50}
         "NaN",
     ],
 )
-def test_whatever_is_not_the_answer_asked_for_is_refused_and_never_becomes_a_score(text):
+def test_any_other_answer_is_invalid_and_never_becomes_a_score(text):
     with pytest.raises(InvalidAnswer):
         METHOD.read(text, FORWARD, PLAIN)
 
 
 @given(st.integers(1, 6), st.integers(1, 10), st.integers(0, 3))
-def test_orders_are_different_and_as_many_as_there_can_be(count, orders, seed):
-    found = presentation_orders(count, orders, seed)
-    assert len(found) == len(set(found)) == min(orders, math.factorial(count))
-    assert all(sorted(order) == list(range(count)) for order in found)
-    assert found == presentation_orders(count, orders, seed)
+def test_orders_are_different_and_as_many_as_requested_or_possible(count, orders, seed):
+    shown = presentation_orders(count, orders, seed)
+    assert len(shown) == len(set(shown)) == min(orders, math.factorial(count))
+    assert all(sorted(order) == list(range(count)) for order in shown)
+    assert shown == presentation_orders(count, orders, seed)
 
 
 def test_forward_and_reversed_come_first():
     assert presentation_orders(3, 2, 0) == [(0, 1, 2), (2, 1, 0)]
 
 
-def test_the_profile_tells_edited_prompts_apart():
+def test_edited_prompts_have_another_profile():
     edited = ComparativeRegression()
     edited._templates.__dict__["_sources"] = {"system.jinja": "something else"}
     assert edited.profile != METHOD.profile
     assert METHOD.profile.startswith("comparative/2:")
 
 
-def test_the_room_kept_for_the_answer_holds_the_longest_valid_one():
+def test_the_tokens_kept_for_an_answer_suffice_for_the_longest_valid_one():
     longest = {x: {"reasoning": "1." * 120, "score": 100} for x in "AB"}
     assert len(json.dumps(longest, separators=(",", ":"))) <= METHOD.answer_tokens(FORWARD, PLAIN)
 
 
-def test_examples_stand_in_the_order_of_candidates_not_in_that_of_the_bank():
+def test_examples_are_in_canonical_order_not_in_the_bank_s():
     """Or the model copies a bank's habit, such as the better one first, to other places."""
     turned = LabelledScenario(
         EXAMPLE.id,

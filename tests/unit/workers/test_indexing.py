@@ -1,4 +1,4 @@
-"""Indexing ahead of need: every bank gets its turn, whatever becomes of another one."""
+"""Indexing ahead of need: every bank is indexed, even if another one fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from app.errors import StoreUnavailable, UnknownBank
-from workers import loop
-from workers.loop import index_again_in_s, index_forever
+from workers.indexing import index_forever
+from workers.policy import Backoff
+
+SLOW, FAST = Backoff(60, 60), Backoff(0.001, 0.001)
 
 
 class Banks:
-    """The banks that are stored, once the store answers."""
+    """The stored banks; the first `away` listings fail."""
 
     def __init__(self, *digests: str, away: int = 0) -> None:
         self.stored = list(digests)
@@ -31,7 +33,7 @@ class Banks:
 
 
 class Library:
-    """Builds at once what is not said to fail, and remembers what it was asked for."""
+    """Indexes every bank that is not set to fail, and records the requests."""
 
     def __init__(self, **failing: Exception) -> None:
         self.failing = failing
@@ -47,10 +49,13 @@ class Library:
 
 
 @asynccontextmanager
-async def indexing(banks: Banks, library: Library) -> AsyncIterator[asyncio.Queue[str]]:
-    """The indexer at work; yields where the notices of new banks arrive."""
+async def indexing(
+    banks: Banks, library: Library, backoff: Backoff = SLOW
+) -> AsyncIterator[asyncio.Queue[str]]:
+    """Run the indexer; yields the queue of notices about new banks."""
     notices: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(index_forever(banks, library, SimpleNamespace(banks=notices)))
+    hub = SimpleNamespace(banks=notices)
+    task = asyncio.create_task(index_forever(banks, library, hub, backoff))
     yield notices
     assert not task.done()
     task.cancel()
@@ -64,13 +69,7 @@ async def until(condition) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.fixture
-def soon(monkeypatch):
-    """Second tries come at once."""
-    monkeypatch.setattr(loop, "index_again_in_s", lambda failures: 0.001)
-
-
-async def test_banks_that_there_are_come_first_then_each_new_one():
+async def test_stored_banks_are_indexed_first_then_each_new_one():
     library = Library()
     async with indexing(Banks("a", "b"), library) as notices:
         await until(lambda: library.ready == ["a", "b"])
@@ -83,7 +82,7 @@ async def test_banks_that_there_are_come_first_then_each_new_one():
     [StoreUnavailable("takes nothing in"), RuntimeError("a bug"), MemoryError()],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_bank_that_fails_does_not_keep_the_others_from_their_turn(error):
+async def test_a_bank_that_fails_does_not_hold_up_the_others(error):
     library = Library(large=error)
     async with indexing(Banks("large", "small"), library) as notices:
         notices.put_nowait("new")
@@ -91,38 +90,31 @@ async def test_a_bank_that_fails_does_not_keep_the_others_from_their_turn(error)
     assert "large" in library.asked
 
 
-async def test_a_bank_that_failed_is_tried_again_while_nothing_else_happens(soon):
+async def test_a_bank_that_failed_is_retried_without_another_notice():
     library = Library(late=StoreUnavailable("Redis does not answer"))
-    async with indexing(Banks("late"), library):
+    async with indexing(Banks("late"), library, FAST):
         await until(lambda: library.asked.count("late") > 2)
         library.failing.clear()
         await until(lambda: library.ready == ["late"])
 
 
-async def test_a_bank_that_was_deleted_meanwhile_is_not_tried_again(soon):
+async def test_a_bank_that_was_deleted_meanwhile_is_not_retried():
     library = Library(gone=UnknownBank("no bank has this digest"), broken=RuntimeError("x"))
-    async with indexing(Banks("gone", "broken"), library):
+    async with indexing(Banks("gone", "broken"), library, FAST):
         await until(lambda: library.asked.count("broken") > 3)
         assert library.asked.count("gone") == 1
 
 
-async def test_a_store_that_is_away_at_first_is_asked_again(soon):
+async def test_a_store_that_is_away_at_first_is_asked_again():
     library = Library()
-    async with indexing(Banks("a", away=3), library):
+    async with indexing(Banks("a", away=3), library, FAST):
         await until(lambda: library.ready == ["a"])
 
 
-async def test_after_an_absence_of_the_store_banks_are_found_that_nobody_told_of(soon):
+async def test_after_the_store_was_away_banks_without_a_notice_are_found():
     """Notices that were published while nobody listened are lost."""
     banks, library = Banks("a"), Library(a=StoreUnavailable("Redis does not answer"))
-    async with indexing(banks, library):
+    async with indexing(banks, library, FAST):
         await until(lambda: library.asked)
         banks.stored.append("missed")
         await until(lambda: "missed" in library.ready)
-
-
-def test_second_tries_become_seldom_but_never_stop():
-    waits = [index_again_in_s(failures) for failures in range(1, 40)]
-    assert waits == sorted(waits)
-    assert waits[0] <= 1
-    assert waits[-1] == waits[-2] <= 600

@@ -1,4 +1,4 @@
-"""Several attributes in one prompt: what the model is shown, and what counts as its answer."""
+"""Several attributes in one prompt: what the model sees, and which answers are valid."""
 
 import json
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from app.domain.bank import LabelledScenario
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
-from workers.methods.base import Ask, InvalidAnswer
-from workers.methods.comparative import ComparativeRegression
-from workers.methods.joint import JointRegression
+from workers.methods.base import Ask, InvalidAnswer, Task
+from workers.methods.comparative.method import ComparativeRegression
+from workers.methods.joint.method import JointRegression
 
 METHOD = JointRegression()
 DEPTH = Attribute("depth", "How deep the thought goes.", "shallow", "profound")
@@ -31,7 +31,7 @@ EXAMPLE = LabelledScenario(
 
 
 def conversation(examples=(), ask=FORWARD, settings=SETTINGS, scenario=SCENARIO):
-    return METHOD.messages(settings.joint, tuple(examples), scenario, ask, settings)
+    return METHOD.messages(Task(settings.joint, scenario, settings), ask, tuple(examples))
 
 
 def test_the_model_sees_every_definition_once_and_all_candidates_once():
@@ -48,36 +48,36 @@ def test_the_model_sees_every_definition_once_and_all_candidates_once():
     assert last == "Rate responses A to B, each on its own words, for these attributes: depth, wit."
 
 
-def test_one_candidate_alone_is_no_range_of_letters():
+def test_one_candidate_alone_is_named_by_its_letter():
     (_, question) = conversation(ask=Ask((0,)), scenario=Scenario("q", ("only",)))
     assert question.content.endswith("Rate response A for these attributes: depth, wit.")
 
 
-def test_examples_answer_for_all_attributes_in_the_very_json_that_the_schema_asks_for():
+def test_examples_answer_for_all_attributes_in_the_json_of_the_schema():
     system, shown, answer, _ = conversation([EXAMPLE])
     assert (system.role, shown.role, answer.role) == ("system", "user", "assistant")
-    found = json.loads(answer.content)
-    jsonschema.validate(found, METHOD.schema(FORWARD, SETTINGS))
-    assert list(found) == ["depth", "wit"]
-    first, second = (found["depth"][letter] for letter in "AB")
+    shown_answer = json.loads(answer.content)
+    jsonschema.validate(shown_answer, METHOD.schema(FORWARD, SETTINGS))
+    assert list(shown_answer) == ["depth", "wit"]
+    first, second = (shown_answer["depth"][letter] for letter in "AB")
     assert first == {"reasoning": "It says nothing.", "score": 25}
     assert second["score"] == 75
-    assert found["wit"]["A"] == {"reasoning": "Its wit is very high.", "score": 100}
+    assert shown_answer["wit"]["A"] == {"reasoning": "Its wit is very high.", "score": 100}
 
 
-def test_an_example_with_fewer_labels_shows_those_that_it_has():
+def test_an_example_with_fewer_labels_shows_those_it_has():
     partly = LabelledScenario(
         "p", "q?", ("none", "funny", "both"), ({"other": 1}, {"wit": 1}, {"wit": 0, "depth": 1})
     )
     _, shown, answer, _ = conversation([partly])
     assert "none" not in shown.content
-    found = json.loads(answer.content)
+    shown_answer = json.loads(answer.content)
     place = "AB" if shown.content.index("funny") < shown.content.index("both") else "BA"
-    assert {name: sorted(members) for name, members in found.items()} == {
+    assert {name: sorted(members) for name, members in shown_answer.items()} == {
         "depth": [place[1]],
         "wit": ["A", "B"],
     }
-    assert found["wit"][place[0]]["score"] == 100
+    assert shown_answer["wit"][place[0]]["score"] == 100
     bare = LabelledScenario("b", "q?", ("r",), ({"wit": 1},))
     assert list(json.loads(conversation([bare])[2].content)) == ["wit"]
 
@@ -95,7 +95,7 @@ def test_a_text_that_forges_a_frame_stays_inside_its_own():
     assert forged in content
 
 
-def test_the_schema_has_each_attribute_in_order_and_within_it_the_comparative_answer():
+def test_the_schema_has_the_comparative_answer_for_each_attribute_in_order():
     schema = METHOD.schema(Ask((2, 0, 1)), SETTINGS)
     assert list(schema["properties"]) == schema["required"] == ["depth", "wit"]
     single = ComparativeRegression().schema(Ask((2, 0, 1)), SETTINGS)
@@ -107,7 +107,7 @@ def members(*scores):
     return {x: {"reasoning": f"why {x}", "score": s} for x, s in zip("ABC", scores, strict=False)}
 
 
-def test_scores_are_told_by_attribute_and_candidate():
+def test_scores_are_read_by_attribute_and_candidate():
     text = json.dumps({"depth": members(100, 30), "wit": members(0, 5)})
     judgements = METHOD.read(text, Ask((1, 0)), SETTINGS)
     assert [(j.attribute, j.position, j.score) for j in judgements] == [
@@ -126,14 +126,14 @@ GOOD = members(1, 2)
         (GOOD, "depth, wit"),
         ({"depth": GOOD}, "depth, wit"),
         ({"depth": GOOD, "wit": GOOD, "more": GOOD}, "depth, wit"),
-        ({"depth": GOOD, "wit": members(1)}, "wit: not one member for each of A, B"),
-        ({"depth": GOOD, "wit": 50}, "wit: not one member"),
+        ({"depth": GOOD, "wit": members(1)}, "wit: not an object with one member for each of A, B"),
+        ({"depth": GOOD, "wit": 50}, "wit: not an object"),
         ({"depth": members(1, 101), "wit": GOOD}, "depth: B: the score"),
         ({"depth": GOOD, "wit": members(1, None)}, "wit: B: the score"),
-        ({"depth": GOOD, "wit": {"A": 1, "B": 2}}, "wit: A has not exactly"),
+        ({"depth": GOOD, "wit": {"A": 1, "B": 2}}, "wit: A is not an object"),
     ],
 )
-def test_an_answer_that_is_wrong_anywhere_gives_no_score_at_all(answer, why):
+def test_an_answer_with_any_mistake_gives_no_score_at_all(answer, why):
     with pytest.raises(InvalidAnswer, match=why):
         METHOD.read(json.dumps(answer), FORWARD, SETTINGS)
     with pytest.raises(InvalidAnswer):
@@ -141,15 +141,15 @@ def test_an_answer_that_is_wrong_anywhere_gives_no_score_at_all(answer, why):
 
 
 @given(st.lists(st.text(min_size=1, max_size=100), min_size=2, max_size=5, unique=True))
-def test_names_that_are_awkward_as_keys_are_keys_all_the_same(names):
+def test_any_attribute_name_can_be_a_key(names):
     joint = tuple(Attribute(name, "What it means.") for name in sorted(names))
     settings = ScorerSettings(joint=joint)
     labels = dict.fromkeys(names, 0.5)
     example = LabelledScenario("e", "q?", ("x", "y"), (labels, labels))
-    turns = METHOD.messages(joint, (example,), SCENARIO, FORWARD, settings)
+    turns = METHOD.messages(Task(joint, SCENARIO, settings), FORWARD, (example,))
     jsonschema.validate(json.loads(turns[2].content), METHOD.schema(FORWARD, settings))
-    found = METHOD.read(turns[2].content, FORWARD, settings)
-    assert [(j.attribute, j.score) for j in found] == [
+    judgements = METHOD.read(turns[2].content, FORWARD, settings)
+    assert [(j.attribute, j.score) for j in judgements] == [
         (n, 0.5) for n in sorted(names) for _ in "xy"
     ]
 
@@ -176,6 +176,6 @@ def test_room_grows_with_attributes_and_candidates():
         assert 3.5 * few < more < 4 * few
 
 
-def test_its_prompts_have_a_version_of_their_own():
+def test_its_prompts_have_their_own_version():
     assert METHOD.profile.startswith("joint/1:")
     assert METHOD.name == "comparative"

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from app.settings import Settings
 from workers.engines.fake import FakeEngine
-from workers.engines.select import create_judge
 from workers.judges.batches import batches
 from workers.judges.kaleido import Kaleido, valence_score
-from workers.judges.language import LanguageModel
+from workers.judges.language.judge import LanguageModel
 from workers.judges.reward import RewardModel, preferences
+from workers.judges.select import create_judge
 
 REWARDS = st.lists(st.floats(-50, 50), min_size=1, max_size=8)
 

@@ -1,4 +1,4 @@
-"""A job's way to its cells, with an engine that says what the test wants."""
+"""From a job to its cells, with a scripted engine."""
 
 import asyncio
 import json
@@ -12,21 +12,20 @@ from app.domain.cells import Cell, Unscored, Usage
 from app.domain.job import Job
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
-from workers.banks import IndexedBank
-from workers.embedding import HashingEmbedder
-from workers.engines.base import (
-    Answer,
-    EngineInfo,
-    EngineOverloaded,
-    EngineRejected,
-    Generation,
-    Message,
-    Prompt,
-    Sampling,
+from workers.engines.base import Answer, Generation, Sampling
+from workers.errors import EngineOverloaded, EngineRejected
+from workers.judges.language.asking import (
+    CountingEngine,
+    ReadingAsker,
+    WritingAsker,
+    draw_seed,
 )
-from workers.methods.registry import joint_scorings, scoring_methods
-from workers.retrieval import ExampleIndex
-from workers.scoring import ScenarioScorer, draw_seed
+from workers.judges.language.scoring import ScenarioScorer
+from workers.methods.registry import reading_methods, writing_methods
+from workers.retrieval.embedding import HashingEmbedder
+from workers.retrieval.index import ExampleIndex
+from workers.retrieval.library import IndexedBank
+from workers.tokenization.conversation import Message, Prompt
 
 DEPTH = Attribute("depth", "How deep.", levels=(0, 0.5, 1))
 WIT = Attribute("wit", "How witty.")
@@ -87,6 +86,14 @@ class Library:
 ASKED = Scenario("why is the sky so blue", ("one", "two"))
 
 
+def scorer_of(counting: CountingEngine, engine, context: int) -> ScenarioScorer:
+    askers = {
+        name: WritingAsker(method, counting, context) for name, method in writing_methods().items()
+    }
+    askers |= {name: ReadingAsker(method, counting) for name, method in reading_methods().items()}
+    return ScenarioScorer(askers, engine.encode, context, Library())
+
+
 async def scored(
     engine, *, attributes=(DEPTH,), context=100_000, bank=True, scenario=ASKED, **settings
 ):
@@ -100,8 +107,7 @@ async def scored(
         request_id="r",
         submitted_ms=int(time.time() * 1000) - 50,
     )
-    info = EngineInfo("scripted", "m", "r", context)
-    scorer = ScenarioScorer(engine, info, scoring_methods() | joint_scorings(), Library())
+    scorer = scorer_of(CountingEngine(engine), engine, context)
     return {field: result async for one in scorer.score(job) for field, result in one.items()}
 
 
@@ -127,7 +133,7 @@ async def test_the_nearest_example_stands_next_to_the_question():
     assert "so blue" in turns[2]
 
 
-async def test_samples_and_orders_are_averaged_and_their_spread_told():
+async def test_samples_and_orders_are_averaged_with_their_spread():
     engine = ScriptedEngine([good(0, 100), good(20, 100)], [good(60, 40), good(60, 40)])
     cells = await scored(engine, samples=2, orders=2, temperature=0.7)
     first, second = cells["depth"].scores
@@ -150,7 +156,7 @@ async def test_all_attributes_and_orders_are_given_to_the_engine_at_once():
     assert set(cells) == {"depth", "wit"}
 
 
-async def test_an_invalid_answer_is_asked_for_once_more_and_differently():
+async def test_an_invalid_answer_is_requested_once_more_with_sampling():
     engine = ScriptedEngine([BAD], [good(30, 40)])
     cells = await scored(engine)
     assert [s.score for s in cells["depth"].scores] == [0.3, 0.4]
@@ -161,7 +167,7 @@ async def test_an_invalid_answer_is_asked_for_once_more_and_differently():
 
 
 @pytest.mark.parametrize(("answer", "reason"), [(BAD, "invalid-output"), (CUT, "truncated")])
-async def test_twice_invalid_is_unscored_with_its_reason_and_never_a_number(answer, reason):
+async def test_an_answer_invalid_twice_leaves_the_cell_unscored_with_its_reason(answer, reason):
     engine = ScriptedEngine([answer], [answer])
     cells = await scored(engine)
     assert isinstance(cells["depth"], Unscored)
@@ -169,7 +175,7 @@ async def test_twice_invalid_is_unscored_with_its_reason_and_never_a_number(answ
     assert len(engine.asked) == 2
 
 
-async def test_of_several_samples_only_the_invalid_are_asked_for_again_and_lost_ones_counted():
+async def test_only_invalid_samples_are_requested_again_and_lost_ones_are_counted():
     engine = ScriptedEngine([good(10, 10), BAD, CUT], [good(30, 30), BAD])
     cells = await scored(engine, samples=3, temperature=0.7)
     assert engine.asked[1][1].samples == 2
@@ -184,13 +190,13 @@ async def test_an_order_without_any_valid_answer_leaves_the_cell_unscored():
     assert isinstance(cells["depth"], Unscored)
 
 
-async def test_an_order_counts_the_same_however_many_of_its_samples_were_valid():
+async def test_every_order_has_the_same_weight_however_many_of_its_samples_were_valid():
     engine = ScriptedEngine([good(0, 0), good(0, 0)], [good(100, 100), BAD], [BAD])
     cells = await scored(engine, orders=2, samples=2, temperature=0.7)
     assert cells["depth"].scores[0].score == 0.5
 
 
-async def test_a_prompt_that_does_not_fit_loses_its_least_similar_examples_and_says_so():
+async def test_a_prompt_that_is_too_long_drops_its_least_similar_examples_and_reports_them():
     roomy = ScriptedEngine([good(1, 2)])
     cells = await scored(roomy, examples=3)
     full = roomy.asked[0][0].length
@@ -201,8 +207,8 @@ async def test_a_prompt_that_does_not_fit_loses_its_least_similar_examples_and_s
     assert [e.id for e in cell.examples] == ["near", "mid"]
 
 
-async def test_a_bank_that_is_shown_whole_loses_its_least_similar_example_too(monkeypatch):
-    """Its examples stand in its own order, in which the last may be the nearest."""
+async def test_a_bank_that_is_shown_whole_drops_its_least_similar_example_too(monkeypatch):
+    """Its examples are in the bank's order, in which the last may be the nearest."""
     monkeypatch.setattr(Library, "bank", bank_of(*reversed(BANK.bank.scenarios)))
     roomy = ScriptedEngine([good(1, 2)])
     await scored(roomy, examples=3)
@@ -212,7 +218,7 @@ async def test_a_bank_that_is_shown_whole_loses_its_least_similar_example_too(mo
     assert [e.id for e in cell.examples] == ["near", "mid"]
 
 
-async def test_a_retry_that_the_engine_refuses_costs_no_valid_answer():
+async def test_a_rejected_retry_costs_no_valid_answer():
     engine = ScriptedEngine([good(10, 20), BAD], EngineRejected("too long"))
     cell = (await scored(engine, samples=2, temperature=0.7))["depth"]
     assert isinstance(cell, Cell)
@@ -222,11 +228,11 @@ async def test_a_retry_that_the_engine_refuses_costs_no_valid_answer():
     unscored = (await scored(engine))["depth"]
     assert unscored.reason == "truncated"
     assert unscored.detail == (
-        "the answer was cut at 99 tokens, and could not be asked for again: too long"
+        "the answer was cut at 99 tokens, and the engine rejected a second try: too long"
     )
 
 
-async def test_neighbouring_seeds_and_orders_and_retries_draw_nothing_alike():
+async def test_neighbouring_seeds_orders_and_retries_share_no_draws():
     """Engines count up from an ask's seed, one for each sample."""
     drawn: set[int] = set()
     for seed in range(20):
@@ -239,17 +245,16 @@ async def test_neighbouring_seeds_and_orders_and_retries_draw_nothing_alike():
     assert draw_seed(3, 1, 0) == draw_seed(3, 1, 0)
 
 
-async def test_answers_that_have_come_are_counted():
+async def test_finished_answers_are_counted():
     engine = ScriptedEngine([BAD], [good(1, 2)])
     model = ModelIdentity("m", "r", "scripted", 9000, "hashing:1", {"comparative": "x"})
     one = Job("j", "s", ASKED, {"depth": DEPTH}, Scorer(ScorerSettings(), model, None), "r", 0)
-    info = EngineInfo("scripted", "m", "r", 9000)
-    scorer = ScenarioScorer(engine, info, scoring_methods(), Library())
-    async for _ in scorer.score(one):
-        assert scorer.finished == 2
+    counting = CountingEngine(engine)
+    async for _ in scorer_of(counting, engine, 9000).score(one):
+        assert counting.finished == 2
 
 
-async def test_a_scenario_that_does_not_fit_alone_is_an_absence_with_token_counts():
+async def test_a_scenario_that_is_too_long_without_examples_is_unscored_with_token_counts():
     engine = ScriptedEngine()
     cells = await scored(engine, context=300)
     unscored = cells["depth"]
@@ -259,14 +264,14 @@ async def test_a_scenario_that_does_not_fit_alone_is_an_absence_with_token_count
     assert engine.asked == []
 
 
-async def test_what_the_engine_refuses_is_unscored_but_what_passes_by_is_raised():
+async def test_a_rejected_prompt_is_unscored_but_an_outage_is_raised():
     cells = await scored(ScriptedEngine(EngineRejected("bad schema")))
     assert cells["depth"].reason == "engine-error"
     with pytest.raises(EngineOverloaded):
         await scored(ScriptedEngine(EngineOverloaded("busy")))
 
 
-async def test_what_the_scorer_says_about_drawing_reaches_the_engine():
+async def test_the_scorer_s_sampling_settings_reach_the_engine():
     engine = ScriptedEngine([good(1, 2), BAD], [good(3, 4)])
     await scored(engine, temperature=0.9, seed=11, samples=2)
     (_, first), (_, retry) = engine.asked
@@ -276,14 +281,14 @@ async def test_what_the_scorer_says_about_drawing_reaches_the_engine():
     assert retry.seed == draw_seed(11, 0, 1)
 
 
-async def test_an_answer_that_was_cut_gets_all_the_room_there_is():
+async def test_a_retry_after_a_cut_answer_gets_the_whole_context():
     engine = ScriptedEngine([CUT], [good(1, 2)])
     await scored(engine, context=50_000)
     (prompt, first), (_, second) = engine.asked
     assert second.max_tokens == 50_000 - prompt.length > first.max_tokens
 
 
-async def test_a_scenario_that_leaves_room_for_an_ordinary_answer_is_asked_all_the_same():
+async def test_a_scenario_that_leaves_room_for_an_ordinary_answer_only_is_still_asked():
     roomy = ScriptedEngine([good(1, 2)])
     await scored(roomy, bank=False, examples=0)
     length = roomy.asked[0][0].length
@@ -293,7 +298,7 @@ async def test_a_scenario_that_leaves_room_for_an_ordinary_answer_is_asked_all_t
     assert tight.asked[0][1].max_tokens < 350
 
 
-async def test_levels_whose_examples_were_dropped_are_told_as_uncovered():
+async def test_levels_whose_examples_were_dropped_are_reported_as_uncovered():
     full = ScriptedEngine([good(1, 2)])
     await scored(full, examples=3)
     length = full.asked[0][0].length
@@ -303,8 +308,8 @@ async def test_levels_whose_examples_were_dropped_are_told_as_uncovered():
     assert (0.5 in cells["depth"].levels_uncovered) is not bool({"mid", "far"} & shown)
 
 
-async def test_when_one_prompt_fails_the_others_are_called_off():
-    called_off = asyncio.Event()
+async def test_when_one_prompt_fails_the_others_are_cancelled():
+    cancelled = asyncio.Event()
 
     class Half(ScriptedEngine):
         async def generate(self, prompt, schema, sampling):
@@ -315,12 +320,12 @@ async def test_when_one_prompt_fails_the_others_are_called_off():
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
-                called_off.set()
+                cancelled.set()
                 raise
 
     with pytest.raises(EngineOverloaded):
         await scored(Half(), orders=2)
-    assert called_off.is_set()
+    assert cancelled.is_set()
 
 
 async def test_zero_shot_asks_without_examples():
@@ -330,7 +335,7 @@ async def test_zero_shot_asks_without_examples():
     assert [m.role for m in engine.asked[0][0].messages] == ["system", "user"]
 
 
-async def test_an_attribute_that_the_bank_does_not_label_is_asked_without_examples():
+async def test_an_attribute_without_labels_in_the_bank_is_asked_without_examples():
     cells = await scored(ScriptedEngine([good(1, 2)]), attributes=(WIT,))
     assert cells["wit"].examples == ()
 
@@ -344,7 +349,7 @@ async def test_the_position_bias_is_the_change_from_the_first_place_to_the_last(
     assert [s.score for s in cell.scores] == pytest.approx([0.5, 0.8])
 
 
-async def test_one_order_tells_no_position_bias():
+async def test_one_order_gives_no_position_bias():
     cells = await scored(ScriptedEngine([good(20, 90)]), examples=0)
     assert cells["depth"].position_bias is None
 
@@ -357,9 +362,7 @@ async def test_one_order_tells_no_position_bias():
         ("why is the sky so blue", ("a", "b"), ["near", "mid", "far"]),
     ],
 )
-async def test_a_candidate_never_meets_its_own_label_among_the_examples(
-    question, candidates, examples
-):
+async def test_a_candidate_s_own_label_is_never_among_its_examples(question, candidates, examples):
     """A bank that is scored itself, as calibration does, would otherwise only be copied."""
     scenario = Scenario(question, candidates)
     cells = await scored(ScriptedEngine([good(20, 90)]), scenario=scenario, examples=5)
@@ -394,7 +397,7 @@ async def test_attributes_asked_together_are_one_prompt_and_a_cell_each():
 
 
 @pytest.mark.parametrize("asked", [TOGETHER, (WIT, KIND), (WIT,)])
-async def test_whatever_the_job_asks_for_all_is_asked_and_its_cells_share_the_whole(asked):
+async def test_all_joint_attributes_are_asked_and_the_job_s_cells_share_the_usage(asked):
     engine = ScriptedEngine([BAD], [good_jointly((1, 2), (3, 4), (5, 6))])
     cells = await jointly(engine, attributes=asked, bank=False, examples=0)
     assert list(cells) == [a.name for a in asked]
@@ -407,7 +410,7 @@ async def test_whatever_the_job_asks_for_all_is_asked_and_its_cells_share_the_wh
 
 
 @pytest.mark.parametrize("joint", [(), TOGETHER])
-async def test_a_job_whose_cells_were_all_scored_meanwhile_asks_the_model_nothing(joint):
+async def test_a_job_whose_cells_were_all_scored_meanwhile_does_not_call_the_model(joint):
     engine = ScriptedEngine()
     assert await scored(engine, attributes=(), joint=joint) == {}
     assert engine.asked == []
@@ -446,7 +449,7 @@ async def test_one_attribute_missing_in_a_joint_answer_is_an_invalid_answer():
     assert {s.score for cell in cells.values() for s in cell.scores} == {0.07, 0.08}
 
 
-async def test_a_joint_prompt_that_does_not_fit_says_so_of_every_cell():
+async def test_a_joint_prompt_that_is_too_long_leaves_every_cell_unscored():
     engine = ScriptedEngine()
     cells = await jointly(engine, context=900)
     assert {cell.reason for cell in cells.values()} == {"context-overflow"}
@@ -454,7 +457,7 @@ async def test_a_joint_prompt_that_does_not_fit_says_so_of_every_cell():
     assert engine.asked == []
 
 
-async def test_levels_left_out_of_a_joint_prompt_are_told_by_attribute():
+async def test_uncovered_levels_of_a_joint_prompt_are_reported_by_attribute():
     cells = await jointly(ScriptedEngine([good_jointly((1, 2), (3, 4), (5, 6))]), examples=1)
     (example,) = cells["depth"].examples
     assert example.id == "near"  # shows 0 and 1

@@ -1,4 +1,4 @@
-"""The simulated judge: it reads prompts back, and sees labels through noise."""
+"""The simulated judge: it parses prompts and adds noise to labels."""
 
 import json
 import statistics
@@ -11,10 +11,11 @@ from app.settings import EngineSettings
 from workers.engines.base import Sampling
 from workers.engines.fake import FakeEngine
 from workers.engines.simulated import SimulatedJudge, parse_noise
-from workers.methods.comparative import ComparativeRegression
-from workers.methods.joint import JointRegression
-from workers.methods.labels import LABELS, LabelReading, expected_label
-from workers.methods.regression import Regression
+from workers.methods.base import Task
+from workers.methods.comparative.method import ComparativeRegression
+from workers.methods.digit_reading.method import DIGITS, DigitRegression, expected_digit
+from workers.methods.joint.method import JointRegression
+from workers.methods.regression.method import Regression
 
 DEPTH = Attribute("depth", "How deep the thought goes.")
 TEXTS = ("Because.", "Air scatters\n~~~\nshort waves more.")
@@ -37,7 +38,7 @@ def engine(labels, **settings):
 
 def prompts(method, made):
     return [
-        (ask, made.encode(method.messages(DEPTH, (), SCENARIO, ask, SETTINGS)))
+        (ask, made.encode(method.messages(Task(DEPTH, SCENARIO, SETTINGS), ask, ())))
         for ask in method.asks(SCENARIO, ScorerSettings(orders=2))
     ]
 
@@ -52,7 +53,7 @@ async def test_without_noise_it_scores_the_labels_in_any_order(labels, method):
             assert judgement.score == (0.25, 0.75)[judgement.position]
 
 
-async def test_together_or_alone_an_attribute_is_seen_the_same(tmp_path):
+async def test_joint_and_single_prompts_get_the_same_scores(tmp_path):
     """Also where a candidate asks for ratings itself."""
     texts = ("Because.", "Well.\nRate the wit of response A.\n~~~\nMore.")
     labels = [{"depth": 0.25, "wit": 0.5}, {"depth": 0.75, "wit": 1}]
@@ -65,7 +66,7 @@ async def test_together_or_alone_an_attribute_is_seen_the_same(tmp_path):
 
     async def seen(method, subject, settings):
         (ask,) = method.asks(scenario, settings)
-        prompt = made.encode(method.messages(subject, (), scenario, ask, settings))
+        prompt = made.encode(method.messages(Task(subject, scenario, settings), ask, ()))
         generation = await made.generate(prompt, method.schema(ask, settings), Sampling(9000))
         return [j.score for j in method.read(generation.answers[0].text, ask, settings)]
 
@@ -76,30 +77,30 @@ async def test_together_or_alone_an_attribute_is_seen_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("compares", [True, False])
-async def test_label_probabilities_peak_at_the_label(labels, compares):
+async def test_digit_probabilities_peak_at_the_label(labels, compares):
     made = engine(labels)
-    for ask, prompt in prompts(LabelReading("comparative", compares=compares), made):
-        read = await made.read_labels(prompt, LABELS)
+    for ask, prompt in prompts(DigitRegression("comparative", compares=compares), made):
+        read = await made.read_probabilities(prompt, DIGITS)
         assert sum(read.probabilities) == pytest.approx(0.9)
         expected = (0.25, 0.75)[ask.judged]
-        assert expected_label(read.probabilities).score == pytest.approx(expected, abs=0.03)
+        assert expected_digit(read.probabilities).score == pytest.approx(expected, abs=0.03)
 
 
-def test_noise_is_one_draw_a_candidate_and_attribute_with_the_deviation_asked_for():
+def test_noise_is_one_draw_for_each_candidate_and_attribute():
     texts = [f"text {i}" for i in range(800)]
     known = {("Why?", text): {"depth": 0.5, "wit": 0.5} for text in texts}
     judge = SimulatedJudge(known, {"depth": 0.1, "": 0.05}, seed=1)
-    seen = [judge._seen(one, "depth", 0.5) for one in known]
+    seen = [judge._noisy(one, "depth", 0.5) for one in known]
     assert statistics.stdev(seen) == pytest.approx(0.1, rel=0.1)
     assert statistics.fmean(seen) == pytest.approx(0.5, abs=0.02)
-    assert statistics.stdev(judge._seen(one, "wit", 0.5) for one in known) < 0.06
-    assert seen == [judge._seen(one, "depth", 0.5) for one in known]
-    assert seen != [judge._seen(("How?", text), "depth", 0.5) for text in texts]
+    assert statistics.stdev(judge._noisy(one, "wit", 0.5) for one in known) < 0.06
+    assert seen == [judge._noisy(one, "depth", 0.5) for one in known]
+    assert seen != [judge._noisy(("How?", text), "depth", 0.5) for text in texts]
     other = SimulatedJudge(known, {"depth": 0.1}, seed=2)
-    assert seen != [other._seen(one, "depth", 0.5) for one in known]
+    assert seen != [other._noisy(one, "depth", 0.5) for one in known]
 
 
-async def test_the_same_words_have_other_labels_as_an_answer_to_another_question(tmp_path):
+async def test_the_same_text_has_other_labels_as_an_answer_to_another_question(tmp_path):
     """As in medical triage, where every scenario has the same few treatments to choose from."""
     path = tmp_path / "labels.jsonl"
     lines = [
@@ -111,10 +112,10 @@ async def test_the_same_words_have_other_labels_as_an_answer_to_another_question
     for line in lines:
         scenario = Scenario(line["question"], TEXTS)
         (ask,) = method.asks(scenario, SETTINGS)
-        prompt = made.encode(method.messages(DEPTH, (), scenario, ask, SETTINGS))
+        prompt = made.encode(method.messages(Task(DEPTH, scenario, SETTINGS), ask, ()))
         generation = await made.generate(prompt, method.schema(ask, SETTINGS), Sampling(500))
-        found = method.read(generation.answers[0].text, ask, SETTINGS)
-        assert [j.score for j in found] == [labels["depth"] for labels in line["labels"]]
+        judgements = method.read(generation.answers[0].text, ask, SETTINGS)
+        assert [j.score for j in judgements] == [labels["depth"] for labels in line["labels"]]
 
 
 async def test_different_judges_are_different_models(labels):
@@ -124,16 +125,16 @@ async def test_different_judges_are_different_models(labels):
     assert len(revisions) == 3
 
 
-async def test_what_has_no_label_is_made_up_as_ever(labels):
+async def test_candidates_without_labels_get_hashed_scores(labels):
     made, method = engine(labels), ComparativeRegression()
     unknown = Scenario("Why?", ("x", "y"))
     (ask,) = method.asks(unknown, SETTINGS)
-    prompt = made.encode(method.messages(DEPTH, (), unknown, ask, SETTINGS))
+    prompt = made.encode(method.messages(Task(DEPTH, unknown, SETTINGS), ask, ()))
     (answer,) = (await made.generate(prompt, method.schema(ask, SETTINGS), Sampling(500))).answers
     assert len(method.read(answer.text, ask, SETTINGS)) == 2
 
 
-def test_noise_is_one_number_or_one_an_attribute():
+def test_noise_is_one_number_or_one_for_each_attribute():
     assert parse_noise("0.3") == {"": 0.3}
     assert parse_noise("help:0.5, care:0.1,0.2") == {"help": 0.5, "care": 0.1, "": 0.2}
     for wrong in ("loud", "help:-1", "help:inf"):
@@ -141,7 +142,7 @@ def test_noise_is_one_number_or_one_an_attribute():
             parse_noise(wrong)
 
 
-def test_a_file_that_is_not_there_or_not_valid_is_named(tmp_path):
+def test_a_missing_or_invalid_file_is_named_in_the_error(tmp_path):
     broken = tmp_path / "broken.jsonl"
     broken.write_text("{}")
     for path in (tmp_path / "none.jsonl", broken):

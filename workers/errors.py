@@ -1,0 +1,27 @@
+"""Errors of engines and judges, and the one that ends a worker."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """The engine failed; the subclass says how."""
+
+
+class EngineOverloaded(EngineError):
+    """The engine is busy; the same request may succeed later."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine cannot be reached; the same request may succeed later."""
+
+
+class EngineDead(EngineError):
+    """The engine will not answer again; its process must be restarted."""
+
+
+class EngineRejected(EngineError):
+    """The engine will never accept this request."""
+
+
+class WorkerFailed(Exception):
+    """The worker cannot go on and must be restarted."""

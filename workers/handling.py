@@ -1,0 +1,185 @@
+"""Handles one claimed job: start, score, store, acknowledge; or expire, retry, give up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from app.domain.cells import Cell, Unscored, UnscoredReason
+from app.errors import StoreUnavailable, UnknownBank
+from app.settings import WorkerSettings
+from app.store.jobs import ClaimedJob
+from app.store.queue import JobQueue
+from workers.errors import EngineError
+from workers.judges.base import JobScorer
+from workers.metrics import CELLS, JOB_SECONDS, JOBS, TOKENS
+from workers.policy import (
+    Backoff,
+    Bury,
+    EndWorker,
+    Expire,
+    Outages,
+    RetryLater,
+    decide_failure,
+    decide_start,
+    is_outage,
+    jittered,
+    plain,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class JobHandler:
+    """Handles the jobs of one worker."""
+
+    queue: JobQueue
+    scorer: JobScorer
+    pool: str
+    worker_id: str
+    settings: WorkerSettings
+    begun: set[str] = field(default_factory=set)
+    """Ids of the jobs that the model has seen and whose start is counted."""
+    failed: str | None = None
+    """Why this worker has to end."""
+    _outages: Outages = field(init=False)
+    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by jobs with an earlier attempt: if one of them ends the engine, it is known which."""
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self._outages = Outages(Backoff(settings.retry_s, settings.max_retry_s))
+
+    async def handle(self, entry_id: str, job_id: str) -> None:
+        """Handle one claimed job. Raises nothing: errors are decided on and logged."""
+        try:
+            claimed = await self.queue.load(self.pool, entry_id, job_id)
+            if claimed is None:
+                return
+            again = claimed.attempt > 1
+            async with self._one_by_one if again else nullcontext():
+                retry = await self._attempt(claimed)
+            # Outside of the lock: a job that waits must not hold up the others.
+            if retry is not None:
+                JOBS.labels("retried").inc()
+                await asyncio.sleep(retry.delay_s)
+                await self.give_back(entry_id, job_id, refund=retry.free)
+        except StoreUnavailable as error:
+            # Nothing is lost: the job is not acknowledged and comes back when its lease expires.
+            _log.warning("job postponed: %s", error.detail, extra={"job": job_id})
+        except Exception:
+            _log.exception("unexpected error in a job", extra={"job": job_id})
+
+    async def give_back(self, entry_id: str, job_id: str, *, refund: bool) -> None:
+        """Return a job to the queue; with `refund`, this start does not count as an attempt."""
+        await self.queue.release(self.pool, self.worker_id, entry_id, job_id, refund=refund)
+
+    async def _attempt(self, claimed: ClaimedJob) -> RetryLater | None:
+        """Start a job, deciding at the last moment whether to: by now it may be too late."""
+        started = await self.queue.start(self.pool, self.worker_id, claimed)
+        if started is None:
+            return None
+        claimed = started.claimed
+        decision = decide_start(
+            left_ms=started.left_ms,
+            attempt=claimed.attempt,
+            max_attempts=self.settings.max_attempts,
+        )
+        if isinstance(decision, Expire):
+            await self._expire(claimed)
+            return None
+        if isinstance(decision, Bury):
+            await self._bury(claimed, decision.why)
+            return None
+        try:
+            await self._score(claimed)
+        except Exception as error:
+            return await self._after_failure(claimed, error)
+        return None
+
+    async def _score(self, claimed: ClaimedJob) -> None:
+        started = time.perf_counter()
+        job = claimed.job
+        self.begun.add(job.id)
+        async for results in self.scorer.score(job):
+            self._outages.ended()
+            await self.queue.settle(job, results)
+            for result in results.values():
+                _count(result)
+        await self.queue.finish(self.pool, claimed)
+        seconds = time.perf_counter() - started
+        JOBS.labels("done").inc()
+        JOB_SECONDS.observe(seconds)
+        _log.info(
+            "job done",
+            extra={
+                "job": job.id,
+                "request_id": job.request_id,
+                "score_set": job.score_set,
+                "cells": len(job.cells),
+                "ms": round(seconds * 1000, 1),
+            },
+        )
+
+    async def _after_failure(self, claimed: ClaimedJob, error: Exception) -> RetryLater | None:
+        extra = {"job": claimed.job.id, "request_id": claimed.job.request_id}
+        expected = isinstance(error, EngineError | StoreUnavailable | UnknownBank)
+        _log.warning("job failed: %s", plain(error), extra=extra, exc_info=not expected)
+        wait_s = self.settings.retry_s
+        if is_outage(error):
+            wait_s = self._outages.failed(time.monotonic())
+        decision = decide_failure(
+            error,
+            attempt=claimed.attempt,
+            max_attempts=self.settings.max_attempts,
+            retry_s=jittered(wait_s, random.random()),
+        )
+        if isinstance(decision, RetryLater):
+            return decision
+        if isinstance(decision, EndWorker):
+            self.failed = decision.why
+        else:
+            await self._bury(claimed, decision.why)
+        return None
+
+    async def _bury(self, claimed: ClaimedJob, why: str) -> None:
+        worker, entry = self.worker_id, claimed.entry_id
+        if entry not in await self.queue.renew(self.pool, worker, [entry]):
+            # Taken over while this worker was silent: its new owner decides.
+            _log.warning("job not given up, another worker has it: %s", why, extra=_ids(claimed))
+            return
+        await self.queue.bury(self.pool, claimed, why, _all_unscored(claimed, "engine-error", why))
+        JOBS.labels("buried").inc()
+        _log.error("job given up: %s", why, extra=_ids(claimed))
+
+    async def _expire(self, claimed: ClaimedJob) -> None:
+        detail = "the deadline passed before the job was started"
+        await self.queue.settle(claimed.job, _all_unscored(claimed, "deadline", detail))
+        await self.queue.finish(self.pool, claimed)
+        JOBS.labels("expired").inc()
+
+
+def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> dict[str, Unscored]:
+    return {
+        cell_field: Unscored(subject.name, reason, detail)
+        for cell_field, subject in claimed.job.cells.items()
+    }
+
+
+def _ids(claimed: ClaimedJob) -> dict[str, str]:
+    return {"job": claimed.job.id, "request_id": claimed.job.request_id}
+
+
+def _count(result: Cell | Unscored) -> None:
+    if isinstance(result, Cell):
+        CELLS.labels("scored").inc()
+        TOKENS.labels("prompt").inc(result.usage.prompt_tokens)
+        TOKENS.labels("cached_prompt").inc(result.usage.cached_prompt_tokens)
+        TOKENS.labels("output").inc(result.usage.output_tokens)
+    else:
+        CELLS.labels(result.reason).inc()

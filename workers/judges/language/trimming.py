@@ -1,0 +1,120 @@
+"""Trims prompts to the model's context: the least similar examples are dropped first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.domain.bank import LabelledScenario
+from app.domain.cells import Unscored
+from workers.methods.base import Ask, Examples
+from workers.retrieval.examples import Neighbour
+from workers.tokenization.conversation import Message, Prompt
+
+Encode = Callable[[tuple[Message, ...]], Prompt]
+_SLACK_TOKENS = 32
+"""Orders of the same texts may differ by a few tokens where texts meet their fences."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPrompt:
+    """One ask before its examples are known."""
+
+    ask: Ask
+    number: int
+    """Its index among the asks of the task."""
+    messages: Callable[[Examples], tuple[Message, ...]]
+    """Builds the conversation with the given examples."""
+    answer_tokens: int
+    """Tokens of the longest valid answer."""
+    least_answer_tokens: int
+    """Tokens of an ordinary valid answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrimmedPrompt:
+    """One ask, ready for the engine."""
+
+    ask: Ask
+    number: int
+    prompt: Prompt
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A scenario of the bank and how near it is."""
+
+    neighbour: Neighbour
+    scenario: LabelledScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Prompts that fit the context, and the examples in them."""
+
+    prompts: tuple[TrimmedPrompt, ...]
+    used: tuple[Neighbour, ...]
+    dropped: tuple[str, ...]
+    """Ids of the examples that were dropped."""
+
+
+def trim_prompts(
+    planned: Sequence[PlannedPrompt],
+    examples: Sequence[Example],
+    encode: Encode,
+    context_length: int,
+) -> Trimmed | Unscored:
+    """Encode prompts with as many examples as fit; the least similar ones are dropped first.
+
+    If the scenario does not fit even without examples, the result is `context-overflow`.
+    """
+    tokens = _answer_tokens(planned, encode, context_length)
+    if isinstance(tokens, Unscored):
+        return tokens
+    kept = tuple(examples)
+    dropped: tuple[str, ...] = ()
+    while True:
+        # Nearest last: next to the question that it resembles.
+        shown = tuple(example.scenario for example in reversed(kept))
+        prompts = tuple(
+            TrimmedPrompt(one.ask, one.number, encode(one.messages(shown)), tokens)
+            for one in planned
+        )
+        longest = max(one.prompt.length for one in prompts)
+        if longest + tokens <= context_length:
+            return Trimmed(prompts, tuple(example.neighbour for example in kept), dropped)
+        if not kept:
+            return _overflow(longest, tokens, context_length)
+        farthest = min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
+        kept = tuple(example for example in kept if example is not farthest)
+        dropped = (farthest.scenario.id, *dropped)
+
+
+def _answer_tokens(
+    planned: Sequence[PlannedPrompt], encode: Encode, context_length: int
+) -> int | Unscored:
+    """Decide how many tokens to leave for an answer."""
+    bare = max(encode(one.messages(())).length for one in planned)
+    most = max(one.answer_tokens for one in planned)
+    if bare + most <= context_length:
+        return most
+    least = max(one.least_answer_tokens for one in planned)
+    if bare + least > context_length:
+        return _overflow(bare, least, context_length)
+    # The longest answer does not fit but an ordinary one does: it gets the rest of the context.
+    return context_length - bare - _SLACK_TOKENS
+
+
+def _overflow(prompt: int, answer: int, context_length: int) -> Unscored:
+    return Unscored(
+        attribute="",  # filled in for each cell of the task
+        reason="context-overflow",
+        detail=(
+            f"the scenario takes {prompt} tokens and its answer {answer}, "
+            f"but the model's context is {context_length} tokens"
+        ),
+        prompt_tokens=prompt,
+        output_tokens=answer,
+        context_length=context_length,
+    )

@@ -1,0 +1,1 @@
+"""Comparative regression: all candidates in one prompt."""

@@ -1,0 +1,1 @@
+"""Digit reading: scores from the probabilities of digits."""

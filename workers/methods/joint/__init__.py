@@ -1,0 +1,1 @@
+"""Joint regression: several attributes in one prompt."""

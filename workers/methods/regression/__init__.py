@@ -1,0 +1,1 @@
+"""Regression: each candidate in a prompt of its own."""

@@ -1,1 +1,0 @@
-"""Prompt profiles: Jinja templates, one folder a profile."""

@@ -1,0 +1,1 @@
+"""Finds the in-context examples for a scenario in a bank."""

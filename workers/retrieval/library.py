@@ -1,0 +1,146 @@
+"""A worker's banks: loaded, indexed, and embedded once for all workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from cachetools import LRUCache
+
+from app.domain.bank import Bank
+from app.domain.scenario import Attribute, Choice, Scenario
+from app.errors import StoreUnavailable, UnknownBank
+from app.store.banks import BankStore
+from workers.retrieval.embedding import Embedder, Vectors
+from workers.retrieval.examples import (
+    ChosenExamples,
+    LevelMap,
+    Neighbour,
+    Neighbours,
+    Without,
+    choose_choices,
+    choose_examples,
+    joint_level_map,
+    level_map,
+)
+from workers.retrieval.index import ExampleIndex, QueryNeighbours
+from workers.subject import Subject
+
+_log = logging.getLogger(__name__)
+_LevelKey = tuple[str, tuple[float, ...]]
+"""An attribute's name and declared levels, which determine its level map."""
+_MAX_BANKS = 32  # versions in memory; the least recently used is dropped first
+_MAX_LEVEL_MAPS = 256  # the same for the level maps of one bank
+
+
+class IndexedBank:
+    """A bank with its example index and its level maps, which are computed on demand."""
+
+    def __init__(self, bank: Bank, index: ExampleIndex) -> None:
+        self.bank = bank
+        self._index = index
+        # Bounded, because callers can send any attributes and levels.
+        self._level_map = lru_cache(_MAX_LEVEL_MAPS)(partial(level_map, bank.scenarios))
+        self._joint_level_map = lru_cache(_MAX_LEVEL_MAPS)(self._map_joint_levels)
+        self._rows_by_question: dict[str, list[int]] = {}
+        for row, scenario in enumerate(bank.scenarios):
+            self._rows_by_question.setdefault(scenario.question, []).append(row)
+
+    def examples(
+        self, query: Vectors, scenario: Scenario, subject: Subject, count: int
+    ) -> ChosenExamples[Any]:
+        """Choose `count` examples for a subject.
+
+        `query` is the vector of the scenario's question. Scenarios of the bank that have the same
+        question and one of the same candidates are excluded: their labels would be the answer.
+        """
+        neighbours: Neighbours = QueryNeighbours(self._index, query)
+        known = [
+            row
+            for row in self._rows_by_question.get(scenario.question, ())
+            if set(self.bank.scenarios[row].responses) & set(scenario.candidates)
+        ]
+        if known:
+            neighbours = Without(neighbours, known)
+        if isinstance(subject, Choice):
+            return choose_choices(neighbours, self.bank.scenarios, subject, count)
+        if isinstance(subject, tuple):
+            return choose_examples(neighbours, self.joint_levels(subject), count)
+        return choose_examples(neighbours, self.levels(subject), count)
+
+    def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
+        """Return the attribute's label levels that none of the examples shows."""
+        return () if isinstance(subject, Choice) else self.levels(subject).left_out(kept)
+
+    def levels(self, attribute: Attribute) -> LevelMap[float]:
+        """Return which scenarios show each level of an attribute."""
+        return self._level_map(attribute.name, attribute.levels)
+
+    def joint_levels(self, attributes: Collection[Attribute]) -> LevelMap[tuple[str, float]]:
+        """Return which scenarios show each level of attributes that are asked for together."""
+        # Attributes without labels change nothing, and would multiply the cached combinations.
+        labelled = [a for a in attributes if self.levels(a).levels_of]
+        return self._joint_level_map(frozenset((a.name, a.levels) for a in labelled))
+
+    def _map_joint_levels(self, keys: frozenset[_LevelKey]) -> LevelMap[tuple[str, float]]:
+        maps = {name: self._level_map(name, levels) for name, levels in keys}
+        return joint_level_map(self.bank.scenarios, maps)
+
+
+class BankLibrary:
+    """The banks of one worker."""
+
+    def __init__(self, store: BankStore, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._banks: LRUCache[str, IndexedBank] = LRUCache(_MAX_BANKS)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def ready(self) -> list[str]:
+        """Return the digests of the banks whose index is ready."""
+        return list(self._banks)
+
+    async def get(self, digest: str) -> IndexedBank:
+        """Return one version of a bank; load and index it first if necessary.
+
+        Raises `UnknownBank`.
+        """
+        async with self._locks.setdefault(digest, asyncio.Lock()):
+            bank = self._banks.get(digest)
+            if bank is None:
+                bank = self._banks[digest] = await self._build(digest)
+            return bank
+
+    async def embed(self, question: str) -> Vectors:
+        """Return the vector of one question, (dimensions,)."""
+        vectors = await asyncio.to_thread(self._embedder.encode, [question])
+        query: Vectors = vectors[0]
+        return query
+
+    async def _build(self, digest: str) -> IndexedBank:
+        bank = await self._store.load(digest)
+        if bank is None:
+            raise UnknownBank(f"no bank has the digest {digest}")
+        stored = await self._store.vectors(digest, self._embedder.name)
+        if stored is not None:
+            vectors = np.frombuffer(stored, dtype=np.float32).reshape(len(bank.scenarios), -1)
+        else:
+            questions = [scenario.question for scenario in bank.scenarios]
+            vectors = await asyncio.to_thread(self._embedder.encode, questions)
+            await self._share(digest, vectors)
+        index = await asyncio.to_thread(ExampleIndex, vectors)
+        _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
+        return IndexedBank(bank, index)
+
+    async def _share(self, digest: str, vectors: Vectors) -> None:
+        """Store the vectors for the other workers; this one works without, so errors are logged."""
+        rows = np.ascontiguousarray(vectors).data.cast("B")
+        try:
+            await self._store.put_vectors(digest, self._embedder.name, rows)
+        except StoreUnavailable as error:
+            _log.warning("embeddings not stored: %s", error.detail, extra={"bank": digest})

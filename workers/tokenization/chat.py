@@ -1,0 +1,150 @@
+"""Conversations to token ids with a model's chat template."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from workers.errors import EngineRejected
+from workers.tokenization.conversation import Message, Prompt
+
+_MARK = "\ue000{}\ue001"  # private-use characters: no template produces them
+_MARKS = re.compile("\ue000(\\d+)\ue001")
+
+
+class ChatEncoder:
+    """Applies a model's chat template; message contents cannot become part of the template.
+
+    The template is rendered with marks in place of the contents. The frame between the marks is
+    tokenized with special tokens, each content without: `<|im_end|>` in a candidate becomes the
+    tokens of ten ordinary characters.
+
+    Raises `EngineRejected` for a template that refuses, omits or repeats a message.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        # A private copy: the switch for special tokens must not affect other users.
+        self._tokenizer = copy.deepcopy(tokenizer)
+        # The same examples appear in many prompts, so their tokens are cached.
+        self._content_ids = lru_cache(maxsize=512)(self._encode_content)
+        added = [str(token) for token in self._tokenizer.get_added_vocab()]
+        added += list(self._tokenizer.all_special_tokens)
+        longest_first = sorted({t for t in added if len(t) > 1}, key=len, reverse=True)
+        self._added = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
+        self.answer_ids = lru_cache(maxsize=16)(self._answer_ids)
+        """Ids of words at the start of an answer, see `_answer_ids`."""
+        self._render([Message(role, role) for role in ("system", "user", "assistant", "user")])
+
+    def encode(self, messages: Sequence[Message]) -> Prompt:
+        """Return a conversation as tokens, ending where the assistant's answer begins."""
+        rendered, contents = self._render(messages)
+        ids: list[int] = []
+        # The marks split the frame: frame, number, frame, number, …, frame.
+        for index, piece in enumerate(_MARKS.split(rendered)):
+            if index % 2:
+                ids += self._content_ids(contents[int(piece)])
+            elif piece:
+                ids += self._frame_ids(piece)
+        return Prompt(messages=tuple(messages), length=len(ids), token_ids=tuple(ids))
+
+    def _answer_ids(self, words: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the token of each word when it is the first of an answer.
+
+        Raises ValueError when a word takes several tokens, or two words share one.
+        """
+        rendered, _ = self._render([Message("user", "?")])
+        frame = _MARKS.split(rendered)[-1]
+        before = self._encode(frame, special=True)
+        ids: list[int] = []
+        for word in words:
+            with_word = self._encode(frame + word, special=True)
+            if with_word[:-1] != before:
+                raise ValueError(f"{word!r} is not a single token for this model's tokenizer")
+            ids.append(with_word[-1])
+        if len(set(ids)) < len(ids):
+            raise ValueError("two words are the same token for this model's tokenizer")
+        return tuple(ids)
+
+    def _render(self, messages: Sequence[Message]) -> tuple[str, list[str]]:
+        rendered = self._apply(messages)
+        if rendered is None and len(messages) > 1 and messages[0].role == "system":
+            # Some templates refuse a system turn, others silently drop it: then its text goes at
+            # the start of the first user turn.
+            first, second, *rest = messages
+            messages = [Message("user", f"{first.content}\n\n{second.content}"), *rest]
+            rendered = self._apply(messages)
+        if rendered is None:
+            roles = ", ".join(message.role for message in messages)
+            raise EngineRejected(
+                f"the model's chat template does not render every turn of a conversation ({roles})"
+            )
+        return rendered, [message.content for message in messages]
+
+    def _apply(self, messages: Sequence[Message]) -> str | None:
+        """Render the conversation with marks; None if a turn is refused, omitted or repeated."""
+        from jinja2.exceptions import TemplateError
+
+        turns = [{"role": m.role, "content": _MARK.format(i)} for i, m in enumerate(messages)]
+        try:
+            rendered = str(
+                self._tokenizer.apply_chat_template(
+                    turns,
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    # Without these, some templates print today's date, or open a block of
+                    # thoughts for which the output schema leaves no room.
+                    date_string="1 January 2025",
+                    enable_thinking=False,
+                )
+            )
+        except TemplateError:
+            return None
+        # The order may differ: some templates show the system turn with the last user turn.
+        shown = sorted(int(mark) for mark in _MARKS.findall(rendered))
+        return rendered if shown == list(range(len(messages))) else None
+
+    def _encode_frame(self, text: str) -> tuple[int, ...]:
+        return self._encode(text, special=True)
+
+    def _encode_content(self, text: str) -> tuple[int, ...]:
+        # The tokenizer splits only tokens that are flagged special, and not every template token
+        # is. So a text is cut inside each added token, and its pieces are tokenized separately.
+        cuts = [match.start() + 1 for match in self._added.finditer(text)]
+        ids: tuple[int, ...] = ()
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            ids += self._encode(text[start:end], special=False)
+        return ids
+
+    def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=not special, verbose=False
+        )
+        return tuple(encoded["input_ids"])
+
+
+def why_not_single_tokens(encoder: ChatEncoder, words: tuple[str, ...]) -> str | None:
+    """Explain why the words are not single, different tokens; None if they are."""
+    try:
+        encoder.answer_ids(words)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+_TEMPLATE_TOKENS = re.compile(
+    r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[\|[^|\]\n]{1,40}\|\]|</?s>|\[/?[A-Za-z]*[A-Z_]{3,}\]|<</?SYS>>"
+    r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|tool_call|tool_response)>"
+)
+
+
+def neutralised(text: str) -> str:
+    """Insert a word joiner into everything that looks like a chat-template token.
+
+    For endpoints that take messages and tokenize them, where `ChatEncoder` cannot be used. The text
+    reads the same, but the model's tokenizer no longer sees a special token.
+    """
+    return _TEMPLATE_TOKENS.sub(lambda m: f"{m[0][0]}\u2060{m[0][1:]}", text)
