@@ -131,7 +131,7 @@ def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
 @pytest.mark.parametrize("method", ["comparative", "regression"])
 def test_without_reasoning_labels_are_read_and_nothing_is_written(azimuth, method):
     answer = select(azimuth, f"labels {method}", method=method, target=TARGET, reasoning=False)
-    assert answer["score_set"]["scorer"]["prompt_profile"].startswith("labels/")
+    assert answer["score_set"]["scorer"]["prompt_profile"].startswith("digits/")
     for cell in answer["score_set"]["cells"]:
         for scored in cell["scores"]:
             assert scored["reasoning"] is None
