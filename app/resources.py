@@ -92,7 +92,12 @@ class Resources:
             calibrations=calibrations,
             calibrator=calibrator,
             fitter=CalibrationFitter(
-                calibrations, planner, scoring, banks, deadline_s=settings.api.max_deadline_s
+                calibrations,
+                planner,
+                scoring,
+                banks,
+                deadline_s=settings.api.max_deadline_s,
+                lease_s=settings.api.fit_lease_s,
             ),
         )
 

@@ -71,6 +71,8 @@ class ApiSettings(Group):
     """Latest deadline that a request may set, in seconds."""
     default_model: str | None = None
     """Model for requests that name none; unset: the one announced last."""
+    fit_lease_s: int = Field(10, ge=1)
+    """Longest silence of a process that fits a calibration, in seconds; then another can start."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of log records, for API and worker."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.domain.calibration.model import Basis, Layer
 from app.schema import Closed, Name, Open
@@ -29,8 +29,6 @@ class CalibrationRequest(Closed):
 class AttributeReportOut(Open):
     """Results of cross-validation on the bank, for one attribute. Errors are root mean squares of
     the difference from the labels."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     attribute: str
     basis: Basis

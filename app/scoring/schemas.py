@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict
-
 from app.domain.fingerprint import scorer_fingerprint
 from app.domain.scorer import Scorer
 from app.schema import Open
@@ -32,8 +30,6 @@ SCORER_EXAMPLE: dict[str, Any] = {
 
 class BankRefOut(Open):
     """A bank at one version."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     name: str
     digest: str

@@ -47,13 +47,13 @@ class CalibrationFitter:
         banks: BankStore,
         *,
         deadline_s: float,
-        silent_s: int = 10,
+        lease_s: int,
     ) -> None:
         self._store = store
         self._planner = planner
         self._banks = banks
         self._evidence = EvidenceCollector(scoring, deadline_s=deadline_s)
-        self._silent_s = silent_s
+        self._lease_s = lease_s
         """A process that does not report for this long counts as gone, its fit as interrupted."""
         self._computing = asyncio.Lock()
         """Held by the one fit that computes: each keeps a core busy for minutes."""
@@ -65,7 +65,7 @@ class CalibrationFitter:
         Raises `CalibrationRunning`, `InvalidRequest`, `UnknownBank` and what planning raises.
         """
         fit = await self._prepare(name, request)
-        if not await self._store.begin(name, fit.progress, ttl_s=self._silent_s):
+        if not await self._store.begin(name, fit.progress, ttl_s=self._lease_s):
             state = (await self._store.states()).get(name)
             detail = state.fit.detail if state and state.fit else "it has just begun"
             raise CalibrationRunning(f"{name!r} is being fitted: {detail}")
@@ -103,7 +103,7 @@ class CalibrationFitter:
 
     async def _run(self, fit: Fit) -> None:
         """Fit while reporting. Stops fitting when the reports say that the fit was deleted."""
-        reporting = asyncio.create_task(keep_reporting(self._store, fit, silent_s=self._silent_s))
+        reporting = asyncio.create_task(keep_reporting(self._store, fit, lease_s=self._lease_s))
         fitting = asyncio.create_task(self._fit(fit))
         try:
             await asyncio.wait((reporting, fitting), return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,9 @@ from app.errors import Unavailable
 from app.scoring.planning import PlannedScorer
 from app.store.calibrations import CalibrationStore, FitProgress
 
-_HEARTBEAT_S = 1.0
+_REPORTS = 10
+"""Reports within the time after which a silent fit counts as interrupted."""
+_RETRY_S = 1.0
 PATIENCE_S = 600.0
 """How long a fit waits for a store or a worker that is unavailable before it fails."""
 
@@ -63,16 +65,16 @@ def _scored(done: int, total: int) -> str:
     return f"{done} of {total} scenarios are scored"
 
 
-async def keep_reporting(store: CalibrationStore, fit: Fit, *, silent_s: int) -> None:
+async def keep_reporting(store: CalibrationStore, fit: Fit, *, lease_s: int) -> None:
     """Report the progress regularly. Returns when the fit was deleted or another has begun.
 
-    A fit that does not report for `silent_s` seconds counts as interrupted.
+    A fit that does not report for `lease_s` seconds counts as interrupted.
     """
     lost_at: float | None = None
     while True:
-        await asyncio.sleep(_HEARTBEAT_S)
+        await asyncio.sleep(lease_s / _REPORTS)
         try:
-            if not await store.update(fit.name, fit.progress, ttl_s=silent_s):
+            if not await store.update(fit.name, fit.progress, ttl_s=lease_s):
                 return
             lost_at = None
         except Unavailable:
@@ -91,4 +93,4 @@ async def patiently(call: Callable[[], Awaitable[bool]]) -> None:
         except Unavailable:
             if time.monotonic() > end:
                 raise
-            await asyncio.sleep(_HEARTBEAT_S)
+            await asyncio.sleep(_RETRY_S)

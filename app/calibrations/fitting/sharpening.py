@@ -86,6 +86,8 @@ def _targets(source: np.random.Generator, errors: SharedErrors) -> TargetMatrix:
 def _chances(drawn: Floats, targets: TargetMatrix) -> Floats:
     """Share of the draws (N, C, A) in which each candidate is the nearest: (T, C)."""
     count, candidates, size = drawn.shape
-    distance = distances(drawn.reshape(-1, size), targets).reshape(-1, count, candidates)
-    won = wins(distance)
+    # Draws next to each other in memory: reductions over the few candidates are much faster so.
+    rows = drawn.transpose(1, 0, 2).reshape(-1, size)
+    distance = distances(rows, targets).reshape(-1, candidates, count)
+    won = wins(np.moveaxis(distance, 1, -1))
     return np.asarray(won.sum(axis=1) / np.maximum(won.sum(axis=(1, 2)), 1)[:, None])

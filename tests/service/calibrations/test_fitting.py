@@ -1,0 +1,120 @@
+"""Fitting over HTTP: what is scored, what is learnt, what is reported."""
+
+from scripts.calibrate import main as calibrate
+from tests.service.calibrations.support import (
+    ATTRIBUTES,
+    BANK,
+    COUNT,
+    DIGITS,
+    HELD_OUT,
+    SCORER,
+    delete,
+    ended,
+    fitted,
+    lines,
+    look,
+    put,
+    score,
+)
+
+
+def test_a_fit_is_accepted_with_the_place_to_poll(accepted):
+    assert accepted.status_code == 202
+    assert accepted.headers["location"] == "/v1/calibrations/house"
+    assert accepted.headers["retry-after"] == "1"
+    begun = accepted.json()
+    assert (begun["name"], begun["state"]) == ("house", "scoring")
+    assert (begun["done"], begun["total"]) == (0, COUNT)
+    assert begun["detail"] == f"0 of {COUNT} scenarios are scored"
+    assert begun["fitted"] is None
+
+
+def test_a_finished_fit_shows_its_bank_and_its_scorer(judged, house):
+    seen = look(judged, "house")
+    assert (seen["state"], seen["detail"]) == ("ready", "fitted")
+    assert (seen["done"], seen["total"], seen["left_out"]) == (COUNT, COUNT, {})
+    assert seen["fitted"] == house
+    assert house["bank"]["name"] == "labelled"
+    assert (house["scenarios"], house["left_out"]) == (COUNT, {})
+    assert house["attributes"] == ATTRIBUTES
+    assert house["scorer"]["model"] == "fake"
+    assert len(house["reports"]) == 4  # each attribute, together with the other and alone
+
+
+def test_the_reports_show_where_the_judge_helps(house):
+    together = {r["attribute"]: r for r in house["reports"] if r["basis"] == "together"}
+    helpfulness, verbosity = together["helpfulness"], together["verbosity"]
+    assert helpfulness["layer"] in ("alone", "together")
+    assert helpfulness["error"] < 0.25 < helpfulness["error_features"]
+    assert "lowers the error of surface features" in helpfulness["summary"]
+    assert verbosity["layer"] == "features"
+    assert verbosity["error"] < 0.2 < 0.4 < verbosity["error_raw"]
+    assert verbosity["pairs"] > 0.9 > verbosity["pairs_raw"]
+    assert verbosity["summary"] == "on verbosity this judge adds nothing to surface features"
+
+
+def test_settings_without_effect_are_warnings_from_start_to_end(judged):
+    scorer = SCORER | DIGITS | {"samples": 3}
+    (warning,) = put(judged, "idle-samples", scorer=scorer).json()["warnings"]
+    assert "makes no use of samples" in warning
+    assert ended(judged, "idle-samples")["warnings"] == [warning]
+    assert delete(judged, "idle-samples") == 204
+
+
+def test_scenarios_that_cannot_be_scored_are_counted_by_reason(by_digits):
+    assert by_digits["left_out"] == {"context-overflow": 2}
+    assert by_digits["scenarios"] == COUNT - 2
+
+
+def test_scenarios_with_too_many_responses_are_left_out_and_counted(judged):
+    many = [f"reply {number}" for number in range(27)]
+    crowd = {"id": "crowd", "question": "Who is there?", "responses": many}
+    crowd["labels"] = [dict.fromkeys(ATTRIBUTES, 0.5)] * 27
+    with judged.client() as client:
+        client.put("/v1/banks/crowded", content=lines(crowd, *BANK[:24])).raise_for_status()
+    another = SCORER | {"reasoning_chars": 210}  # not what `house` is for
+    found = fitted(judged, "crowded", bank="crowded", scorer=another)
+    assert found["left_out"] == {"too-many-responses": 1}
+    assert not judged.redis.keys("azimuth:dead:*")
+
+
+def test_only_the_sample_is_scored_and_surface_features_learn_from_all(judged, house):
+    found = fitted(judged, "sampled", scenarios=24, scorer=SCORER)
+    assert (found["scenarios"], found["labelled"]) == (24, COUNT)
+    assert (house["scenarios"], house["labelled"]) == (COUNT, COUNT)
+    assert {report["scenarios"] for report in found["reports"]} == {24}
+    (verbosity,) = [
+        r for r in found["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
+    ]
+    # Twice the labels, and surface features that tell them: nothing is lost for the sample.
+    (whole,) = [
+        r for r in house["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
+    ]
+    assert verbosity["error_features"] < 1.5 * whole["error_features"]
+    assert delete(judged, "sampled") == 204
+
+
+def test_digit_readings_are_calibrated_as_well(judged, by_digits):
+    answer = score(judged, HELD_OUT[0], **DIGITS)
+    assert answer["calibration"]["digest"] == by_digits["digest"]
+    assert answer["scorer"]["orders"] == 2
+    one = answer["cells"][0]["scores"][0]
+    assert len(one["raw"]) == 5
+    assert one["calibrated"]["standard_error"] > 0
+    # The label's own deviation and what the bank tells of such scores are two errors.
+    assert one["standard_error"] != one["calibrated"]["standard_error"]
+
+
+def test_the_command_line_prints_the_reports(judged, house, tmp_path, capsys):
+    path = tmp_path / "bank.jsonl"
+    path.write_text(lines(*BANK))
+    given = ["by-hand", "--bank", "labelled", "--bank-file", str(path), "--url", judged.url]
+    how = ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake"]
+    assert calibrate([*given, *how]) == 0
+    told = capsys.readouterr().out
+    assert f"on {COUNT} scenarios of labelled" in told
+    assert "on verbosity this judge adds nothing to surface features" in told
+    assert house["digest"] in told  # the same scenarios, scored the same
+    assert delete(judged, "by-hand") == 204
+    assert calibrate([*given, *how, "--orders", "99"]) == 1
+    assert "#/scorer/orders" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""Requests to fit that are refused before any work, and fits that fail."""
+
+import pytest
+
+from tests.service.calibrations.support import (
+    BANK,
+    HELD_OUT,
+    SCORER,
+    delete,
+    ended,
+    lines,
+    problem_of,
+    put,
+    score,
+    too_long,
+)
+
+SET = "#/scorer/attribute_set"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "slug", "pointer"),
+    [
+        ({"bank": "nowhere"}, 404, "unknown-bank", "#/bank"),
+        ({"bank": None}, 422, "invalid-request", "#/bank"),
+        ({"scenarios": 19}, 422, "invalid-request", "#/scenarios"),
+        ({"targets": []}, 422, "invalid-request", "#/targets"),
+        ({"scorer": {"orders": 99}}, 422, "invalid-request", "#/scorer/orders"),
+        ({"scorer": {"question": "why?"}}, 422, "invalid-request", "#/scorer/question"),
+        ({"scorer": {"attributes": ["wit"]}}, 422, "unknown-attribute", "#/scorer/attributes/0"),
+        ({"scorer": {"attribute_set": "x"}}, 404, "unknown-attribute-set", SET),
+        ({"scorer": {"bank": "x"}}, 404, "unknown-bank", "#/scorer/bank"),
+        ({"scorer": {"model": "x"}}, 404, "unknown-model", "#/scorer/model"),
+        ({"scorer": {"method": "x"}}, 422, "unknown-method", "#/scorer/method"),
+        ({"scorer": {"method": "unaligned"}}, 422, "unknown-method", "#/scorer/method"),
+        (
+            {"scorer": {"reasoning": False, "joint": True}},
+            422,
+            "invalid-request",
+            "#/scorer/joint",
+        ),
+        ({"scorer": {"attributes": ["coherence"], "bank": None}}, 422, "invalid-request", "#/bank"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_invalid_request_is_refused_with_the_field(judged, change, status, slug, pointer):
+    problem = problem_of(put(judged, "refused", **change), status, slug)
+    assert pointer in [error["pointer"] for error in problem["errors"]]
+    assert delete(judged, "refused") == 404
+
+
+@pytest.mark.parametrize("name", ["auto", "none"])
+def test_reserved_names_are_refused(judged, name):
+    problem = problem_of(put(judged, name), 422, "invalid-request")
+    assert "meaning of its own" in problem["detail"]
+    assert problem["errors"][0]["pointer"] == "path:name"
+
+
+def test_an_attribute_that_is_named_twice_is_refused(judged):
+    response = put(judged, "twice", scorer=SCORER | {"attributes": ["helpfulness"] * 2})
+    assert response.status_code == 422
+    pointers = [error["pointer"] for error in response.json()["errors"]]
+    assert pointers == ["#/scorer/attributes/0", "#/scorer/attributes/1"]
+
+
+def test_too_few_labels_are_refused_and_the_earlier_version_stays_in_use(judged, house):
+    """Without asking the judge for any score, where it can be told before."""
+    with judged.client() as client:
+        client.put("/v1/banks/few", content=lines(*BANK[:19]))
+        client.put("/v1/banks/lost", content=lines(*BANK[1:20], *too_long(1)))
+    response = put(judged, "house", bank="few")
+    assert response.status_code == 422
+    assert response.json()["detail"] == (
+        "19 scenarios of bank 'few' are labelled on 'helpfulness'; a calibration needs 20"
+    )
+    assert response.json()["errors"][0]["pointer"] == "#/bank"
+    assert put(judged, "house", bank="lost").status_code == 202
+    seen = ended(judged, "house")
+    assert seen["state"] == "failed"
+    assert seen["detail"] == (
+        "19 scenarios are labelled and scored on 'helpfulness'; a calibration needs 20"
+    )
+    assert seen["fitted"] == house
+    assert score(judged, HELD_OUT[0])["calibration"]["digest"] == house["digest"]
