@@ -15,10 +15,10 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "openapi" / "openapi.json"
 
 
 def check(response: httpx.Response) -> None:
-    """Fail where an answer is not what the contract says of its operation.
+    """Fail if an answer does not match the contract of its operation.
 
-    Its status, media type, members (none that the contract does not name) and, for problems, the
-    type have to be there. What is no operation (another path or method) has nothing to keep to.
+    Its status, media type, members and, for problems, their type must be documented. Paths and
+    methods that are not in the contract are not checked.
     """
     request = response.request
     # The raw path: a name in it may hold an encoded slash.
@@ -28,7 +28,7 @@ def check(response: httpx.Response) -> None:
         return
     where = f"{request.method} {request.url.path} answered {response.status_code}"
     documented = operation["responses"].get(str(response.status_code))
-    assert documented is not None, f"{where}, which the contract does not name: {_text(response)}"
+    assert documented is not None, f"{where}, which is undocumented: {_text(response)}"
     content = documented.get("content")
     if not content:
         return
@@ -52,7 +52,7 @@ def _text(response: httpx.Response) -> str:
 def _contract() -> dict[str, Any]:
     contract: dict[str, Any] = json.loads(DOCUMENT.read_text("utf-8"))
     for schema in contract["components"]["schemas"].values():
-        # Clients must bear new members; those that are there today are all in the contract.
+        # Clients must accept new members, but each member that exists must be documented.
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
     return contract
@@ -64,8 +64,8 @@ def _operation(method: str, path: str) -> dict[str, Any] | None:
         pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(known))
         # Some operations are served without the version as well.
         if re.fullmatch(pattern, path) or re.fullmatch(pattern, f"/v1{path}"):
-            found: dict[str, Any] | None = item.get(method)
-            return found
+            operation: dict[str, Any] | None = item.get(method)
+            return operation
     return None
 
 

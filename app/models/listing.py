@@ -12,7 +12,9 @@ _ADVANCED: tuple[ModelState, ...] = ("ready", "draining", "loading", "failed", "
 
 def list_models(fleet: FleetSnapshot, default_model: str | None) -> list[ModelOut]:
     """All models that workers serve, load or have served, sorted by name."""
-    names = {pool.model.name for pool in fleet.pools} | {w.model for w in fleet.workers}
+    names = {pool.model.name for pool in fleet.pools} | {
+        w.model for w in fleet.workers if w.pool is None
+    }
     models = [_describe(name, fleet) for name in sorted(names)]
     default = default_model or _default_of(fleet)
     return [model.model_copy(update={"default": model.name == default}) for model in models]

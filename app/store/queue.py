@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 
 from app.domain.cells import CellResults, Unscored
 from app.domain.features import SurfaceFeatures
+from app.domain.fingerprint import attribute_name
 from app.domain.job import Job
 from app.domain.scenario import Presentation
 from app.errors import QueueFull
@@ -278,7 +279,7 @@ class JobQueue:
         stored: Mapping[bytes, bytes],
         error: msgspec.DecodeError,
     ) -> None:
-        """Give up a job that another version queued, so that nobody waits for it."""
+        """Give up a job that another version queued, and settle its cells."""
         _log.warning("job %s cannot be read and is given up: %s", job_id, error)
         if score_set := stored.get(b"score_set", b"").decode():
             fields = stored[b"fields"].decode().split("\n")
@@ -288,7 +289,7 @@ class JobQueue:
                 )
             failures = {
                 field: Unscored(
-                    as_text(name) if name else field.rpartition("@")[0],
+                    as_text(name) if name else attribute_name(field),
                     "engine-error",
                     _UNREADABLE,
                 )

@@ -1,4 +1,4 @@
-"""The connection to Redis: opened once, errors translated, key names in one place."""
+"""The connection to Redis, the translation of its errors, and the names of its keys."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def connect_for_listening(settings: StoreSettings) -> Redis:
 
 
 def as_text(value: bytes | str) -> str:
-    """A Redis string as text; the client is typed for both, whatever its settings."""
+    """A Redis string as text; the client's types allow both."""
     return value if isinstance(value, str) else value.decode()
 
 

@@ -1,4 +1,4 @@
-"""Logs as JSON lines, so that one request id finds everything about a request."""
+"""Logs as JSON lines, which can be searched by request id."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, and whatever `extra` gave."""
+    """One JSON object for each record: time, level, logger, message and the members of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -31,5 +31,5 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").disabled = True  # ours says more
+    logging.getLogger("uvicorn.access").disabled = True  # azimuth.access logs more
     logging.getLogger("httpx").setLevel(logging.WARNING)

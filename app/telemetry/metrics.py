@@ -28,7 +28,7 @@ TOKENS = Counter(
     registry=REGISTRY,
 )
 QUEUE_DEPTH = Gauge(
-    "azimuth_queue_jobs", "Jobs waiting or under way", ["model", "pool"], registry=REGISTRY
+    "azimuth_queue_jobs", "Jobs waiting or started", ["model", "pool"], registry=REGISTRY
 )
 DEAD_LETTERS = Gauge(
     "azimuth_dead_letter_jobs", "Jobs given up", ["model", "pool"], registry=REGISTRY

@@ -250,10 +250,10 @@ def test_a_stored_bank_is_read_by_workers_that_start_later(service):
 def test_readiness_reports_each_part(service):
     service.start_api()
     with service.client() as client:
-        nobody = client.get("/readyz")
-        assert nobody.status_code == 503
-        assert nobody.json()["worker"]["state"] == "away"
-        assert nobody.json()["redis"]["state"] == "ready"
+        absent = client.get("/readyz")
+        assert absent.status_code == 503
+        assert absent.json()["worker"]["state"] == "away"
+        assert absent.json()["redis"]["state"] == "ready"
         service.start_worker()
         ready = client.get("/readyz")
     assert ready.status_code == 200

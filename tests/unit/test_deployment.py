@@ -83,7 +83,7 @@ def test_a_variable_without_a_setting_reaches_no_container(name):
 
 
 @pytest.mark.parametrize("name", ["api", *WORKERS])
-def test_containers_use_the_redis_and_the_addresses_of_compose_whatever_is_set(name):
+def test_containers_always_use_the_redis_and_the_addresses_of_compose(name):
     elsewhere = {"AZIMUTH_REDIS_URL": "redis://127.0.0.1/9", "REDIS_URL": "redis://127.0.0.1/9"}
     here = {"AZIMUTH_HOST": "127.0.0.1", "AZIMUTH_PORT": "9000"}
     settings = settings_of(name, **elsewhere, **here)
