@@ -1,3 +1,3 @@
 """Azimuth: steerable response selection over REST."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

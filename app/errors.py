@@ -40,15 +40,6 @@ class AzimuthError(Exception):
         """Additional members of the problem document, e.g. token counts."""
 
 
-def within(error: AzimuthError, member: str) -> AzimuthError:
-    """Prefix an error's pointers with the member of the request that they are relative to."""
-    error.fields = tuple(
-        FieldError(f"#/{member}{field.pointer.removeprefix('#')}", field.detail)
-        for field in error.fields
-    )
-    return error
-
-
 class InvalidRequest(AzimuthError):
     """A field of the request has a value that is not allowed."""
 

@@ -24,6 +24,7 @@ from app.http.provided import lifespan_state
 from app.models.endpoints import router as models
 from app.resources import Resources, ResourcesState
 from app.scores.endpoints import router as scoring
+from app.scores.retargeting import router as retargeting
 from app.settings import Settings
 from app.telemetry.logs import configure
 
@@ -65,8 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.include_router(scoring, prefix="/v1")
-    app.include_router(scoring, include_in_schema=False)
+    for router in (scoring, retargeting):
+        app.include_router(router, prefix="/v1")
+        app.include_router(router, include_in_schema=False)
     app.include_router(attribute_sets, prefix="/v1")
     app.include_router(banks, prefix="/v1")
     app.include_router(calibrations, prefix="/v1")

@@ -11,10 +11,11 @@ from redis.asyncio import Redis
 from app.calibrations.applying import Calibrator
 from app.calibrations.background.fitter import CalibrationFitter
 from app.http.provided import LifespanState
-from app.scoring.planning import Planner
+from app.scores.operation import Operation
+from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
 from app.selection.covariances import LabelCovariances
-from app.selection.retargeting import Retargeter
+from app.selection.selector import Selector
 from app.settings import Settings
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
@@ -43,8 +44,9 @@ class Resources:
     queue: JobQueue
     planner: Planner
     scoring: ScoringService
-    retargeter: Retargeter
-    covariances: LabelCovariances
+    recent: RecentScoreSets
+    selector: Selector
+    operation: Operation
     calibrations: CalibrationStore
     calibrator: Calibrator
     fitter: CalibrationFitter
@@ -66,7 +68,6 @@ class Resources:
         hub = NoticeHub(listening, on_cell=recent.forget, on_calibration=calibrator.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
-        covariances = LabelCovariances(banks)
         fleet = Fleet(redis)
         queue = JobQueue(
             redis,
@@ -87,8 +88,9 @@ class Resources:
             queue=queue,
             planner=planner,
             scoring=scoring,
-            retargeter=Retargeter(recent, covariances, calibrator),
-            covariances=covariances,
+            recent=recent,
+            selector=Selector(LabelCovariances(banks), calibrator),
+            operation=Operation(settings, scoring),
             calibrations=calibrations,
             calibrator=calibrator,
             fitter=CalibrationFitter(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from app.domain.names import MAX_NAME, canonical_name
 from app.domain.scenario import CHOICE
@@ -50,9 +51,20 @@ class Open(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-def _kind(value: object) -> str:
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+_T = TypeVar("_T")
+Maybe = Annotated[_T | SkipJsonSchema[None], Field(exclude_if=_is_none)]
+"""A member of an answer that is there only where it applies; never null."""
+
+
+def text_or_object(value: object) -> str:
+    """Discriminator of a union of a string (tag `name`) and an object (tag `object`)."""
     return "name" if isinstance(value, str) else "object"
 
 
-def _one_or_many(value: object) -> str:
+def one_or_many(value: object) -> str:
+    """Discriminator of a union of one value (tag `one`) and a list of them (tag `many`)."""
     return "many" if isinstance(value, list) else "one"

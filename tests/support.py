@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import redis
 
+from app.scoring.requests import Scoring
+from app.selection.requests import SelectionOptions
 from scripts.serve.processes import Child, free_port, start_redis
 from tests import contract_check
 
@@ -26,6 +28,19 @@ SCENARIO = {
         {"id": "short", "text": "Ten minutes in boiling water."},
     ],
 }
+
+
+def grouped(**options: Any) -> dict[str, Any]:
+    """Members of a request's body, each option in its group: `scoring`, `selection` or the top."""
+    body: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in Scoring.model_fields:
+            body.setdefault("scoring", {})[name] = value
+        elif name in SelectionOptions.model_fields:
+            body.setdefault("selection", {})[name] = value
+        else:
+            body[name] = value
+    return body
 
 
 def wait_until(condition, *, timeout_s: float = 30.0, what: str = "the condition") -> Any:

@@ -22,7 +22,7 @@ from app.http.paths import PathName, path_to
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import UnicodeRoute
-from app.scoring.schemas import scorer_out
+from app.scoring.schemas import ScorerOut
 from app.store.calibrations import CalibrationInfo, CalibrationState, CalibrationStore
 
 router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
@@ -145,7 +145,7 @@ def _out(name: str, of: CalibrationState) -> CalibrationOut:
 def _fitted(info: CalibrationInfo) -> FittedOut:
     return FittedOut(
         digest=info.digest,
-        scorer=scorer_out(info.scorer),
+        scorer=ScorerOut.of(info.scorer),
         attributes=[attribute_name(field) for field in info.fields],
         bank=info.bank,
         scenarios=info.scenarios,

@@ -57,7 +57,7 @@ REQUESTS: Any = {
         "summary": "For scores read from the probabilities of digits, in two orders",
         "value": {
             "bank": "helpsteer2-train",
-            "scorer": {"reasoning": False, "orders": 2, "bank": None},
+            "scoring": {"reasoning": False, "orders": 2, "bank": None},
         },
     }
 }

@@ -7,19 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from app.domain.calibration.model import Basis, Layer
-from app.schema import Closed, Name, Open
-from app.scoring.requests import ScorerIn
+from app.schema import Name, Open
+from app.scoring.requests import ScorerRequest
 from app.scoring.schemas import BankRefOut, ScorerOut
 
 
-class CalibrationRequest(Closed):
+class CalibrationRequest(ScorerRequest):
     """What to fit a calibration on, and for which scorer."""
 
     bank: Name
     """Labelled bank to fit on. The scorer may take its in-context examples from the same bank: a
     scenario never sees its own labels."""
-    scorer: ScorerIn = ScorerIn()
-    """How scenarios are scored: with the settings that `/score` and `/select` will have."""
     scenarios: int | None = Field(None, ge=20)
     """How many of the bank's scenarios to score, drawn by `sample_seed`; by default all. Surface
     features, which need no model, are learnt from all of them in any case."""

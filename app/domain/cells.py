@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 UnscoredReason = Literal[
-    "truncated", "invalid-output", "context-overflow", "deadline", "engine-error"
+    "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
 ]
 """Why a cell has no scores. A failure never becomes a number."""
 
@@ -126,5 +126,13 @@ class Unscored(Struct, frozen=True):
     """With `context-overflow`: tokens that the model can take."""
 
 
+class Pending(Struct, frozen=True):
+    """A cell that a worker has been asked for and has not settled yet."""
+
+    attribute: str
+
+
+CellState = Cell | Unscored | Pending
+"""One cell of a score set."""
 CellResults = Mapping[str, Cell | Unscored]
 """Cells that are done, to be saved in one step: field -> cell, or why it has no scores."""

@@ -17,11 +17,9 @@ from app.domain.fingerprint import (
     text_digest,
 )
 from app.domain.scenario import Attribute, Candidate, Choice, Presentation, Scenario
+from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.errors import FieldError, InvalidRequest
-
-ID_SEPARATOR = "."
-"""Between the two halves of a score set id: the scores, and the caller's listing of candidates."""
 
 
 class ScorePlan(Struct, frozen=True):
@@ -29,22 +27,13 @@ class ScorePlan(Struct, frozen=True):
 
     scenario: Scenario
     presentation: Presentation
-    scorer: Scorer
-    fingerprint: str
-    """Hash of the scorer."""
-    score_set: str
-    """Hash of scenario and scorer: the cache key."""
-    view: str
-    """Hash of the presentation."""
+    """How the caller listed the candidates."""
     surface: SurfaceFeatures
-    """Of the candidates, for whoever calibrates their scores."""
-    cells: dict[str, Attribute | Choice]
+    """Of the candidates, for calibrations."""
+    score_set: ScoreSet
+    """The score set to be filled: it has no cells yet."""
+    asked: dict[str, Attribute | Choice]
     """Cell field -> attribute, in the order of the request; or the one choice that is asked for."""
-
-    @property
-    def score_set_id(self) -> str:
-        """The id that the caller gets: names the scores and the caller's order of candidates."""
-        return f"{self.score_set}{ID_SEPARATOR}{self.view}"
 
 
 def plan_scores(
@@ -61,15 +50,20 @@ def plan_scores(
     refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
     refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
     scenario, presentation = canonical_scenario(question, candidates)
+    surface = surface_of(scenario)
     return ScorePlan(
         scenario=scenario,
         presentation=presentation,
-        scorer=scorer,
-        fingerprint=scorer_fingerprint(scorer),
-        score_set=score_set_digest(scenario, scorer),
-        view=presentation_digest(presentation),
-        surface=surface_of(scenario),
-        cells={choice_field(choice): choice}
+        surface=surface,
+        score_set=ScoreSet(
+            digest=score_set_digest(scenario, scorer),
+            scorer=scorer,
+            fingerprint=scorer_fingerprint(scorer),
+            surface=surface,
+            presentation=presentation,
+            view=presentation_digest(presentation),
+        ),
+        asked={choice_field(choice): choice}
         if choice is not None
         else {attribute_field(a): a for a in attributes},
     )
@@ -90,12 +84,6 @@ def canonical_scenario(
         positions=tuple(place[c.text] for c in candidates),
     )
     return Scenario(question=question, candidates=tuple(texts)), presentation
-
-
-def split_score_set_id(score_set_id: str) -> tuple[str, str | None]:
-    """The two halves of a score set id; the second is None when only the scores are named."""
-    score_set, _, view = score_set_id.partition(ID_SEPARATOR)
-    return score_set, view or None
 
 
 def refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:

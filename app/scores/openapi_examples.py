@@ -18,9 +18,10 @@ _RESPONSES = [
     },
 ]
 _CELL = {
-    "attribute": "verbosity",
-    "definition_id": "verbosity@3f2a10c9d8e7",
     "status": "scored",
+    "attribute": "verbosity",
+    "kind": "score",
+    "definition_id": "verbosity@3f2a10c9d8e7",
     "cached": False,
     "scores": [
         {
@@ -28,24 +29,22 @@ _CELL = {
             "score": 0.25,
             "spread": 0.0,
             "reasoning": "It names three things to do and explains none of them.",
-            "values": None,
         },
         {
             "index": 1,
             "score": 0.7,
             "spread": 0.0,
             "reasoning": "It says how much light and water, and how and why to cut.",
-            "values": None,
         },
     ],
     "examples": [{"id": "hs-017", "similarity": 0.52}, {"id": "hs-004", "similarity": 0.31}],
     "examples_dropped": [],
     "levels_uncovered": [],
     "answers_discarded": 0,
-    "unscored": None,
     "usage": {"prompt_tokens": 1480, "cached_prompt_tokens": 320, "output_tokens": 96},
+    "timings_ms": {"queue": 1.1, "retrieval": 9.6, "engine": 2310.4},
 }
-_CORE: dict[str, Any] = {
+SCORE_SET: dict[str, Any] = {
     "id": _ID,
     "status": "complete",
     "candidates": [{"index": 0, "id": "short"}, {"index": 1, "id": "long"}],
@@ -65,21 +64,65 @@ _SELECTION: dict[str, Any] = {
         {"index": 0, "id": "short", "distance": 0.05},
         {"index": 1, "id": "long", "distance": 0.4},
     ],
+    "ignored": [],
+}
+_EXPLANATION: dict[str, Any] = {
+    "contributions": [
+        {
+            "index": 0,
+            "id": "short",
+            "shares": {"helpfulness": 0.2, "verbosity": 0.8},
+            "reasonings": {},
+        },
+        {
+            "index": 1,
+            "id": "long",
+            "shares": {"helpfulness": 0.04, "verbosity": 0.96},
+            "reasonings": {},
+        },
+    ],
+    "flips": [
+        {
+            "attribute": "verbosity",
+            "value": 0.48,
+            "change": 0.23,
+            "to": {"index": 1, "id": "long"},
+        }
+    ],
+    "never_selected": [],
 }
 
-SCORE_SET: dict[str, Any] = {**_CORE, **_COST}
-SELECT: dict[str, Any] = {**_SELECTION, "ignored": [], "score_set": _CORE, **_COST}
+SCORE: dict[str, Any] = {**SCORE_SET, **_COST}
+SELECT: dict[str, Any] = {
+    "selection": {**_SELECTION, "explanation": _EXPLANATION},
+    "score_set": SCORE_SET,
+    **_COST,
+}
 PENDING: dict[str, Any] = {
     "score_set_id": _ID,
     "status": "pending",
     "location": f"/v1/score-sets/{_ID}",
-    "detail": "the scores are on their way; poll the location, then send targets to /v1/retarget",
+    "detail": "the scores are being made; poll the location, then send targets to /v1/retarget",
+}
+_NOT_SCORED: dict[str, Any] = {
+    "type": "/problems/attribute-not-scored",
+    "title": "The score set lacks an attribute of the target",
+    "status": 409,
+    "detail": f"score set {_ID!r} has no scores for 'care'",
+    "request_id": "01JD3Q6Z6K9T",
+    "score_set_id": _ID,
+    "missing": ["care"],
+    "scored": ["verbosity"],
 }
 RETARGETS: dict[str, Any] = {
     "pairs": {
-        "summary": "One score set, one target",
+        "summary": "One score set, two targets",
         "value": {
-            "selections": [{"score_set_id": _ID, "target_index": 0, **_SELECTION, "problem": None}],
+            "pairs": [
+                {"score_set_id": _ID, "target_index": 0, "selection": _SELECTION},
+                {"score_set_id": _ID, "target_index": 1, "problem": _NOT_SCORED},
+            ],
+            "warnings": [],
             "timings_ms": {"queue": 0, "retrieval": 0, "engine": 0, "total": 0.6},
         },
     },
@@ -88,19 +131,8 @@ RETARGETS: dict[str, Any] = {
         "value": {
             "selected": [[0, 1, 1], [0, 0, None]],
             "calibrations": [None, None],
-            "problems": [
-                {
-                    "type": "/problems/attribute-not-scored",
-                    "title": "The score set lacks an attribute of the target",
-                    "status": 409,
-                    "detail": f"score set {_ID!r} has no scores for 'care'",
-                    "request_id": "01JD3Q6Z6K9T",
-                    "score_set_id": _ID,
-                    "missing": ["care"],
-                    "scored": ["verbosity"],
-                    "target_indices": [2],
-                }
-            ],
+            "problems": [{"score_set_id": _ID, "target_indices": [2], "problem": _NOT_SCORED}],
+            "warnings": [],
             "timings_ms": {"queue": 0, "retrieval": 0, "engine": 0, "total": 0.9},
         },
     },
@@ -115,7 +147,7 @@ SCORE_REQUESTS: dict[str, Any] = {
             "question": _QUESTION,
             "responses": [r["text"] for r in _RESPONSES],
             "attributes": ["verbosity", "helpfulness"],
-            "bank": None,
+            "scoring": {"bank": None},
         },
     },
     "inline": {
@@ -130,16 +162,24 @@ SCORE_REQUESTS: dict[str, Any] = {
                     "high": "full of jokes and warmth",
                 }
             ],
-            "bank": None,
+            "scoring": {"bank": None},
         },
     },
     "sampled": {
         "summary": "Self-consistency over samples and orders",
-        "value": {**_SCENARIO, "attributes": ["helpfulness"], "samples": 5, "orders": 2},
+        "value": {
+            **_SCENARIO,
+            "attributes": ["helpfulness"],
+            "scoring": {"samples": 5, "orders": 2},
+        },
     },
     "joint": {
         "summary": "Both attributes in one prompt and one answer",
-        "value": {**_SCENARIO, "attributes": ["verbosity", "helpfulness"], "joint": True},
+        "value": {
+            **_SCENARIO,
+            "attributes": ["verbosity", "helpfulness"],
+            "scoring": {"joint": True},
+        },
     },
 }
 SELECT_REQUESTS: dict[str, Any] = {
@@ -152,46 +192,24 @@ SELECT_REQUESTS: dict[str, Any] = {
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": 0.0},
-            "weights": {"verbosity": 3},
-            "distance": "manhattan",
+            "selection": {"weights": {"verbosity": 3}, "distance": "manhattan"},
         },
     },
     "bounded": {
-        "summary": "At most so long, with an explanation, and nothing rather than a near tie",
+        "summary": "Verbosity within bounds, with an explanation, abstaining from near ties",
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": {"at_most": 0.5}},
-            "explain": True,
-            "min_margin": 0.05,
+            "selection": {"explain": True, "min_margin": 0.05},
         },
     },
     "prompt_aligned": {
-        "summary": "For comparison: the model is told the target and picks",
+        "summary": "For comparison: the model is shown the target and picks",
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": 0.25},
-            "method": "prompt_aligned",
-            "samples": 5,
+            "scoring": {"method": "prompt_aligned", "samples": 5},
         },
-    },
-}
-EXPLAINED: dict[str, Any] = {
-    **SELECT,
-    "abstained": None,
-    "explanation": {
-        "contributions": [
-            {"index": 0, "id": "short", "shares": {"helpfulness": 0.2, "verbosity": 0.8}},
-            {"index": 1, "id": "long", "shares": {"helpfulness": 0.04, "verbosity": 0.96}},
-        ],
-        "flips": [
-            {
-                "attribute": "verbosity",
-                "value": 0.48,
-                "change": 0.23,
-                "to": {"index": 1, "id": "long"},
-            }
-        ],
-        "never_selected": [],
     },
 }
 RETARGET_REQUESTS: dict[str, Any] = {

@@ -1,34 +1,16 @@
-"""What `/score`, `/select` and `/retarget` answer."""
+"""What `/score`, `/select`, `/retarget` and `/score-sets` answer."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app.domain.cells import UnscoredReason
-from app.schema import Open
+from app.http.schemas import Problem
+from app.schema import Maybe, Open
 from app.scoring.schemas import ScorerOut
-
-
-class CandidateOut(Open):
-    """A candidate's place in the request and its id."""
-
-    index: int
-    id: str
-
-
-class RankedOut(CandidateOut):
-    """A candidate and its distance from the target."""
-
-    distance: float | None
-    """Null for methods that choose without scoring."""
-    preference: float | None = None
-    """For those: the share of the votes that the candidate got, or for a reward model the
-    probability that it is the preferred one (Bradley-Terry). Over all different texts they add
-    up to 1."""
-    probability: float | None = None
-    """How likely it is the nearest to the target, by the scores' standard errors; null where these
-    are not known. Candidates with the same text are one, and each of them tells its probability.
-    `/retarget` tells it with `explain` or `min_probability` only."""
+from app.selection.schemas import CalibrationRefOut, CandidateOut, SelectionOut
 
 
 class CalibratedScoreOut(Open):
@@ -40,28 +22,39 @@ class CalibratedScoreOut(Open):
     """How far labels lie from such scores, by cross-validation on the labelled bank."""
 
 
+class ValenceOut(Open):
+    """Kaleido's probabilities that a response supports a value, opposes it, or either."""
+
+    supports: float
+    either: float
+    opposes: float
+
+
 class CandidateScoreOut(Open):
     """One candidate's score on one attribute."""
 
     index: int
     score: float
     """In [0, 1]: the mean over samples and orders, as the model gave it."""
-    calibrated: CalibratedScoreOut | None = None
-    """Given everything that the scorer saw, the label to expect; null without a calibration."""
     spread: float
     """Standard deviation over samples and orders."""
-    standard_error: float | None = None
-    """Of the score: from samples and orders, or the label's own deviation without reasoning; null
-    for a single answer, which tells none."""
-    reasoning: str | None = None
-    values: list[float] | None = None
+    calibrated: Maybe[CalibratedScoreOut] = None
+    """The label to expect, given everything that the scorer saw; absent without a calibration."""
+    standard_error: Maybe[float] = None
+    """Of the score: from samples and orders, or the digit's own deviation without reasoning; absent
+    for a single answer, whose error is unknown."""
+    reasoning: Maybe[str] = None
+    values: Maybe[list[float]] = None
     """With several samples or orders: each single score, orders first."""
-    raw: list[float] | None = None
-    """Of a reward model: the reward. Of Kaleido: the probabilities of supports, either, opposes.
-    Without reasoning: those of the labels 0 to 4, among all words that the model could say."""
-    label_mass: float | None = None
-    """Without reasoning: the probability that the model would answer with a label at all. Where it
-    is low, the score says little."""
+    digit_probabilities: Maybe[list[float]] = None
+    """Without reasoning: the model's probabilities of the digits 0 to 4, among all tokens."""
+    digit_mass: Maybe[float] = None
+    """Their sum: the probability that the model would answer with a digit at all. Where it is low,
+    the score means little."""
+    valence: Maybe[ValenceOut] = None
+    """Of Kaleido."""
+    reward: Maybe[float] = None
+    """Of a reward model."""
 
 
 class ExampleOut(Open):
@@ -71,87 +64,93 @@ class ExampleOut(Open):
     similarity: float
 
 
-class UnscoredOut(Open):
-    """Why a cell has no scores."""
-
-    reason: UnscoredReason
-    detail: str
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    context_length: int | None = None
-
-
 class UsageOut(Open):
     """Tokens."""
 
-    prompt_tokens: int = 0
-    cached_prompt_tokens: int = 0
-    output_tokens: int = 0
+    prompt_tokens: int
+    cached_prompt_tokens: int
+    output_tokens: int
 
 
 class CellTimingsOut(Open):
     """Milliseconds that one cell took."""
 
-    queue: float = 0
-    retrieval: float = 0
-    engine: float = 0
+    queue: float
+    retrieval: float
+    engine: float
 
 
-class CellOut(Open):
-    """One attribute of the scenario, or a choice among its candidates."""
+class ScoredCellOut(Open):
+    """An attribute with its scores, or a choice among the candidates."""
 
+    status: Literal["scored"]
     attribute: str
     """The attribute's name; `(choice)` for a choice."""
-    kind: Literal["score", "choice"] = "score"
+    kind: Literal["score", "choice"]
     """Of a `choice`, `scores` are shares of votes, which no target can be compared with."""
     definition_id: str
     """The attribute's name with a digest of its definition: addresses exactly this cell."""
-    status: Literal["scored", "unscored", "pending", "lost"]
     cached: bool
     """Whether it was in the cache when the request came."""
-    scores: list[CandidateScoreOut] = []
-    examples: list[ExampleOut] = []
-    examples_dropped: list[str] = []
+    scores: list[CandidateScoreOut]
+    examples: list[ExampleOut]
+    examples_dropped: list[str]
     """Ids of examples left out because the prompt would not fit the model's context."""
-    levels_uncovered: list[float] = []
+    levels_uncovered: list[float]
     """Label levels that none of the examples shows."""
-    answers_discarded: int = 0
-    """Answers of the model that were not valid and so are not in the mean."""
-    position_bias: float | None = None
+    answers_discarded: int
+    """Answers of the model that were invalid and so are not in the mean."""
+    position_bias: Maybe[float] = None
     """With several `orders`: how much a score (of a choice: a share of votes) changes when its
-    candidate moves from the first place in the prompt to the last. The orders' mean is free of it
-    as far as they balance: with 2 orders, 2 candidates are."""
-    unscored: UnscoredOut | None = None
-    usage: UsageOut | None = None
+    candidate moves from the first place in the prompt to the last. The mean over orders is free of
+    it as far as they balance: with 2 orders, 2 candidates are."""
+    usage: UsageOut
     """What scoring this cell took when it was scored."""
-    timings_ms: CellTimingsOut | None = None
-    """How long that took, other work being under way beside it."""
+    timings_ms: CellTimingsOut
+    """How long that took, with other work under way at the same time."""
 
 
-class CalibrationRefOut(Open):
-    """The calibration that was applied."""
+class UnscoredCellOut(Open):
+    """An attribute without scores, and why."""
 
-    name: str
-    digest: str
-    """Its version."""
-    basis: Literal["together", "alone"]
-    """`together`: from the scores on all attributes that it knows. `alone`: not all of them are
-    scored here, so each is calibrated from its own scores."""
+    status: Literal["unscored"]
+    attribute: str
+    definition_id: str
+    reason: UnscoredReason
+    detail: str
+    prompt_tokens: Maybe[int] = None
+    """With `context-overflow`: tokens of the prompt without examples."""
+    output_tokens: Maybe[int] = None
+    """With `context-overflow`: tokens kept free for the answer."""
+    context_length: Maybe[int] = None
+    """With `context-overflow`: tokens that the model can take."""
 
 
-class ScoreSetCore(Open):
+class PendingCellOut(Open):
+    """An attribute that is still being scored."""
+
+    status: Literal["pending"]
+    attribute: str
+    definition_id: str
+
+
+CellOut = Annotated[ScoredCellOut | UnscoredCellOut | PendingCellOut, Field(discriminator="status")]
+"""One cell, told apart by `status`."""
+
+
+class ScoreSetOut(Open):
     """The scores of one scenario under one scorer."""
 
     id: str
     """Names the scores, and the order in which you listed the candidates."""
     status: Literal["complete", "partial", "pending"]
-    """`partial`: some cells are unscored or lost, see their `status`."""
+    """`partial`: some cells are unscored."""
     candidates: list[CandidateOut]
     cells: list[CellOut]
     scorer: ScorerOut
-    calibration: CalibrationRefOut | None = None
-    """What `calibrated` scores come from, and selections go by; null when scores are raw."""
-    warnings: list[str] = []
+    calibration: Maybe[CalibrationRefOut] = None
+    """What `calibrated` scores come from; absent when scores are raw."""
+    warnings: list[str]
 
 
 class TimingsOut(Open):
@@ -163,7 +162,7 @@ class TimingsOut(Open):
     total: float = 0
 
 
-class ScoreSetOut(ScoreSetCore):
+class ScoreOut(ScoreSetOut):
     """A score set, and what this request took."""
 
     usage: UsageOut
@@ -172,7 +171,7 @@ class ScoreSetOut(ScoreSetCore):
 
 
 class PendingOut(Open):
-    """The scores are on their way."""
+    """The scores are being made."""
 
     score_set_id: str
     status: Literal["pending"] = "pending"
@@ -181,107 +180,57 @@ class PendingOut(Open):
     detail: str
 
 
-class ContributionOut(CandidateOut):
-    """How far one candidate lies from the target, attribute by attribute."""
+class SelectOut(Open):
+    """The choice, the scores behind it, and what this request took."""
 
-    shares: dict[str, float]
-    """Attribute -> share of the distance (of its square for euclidean and mahalanobis), adding up
-    to 1; all 0 on the target itself."""
-    reasonings: dict[str, str] = {}
-    """Attribute -> what the model wrote about the candidate, where it wrote."""
-
-
-class FlipOut(Open):
-    """The smallest change of one desired value that makes another candidate the nearest."""
-
-    attribute: str
-    value: float
-    """Where the two are equally near."""
-    change: float
-    """From the value asked for to that one."""
-    to: CandidateOut
-
-
-class ExplanationOut(Open):
-    """Why the nearest candidate is the nearest."""
-
-    contributions: list[ContributionOut]
-    """Of the nearest candidate and of the runner-up."""
-    flips: list[FlipOut] | None
-    """Smallest change first; attributes of which no value flips the choice are not there. Null for
-    manhattan and chebyshev distances and for targets with bounds."""
-    never_selected: list[CandidateOut]
-    """Candidates that no target over these attributes selects: they score as one listed before."""
-
-
-class AbstentionOut(Open):
-    """Why nothing is selected."""
-
-    reason: Literal["min-probability", "min-margin", "max-distance"]
-    limit: float
-    found: float | None
-    """What there was instead; null for a probability that is not known."""
-
-
-class SelectionOut(Open):
-    """The choice for one target."""
-
-    selected: RankedOut | None
-    """Null only where a limit of the request is missed: then `abstained` says which."""
-    margin: float | None
-    """Distance of the runner-up minus that of the selected; for methods that choose without
-    scoring, preference of the selected minus that of the runner-up."""
-    ties: list[CandidateOut]
-    """Other candidates exactly as near as the selected one, which is the first listed."""
-    ranking: list[RankedOut]
-    abstained: AbstentionOut | None = None
-    explanation: ExplanationOut | None = None
-
-
-class SelectOut(SelectionOut):
-    """The choice, and the scores behind it."""
-
-    ignored: list[str] = []
-    """Attributes of the target that were left out because they are unscored."""
-    score_set: ScoreSetCore
+    selection: SelectionOut
+    score_set: ScoreSetOut
     usage: UsageOut
+    """Tokens of the cells that were scored for this request; cached ones took none."""
     timings_ms: TimingsOut
 
 
-class PairSelectionOut(Open):
-    """The choice for one pair of score set and target, or why there is none."""
+class SelectedPairOut(Open):
+    """The choice for one pair of score set and target."""
 
     score_set_id: str
     target_index: int
-    calibration: CalibrationRefOut | None = None
-    """What the scores were calibrated by; null when they are raw."""
-    selected: RankedOut | None = None
-    margin: float | None = None
-    ties: list[CandidateOut] = []
-    ranking: list[RankedOut] = []
-    abstained: AbstentionOut | None = None
-    explanation: ExplanationOut | None = None
-    problem: dict[str, object] | None = None
-    """Problem document for this pair."""
+    selection: SelectionOut
+
+
+class FailedPairOut(Open):
+    """Why there is no choice for one pair of score set and target."""
+
+    score_set_id: str
+    target_index: int
+    problem: Problem
+
+
+class FailedPairsOut(Open):
+    """Why there is no choice for some targets of one score set."""
+
+    score_set_id: str
+    target_indices: list[int]
+    problem: Problem
 
 
 class RetargetOut(Open):
-    """Selections for every pair, score sets first."""
+    """Every pair of score set and target, score sets first."""
 
-    selections: list[PairSelectionOut]
-    warnings: list[str] = []
-    """What may not be as expected of some of the score sets, each told once."""
+    pairs: list[SelectedPairOut | FailedPairOut]
+    warnings: list[str]
+    """About some of the score sets, each once."""
     timings_ms: TimingsOut
 
 
 class CompactRetargetOut(Open):
-    """Selections as indices: a list a score set, a number a target, null where there is none."""
+    """Selections as indices."""
 
     selected: list[list[int | None]]
+    """A list a score set, an index a target; null for a problem or an abstention."""
     calibrations: list[CalibrationRefOut | None]
     """For each score set what its scores were calibrated by; null when they are raw."""
-    problems: list[dict[str, object]]
-    """Problem documents, each with `score_set_id` and the `target_indices` it concerns."""
-    warnings: list[str] = []
-    """What may not be as expected of some of the score sets, each told once."""
+    problems: list[FailedPairsOut]
+    warnings: list[str]
+    """About some of the score sets, each once."""
     timings_ms: TimingsOut

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.fingerprint import scorer_fingerprint
 from app.domain.scorer import Scorer
-from app.schema import Open
+from app.schema import Maybe, Open
 
 SCORER_EXAMPLE: dict[str, Any] = {
     "fingerprint": "0f3a9d0c5be24d1f8a7d41c2b6e90d53",
@@ -36,7 +36,7 @@ class BankRefOut(Open):
 
 
 class ScorerOut(Open):
-    """Everything that changes a score besides the scenario and the attribute."""
+    """Everything that changes a score beside the scenario and the attribute."""
 
     fingerprint: str
     method: str
@@ -44,7 +44,8 @@ class ScorerOut(Open):
     model_revision: str
     engine: str
     prompt_profile: str
-    bank: BankRefOut | None
+    bank: Maybe[BankRefOut] = None
+    """Bank of in-context examples; absent for zero-shot."""
     embedder: str
     examples: int
     samples: int
@@ -56,25 +57,25 @@ class ScorerOut(Open):
     temperature: float
     seed: int
 
-
-def scorer_out(scorer: Scorer) -> ScorerOut:
-    """A scorer with its fingerprint."""
-    settings = scorer.settings
-    return ScorerOut(
-        fingerprint=scorer_fingerprint(scorer),
-        method=settings.method,
-        model=scorer.model.name,
-        model_revision=scorer.model.revision,
-        engine=scorer.model.engine,
-        prompt_profile=scorer.prompt_profile,
-        bank=BankRefOut.model_validate(scorer.bank) if scorer.bank else None,
-        embedder=scorer.model.embedder,
-        examples=settings.examples,
-        samples=settings.samples,
-        orders=settings.orders,
-        reasoning=settings.reasoning,
-        reasoning_chars=settings.reasoning_chars,
-        joint=[attribute.name for attribute in settings.joint],
-        temperature=settings.temperature,
-        seed=settings.seed,
-    )
+    @classmethod
+    def of(cls, scorer: Scorer) -> ScorerOut:
+        """A scorer with its fingerprint."""
+        settings, model = scorer.settings, scorer.model
+        return cls(
+            fingerprint=scorer_fingerprint(scorer),
+            model=model.name,
+            model_revision=model.revision,
+            engine=model.engine,
+            embedder=model.embedder,
+            prompt_profile=scorer.prompt_profile,
+            bank=BankRefOut.model_validate(scorer.bank) if scorer.bank else None,
+            method=settings.method,
+            examples=settings.examples,
+            samples=settings.samples,
+            orders=settings.orders,
+            reasoning=settings.reasoning,
+            reasoning_chars=settings.reasoning_chars,
+            joint=[attribute.name for attribute in settings.joint],
+            temperature=settings.temperature,
+            seed=settings.seed,
+        )

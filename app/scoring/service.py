@@ -1,4 +1,4 @@
-"""Scores for a plan: from the cache, from work in flight, or from a worker."""
+"""From a plan to a score set: from the cache, from work in flight, or from a worker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
-from app.domain.cells import Cell, CellTimings, Unscored, Usage
+from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.job import Job
-from app.domain.plan import ScorePlan
 from app.domain.scenario import Attribute, Choice
+from app.domain.score_set import ScoreSet
 from app.errors import (
     ContextOverflow,
     DeadlinePassed,
@@ -22,11 +23,11 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
-from app.scoring.planning import PlannedRequest, not_ready
+from app.scoring.planner import PlannedRequest, not_ready
 from app.store.fleet import Fleet
 from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
-from app.store.score_sets import ScoreCache
+from app.store.score_sets import LOST, ScoreCache
 from app.telemetry.metrics import CELLS, TOKENS
 
 _log = logging.getLogger(__name__)
@@ -38,49 +39,25 @@ class Patience:
     """How long a request waits, in seconds from its arrival."""
 
     wait_s: float
-    """Then it is told where to ask again."""
+    """After this long the request is answered with a place to poll."""
     deadline_s: float
-    """Then the scores are of no use to it."""
+    """After this long the scores are of no use to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreOutcome:
-    """What there is for a plan when its request stops waiting."""
+class _Wait:
+    """One request that waits for its cells. Times are `time.monotonic`'s."""
 
-    cells: dict[str, Cell]
-    unscored: dict[str, Unscored]
-    cached: frozenset[str]
-    """Fields that were in the cache when the request came."""
-    pending: frozenset[str]
-    """Fields still in flight when the request stopped waiting."""
-    total_ms: float
-
-    @property
-    def fresh(self) -> list[Cell]:
-        """Cells that were scored while the request waited."""
-        return [cell for field, cell in self.cells.items() if field not in self.cached]
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens of the fresh cells."""
-        total = Usage()
-        for cell in self.fresh:
-            total += cell.usage
-        return total
-
-    @property
-    def timings(self) -> CellTimings:
-        """Of the fresh cells the longest; they are scored side by side."""
-        fresh = self.fresh
-        return CellTimings(
-            queue=max((c.timings.queue for c in fresh), default=0.0),
-            retrieval=max((c.timings.retrieval for c in fresh), default=0.0),
-            engine=max((c.timings.engine for c in fresh), default=0.0),
-        )
+    planned: PlannedRequest
+    listener: Subscription
+    until: float
+    """When the request stops waiting."""
+    deadline: float
+    request_id: str
 
 
 class ScoringService:
-    """Carries a plan out as far as an API process does: ask, wait, collect."""
+    """Carries out plans: ask for cells, wait for them, collect them."""
 
     def __init__(self, cache: ScoreCache, queue: JobQueue, hub: NoticeHub, fleet: Fleet) -> None:
         self._cache = cache
@@ -88,147 +65,152 @@ class ScoringService:
         self._hub = hub
         self._fleet = fleet
 
-    async def score(
-        self, planned: PlannedRequest, patience: Patience, request_id: str
-    ) -> ScoreOutcome:
-        """Scores for every cell of a plan, or the reason why not.
+    async def score(self, planned: PlannedRequest, patience: Patience, request_id: str) -> ScoreSet:
+        """The score set of a plan, each cell scored, unscored with its reason, or still pending.
 
         Raises `ModelNotReady` when something must be scored and no worker is ready, `QueueFull`,
         `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` when no cell at all has scores.
         """
         started = time.monotonic()
         plan = planned.plan
-        fields = list(plan.cells)
-        hits, _ = await self._cache.cells(plan.score_set, fields)
+        fields = list(plan.asked)
+        known = await self._cache.cells(plan.score_set.digest, fields)
+        hits = frozenset(field for field, cell in known.items() if isinstance(cell, Cell))
         if len(hits) < len(fields) and not planned.live:
             raise await not_ready(self._fleet)
         deadline = started + patience.deadline_s
-        end = min(started + patience.wait_s, deadline)
-        with self._hub.listen(plan.score_set) as listener:
-            waiting = await self._submit(planned, fields, deadline, request_id)
-            while True:
-                waiting = await self._wait(listener, waiting, planned, end, deadline, request_id)
-                cells, unscored = await self._cache.cells(plan.score_set, fields)
-                again = _to_ask_again(fields, cells, unscored, waiting)
-                if not again or time.monotonic() >= deadline:
-                    break
-                listener.settled.difference_update(again)
-                waiting |= await self._submit(planned, again, deadline, request_id)
-            pending = frozenset(f for f in waiting if f not in cells and f not in unscored)
+        with self._hub.listen(plan.score_set.digest) as listener:
+            until = min(started + patience.wait_s, deadline)
+            wait = _Wait(planned, listener, until, deadline, request_id)
+            settled, waiting = await self._collect(wait, fields)
             if listener.resynced:
-                # Redis may have forgotten how the candidates were listed: tell it again. Cells that
-                # failed are left out: they would be scored anew, and nobody waits for them.
-                known = [field for field in fields if field in cells or field in pending]
-                try:
-                    await self._submit(planned, known, deadline, request_id)
-                except (QueueFull, StoreUnavailable) as error:
-                    if pending:
-                        raise
-                    _log.warning(
-                        "answered, but not told again: %s",
-                        error.detail,
-                        extra={"request_id": request_id, "score_set": plan.score_set},
-                    )
-        outcome = ScoreOutcome(
-            cells=cells,
-            unscored=unscored,
-            cached=frozenset(hits),
-            pending=pending,
-            total_ms=(time.monotonic() - started) * 1000,
-        )
-        _count(outcome)
-        _raise_failures(plan, outcome, patience)
-        return outcome
+                await self._restore_presentation(wait, settled, waiting)
+        cells = {
+            field: _state(field, asked.name, settled, waiting)
+            for field, asked in plan.asked.items()
+        }
+        score_set = replace(plan.score_set, cells=cells, cached=hits)
+        _count(score_set)
+        _raise_failures(score_set, patience)
+        return score_set
 
-    async def _submit(
-        self, planned: PlannedRequest, fields: list[str], deadline: float, request_id: str
-    ) -> set[str]:
-        plan = planned.plan
-        wanted = {field: plan.cells[field] for field in fields}
+    async def _collect(
+        self, wait: _Wait, fields: list[str]
+    ) -> tuple[dict[str, Cell | Unscored], set[str]]:
+        """Ask for cells and wait: the settled ones, and the fields that are still in flight."""
+        waiting = await self._submit(wait, fields)
+        while True:
+            waiting = await self._wait_for(wait, waiting)
+            settled = await self._cache.cells(wait.planned.plan.score_set.digest, fields)
+            again = _to_ask_again(fields, settled, waiting)
+            if not again or time.monotonic() >= wait.deadline:
+                return settled, waiting - settled.keys()
+            wait.listener.settled.difference_update(again)
+            waiting |= await self._submit(wait, again)
+
+    async def _submit(self, wait: _Wait, fields: Sequence[str]) -> set[str]:
+        """Ask for cells; returns the fields that must be waited for."""
+        plan = wait.planned.plan
+        wanted = {field: plan.asked[field] for field in fields}
         job = Job(
             id=uuid.uuid4().hex,
-            score_set=plan.score_set,
+            score_set=plan.score_set.digest,
             scenario=plan.scenario,
             attributes={f: asked for f, asked in wanted.items() if isinstance(asked, Attribute)},
             choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
-            scorer=plan.scorer,
-            request_id=request_id,
+            scorer=plan.score_set.scorer,
+            request_id=wait.request_id,
             submitted_ms=int(time.time() * 1000),
         )
         submission = await self._queue.submit(
             job,
-            planned.pool.name,
-            within_ms=max(0, int((deadline - time.monotonic()) * 1000)),
-            view=plan.view,
+            wait.planned.pool.name,
+            within_ms=max(0, int((wait.deadline - time.monotonic()) * 1000)),
+            view=plan.score_set.view or "",
             presentation=plan.presentation,
             surface=plan.surface,
         )
         return set(submission.waiting)
 
-    async def _wait(
-        self,
-        listener: Subscription,
-        waiting: set[str],
-        planned: PlannedRequest,
-        end: float,
-        deadline: float,
-        request_id: str,
-    ) -> set[str]:
-        """Wait until all cells are settled, or until `end`; returns those that are not.
-
-        Both times are `time.monotonic`'s.
-        """
-        while waiting and (left := end - time.monotonic()) > 0:
+    async def _wait_for(self, wait: _Wait, waiting: set[str]) -> set[str]:
+        """Wait until all cells are settled, or until `wait.until`; returns those that are not."""
+        listener = wait.listener
+        while waiting and (left := wait.until - time.monotonic()) > 0:
             if not await listener.wait(left):
                 break
-            waiting -= listener.settled
+            waiting = waiting - listener.settled
             if listener.resync and waiting:
                 # Notices may be lost, and with a Redis that forgot everything even the job itself.
                 # To submit again finds what is scored, joins what is in flight, queues the rest.
                 listener.resync = False
                 try:
-                    waiting = await self._submit(planned, list(waiting), deadline, request_id)
+                    waiting = await self._submit(wait, list(waiting))
                 except StoreUnavailable:
                     await asyncio.sleep(_STORE_RETRY_S)
                     listener.request_resync()
         return waiting
 
+    async def _restore_presentation(
+        self, wait: _Wait, settled: Mapping[str, Cell | Unscored], waiting: Collection[str]
+    ) -> None:
+        """Store again how the candidates were listed: a restarted Redis may have forgotten it.
+
+        Unscored cells are left out: they would be scored anew, and nobody waits for them.
+        """
+        plan = wait.planned.plan
+        known = [f for f in plan.asked if f in waiting or isinstance(settled.get(f), Cell)]
+        try:
+            await self._submit(wait, known)
+        except (QueueFull, StoreUnavailable) as error:
+            if waiting:
+                raise
+            _log.warning(
+                "answered, but the order of candidates was not stored again: %s",
+                error.detail,
+                extra={"request_id": wait.request_id, "score_set": plan.score_set.digest},
+            )
+
+
+def _state(
+    field: str, name: str, settled: Mapping[str, Cell | Unscored], waiting: Collection[str]
+) -> CellState:
+    if field in settled:
+        return settled[field]
+    return Pending(name) if field in waiting else Unscored(name, "lost", LOST)
+
 
 def _to_ask_again(
-    fields: Sequence[str],
-    cells: Mapping[str, Cell],
-    unscored: Mapping[str, Unscored],
-    waiting: Collection[str],
+    fields: Sequence[str], settled: Mapping[str, Cell | Unscored], waiting: Collection[str]
 ) -> list[str]:
-    """Fields that were settled, but not for us.
+    """Fields that were settled, but not for this request.
 
-    Somebody else's job was dropped at the very moment when we joined it (`deadline`), or its cell
-    failed and a third request has asked for it anew before we looked (found nowhere).
+    Another request's job was dropped at the moment when this one joined it (`deadline`), or its
+    cell failed and a third request asked for it anew before this one looked (not settled).
     """
-    return [
-        field
-        for field in fields
-        if field not in cells
-        and field not in waiting
-        and (field not in unscored or unscored[field].reason == "deadline")
-    ]
+
+    def missed(field: str) -> bool:
+        cell = settled.get(field)
+        if isinstance(cell, Unscored):
+            return cell.reason == "deadline"
+        return cell is None
+
+    return [field for field in fields if field not in waiting and missed(field)]
 
 
-def _raise_failures(plan: ScorePlan, outcome: ScoreOutcome, patience: Patience) -> None:
-    id_extension: dict[str, object] = {"score_set_id": plan.score_set_id}
-    expired = [u for u in outcome.unscored.values() if u.reason == "deadline"]
+def _raise_failures(score_set: ScoreSet, patience: Patience) -> None:
+    unscored = list(score_set.unscored.values())
+    expired = any(cell.reason == "deadline" for cell in unscored)
     # Decided by which limit is nearer, not by a clock that may have stopped a hair before it.
-    if expired or (outcome.pending and patience.deadline_s <= patience.wait_s):
+    if expired or (score_set.pending and patience.deadline_s <= patience.wait_s):
         raise DeadlinePassed(
             f"the deadline of {patience.deadline_s:g} s passed; what is scored later is cached",
-            extensions=id_extension,
+            extensions={"score_set_id": score_set.id},
         )
-    if outcome.cells or outcome.pending or not outcome.unscored:
+    if len(unscored) < len(score_set.cells):
         return
-    reasons = {u.reason for u in outcome.unscored.values()}
-    first = next(iter(outcome.unscored.values()))
+    reasons = {cell.reason for cell in unscored}
     if reasons == {"context-overflow"}:
-        worst = max(outcome.unscored.values(), key=lambda u: u.prompt_tokens or 0)
+        worst = max(unscored, key=lambda cell: cell.prompt_tokens or 0)
         raise ContextOverflow(
             worst.detail,
             extensions={
@@ -238,19 +220,22 @@ def _raise_failures(plan: ScorePlan, outcome: ScoreOutcome, patience: Patience) 
             },
         )
     if reasons == {"engine-error"}:
-        raise ScoringFailed(first.detail, extensions=id_extension | unscored_extension(outcome))
+        raise ScoringFailed(
+            unscored[0].detail,
+            extensions={"score_set_id": score_set.id} | unscored_extension(unscored),
+        )
 
 
-def unscored_extension(outcome: ScoreOutcome) -> dict[str, object]:
-    """The reasoned absences of an outcome, as a member of a problem document."""
-    return {"unscored": [msgspec.to_builtins(u) for u in outcome.unscored.values()]}
+def unscored_extension(unscored: Sequence[Unscored]) -> dict[str, object]:
+    """Unscored cells as a member of a problem document."""
+    return {"unscored": [msgspec.to_builtins(cell) for cell in unscored]}
 
 
-def _count(outcome: ScoreOutcome) -> None:
-    CELLS.labels("cached").inc(len(outcome.cached))
-    CELLS.labels("scored").inc(len(outcome.fresh))
-    CELLS.labels("unscored").inc(len(outcome.unscored))
-    usage = outcome.usage
+def _count(score_set: ScoreSet) -> None:
+    CELLS.labels("cached").inc(len(score_set.cached))
+    CELLS.labels("scored").inc(len(score_set.fresh))
+    CELLS.labels("unscored").inc(len(score_set.unscored))
+    usage = score_set.usage
     TOKENS.labels("prompt").inc(usage.prompt_tokens)
     TOKENS.labels("cached_prompt").inc(usage.cached_prompt_tokens)
     TOKENS.labels("output").inc(usage.output_tokens)

@@ -13,7 +13,7 @@ from pydantic import (
 
 from app.domain.scenario import MAX_CANDIDATES
 from app.domain.selection.distance import Distance
-from app.schema import Closed, Name, UnitInterval, Weight, _one_or_many
+from app.schema import Closed, Name, UnitInterval, Weight, one_or_many
 from app.scoring.requests import ResponseIn, ScoreRequest
 
 
@@ -58,68 +58,70 @@ WishIn = Annotated[
 Target = Annotated[dict[str, WishIn], Field(min_length=1, max_length=100)]
 
 
-class _AlignmentIn(Closed):
+class SelectionOptions(Closed):
     """How scores are compared with a target, and what a selection must meet."""
 
     weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
     """Attribute -> weight in the distance; 1 for those not named."""
     distance: Distance = "euclidean"
-    """`mahalanobis` counts attributes whose labels go together only once, by the covariance of a
-    bank's labels; its targets are values."""
+    """`mahalanobis` counts correlated attributes once, by the covariance of a bank's labels; its
+    targets are values, not bounds."""
     covariance_bank: Name | None = None
-    """Bank whose labels that covariance is of; the one that the scores had examples from if not
-    given."""
-    explain: bool = False
-    """Say what keeps the selected and the runner-up from the target, and what would flip it."""
+    """Bank whose labels give that covariance; by default the scorer's bank of examples."""
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    """Select nothing when the nearest candidate is less likely than this to be the nearest. Errors
-    of scores are known with several samples or orders, without reasoning, and with a calibration;
-    where they are not, nothing is selected."""
+    """Abstain when the nearest candidate is less likely than this to be the nearest. Errors of
+    scores are known with several samples or orders, without reasoning, and with a calibration;
+    where they are unknown, this abstains."""
     min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
-    """Select nothing when the runner-up is less than this further away."""
+    """Abstain when the runner-up is less than this further away."""
     max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
-    """Select nothing when even the nearest candidate is further away than this."""
+    """Abstain when even the nearest candidate is further away than this."""
+    on_unscored: Literal["error", "ignore"] = "error"
+    """When an attribute of the target has no valid score: answer with a problem, or select by the
+    other attributes and list it in `ignored`."""
+    explain: bool = False
+    """Explain the choice: each attribute's share of the distance, and what would flip it."""
 
 
-class SelectRequest(_AlignmentIn, ScoreRequest):
+class SelectRequest(ScoreRequest):
     """A scenario and the target to select for."""
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
     """2 to 26 candidates: texts, or objects with `id` and `text`."""
     target: Target | None = None
     """Attribute -> desired value, or bounds to stay within (`{"at_most": 0.5}`). Attributes that
-    are scored but not named here do not count. To be given, unless the method reads none
+    are scored but not named here do not count. Required, unless the method reads no target
     (`unaligned`, `reward_model`)."""
-    on_unscored: Literal["error", "ignore"] = "error"
-    """What to do when the model gave no valid score for an attribute of the target: answer with a
-    problem, or select by the others and say so in `ignored`."""
+    selection: SelectionOptions = SelectionOptions()
 
 
-class RetargetRequest(_AlignmentIn):
+class RetargetRequest(Closed):
     """New targets for scenarios that are scored already."""
 
     score_set_ids: Annotated[
         Annotated[str, Tag("one")]
         | Annotated[list[str], Field(min_length=1, max_length=10_000), Tag("many")],
-        Discriminator(_one_or_many),
+        Discriminator(one_or_many),
     ]
     """One id or many."""
     targets: Annotated[
         Annotated[Target, Tag("one")]
         | Annotated[list[Target], Field(min_length=1, max_length=200_000), Tag("many")],
-        Discriminator(_one_or_many),
+        Discriminator(one_or_many),
     ]
     """One target or many; a selection is made for every pair of score set and target."""
+    selection: SelectionOptions = SelectionOptions()
     calibration: Name = "auto"
-    """Name of a calibration; `auto` for the latest that was fitted for a score set's scorer and
-    knows the attributes of all targets, if there is one; `none` for scores as the model gave them.
+    """Name of a calibration; `auto`: the latest one that was fitted for a score set's scorer and
+    predicts the attributes of all targets, if there is one; `none`: scores as the model gave them.
     All targets of a score set are compared with the same scores, calibrated or not."""
     compact: bool = False
     """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
-    a problem or a limit is missed."""
+    a problem or the selection abstains."""
 
     @model_validator(mode="after")
-    def _full_answers_tell_more(self) -> RetargetRequest:
-        if self.compact and (self.explain or self.min_probability is not None):
-            raise ValueError("compact answers neither explain nor know probabilities")
+    def _compact_answers_are_indices(self) -> RetargetRequest:
+        options = self.selection
+        if self.compact and (options.explain or options.min_probability is not None):
+            raise ValueError("a compact answer has no explanations and no probabilities")
         return self

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from app.domain.cells import Cell
 from app.domain.features import VERSION
-from app.store.score_sets import ScoreCache, StoredScoreSet
+from app.domain.score_set import ScoreSet
+from app.store.score_sets import ScoreCache
 
 _Key = tuple[str, str | None]
-_Views = TTLCache[str | None, StoredScoreSet]
+_Views = TTLCache[str | None, ScoreSet]
 _VIEWS = 100
 """Views cached of one score set."""
 
@@ -35,7 +36,7 @@ class RecentScoreSets:
 
     async def get(
         self, wanted: Sequence[_Key], attributes: Sequence[str], *, texts: bool = False
-    ) -> list[StoredScoreSet | None]:
+    ) -> list[ScoreSet | None]:
         """Score sets for (score set, view) pairs; None where absent.
 
         Cells carry numbers only, unless `texts` are wanted: then all are read from Redis.
@@ -54,14 +55,14 @@ class RecentScoreSets:
         for changed in self._reads:
             changed.add(score_set)
 
-    async def _read(self, keys: Sequence[_Key]) -> dict[_Key, StoredScoreSet]:
+    async def _read(self, keys: Sequence[_Key]) -> dict[_Key, ScoreSet]:
         changed: set[str] = set()
         self._reads.append(changed)
         try:
             read = await self._cache.score_sets(keys)
         finally:
             self._reads = [one for one in self._reads if one is not changed]
-        present: dict[_Key, StoredScoreSet] = {}
+        present: dict[_Key, ScoreSet] = {}
         for key, stored in zip(keys, read, strict=True):
             if stored is not None:
                 present[key] = _without_texts(stored)
@@ -69,7 +70,7 @@ class RecentScoreSets:
                     self._keep(key, present[key])
         return present
 
-    def _cached(self, key: _Key, attributes: Sequence[str]) -> StoredScoreSet | None:
+    def _cached(self, key: _Key, attributes: Sequence[str]) -> ScoreSet | None:
         score_set, view = key
         views = self._entries.get(score_set)
         stored = views.get(view) if views is not None else None
@@ -77,11 +78,11 @@ class RecentScoreSets:
             return None
         if stored.surface is None or stored.surface.version != VERSION:
             return None  # the next request for its scores adds them, without a notice
-        if not all(stored.named(name) for name in attributes):
+        if not all(_is_scored(stored, name) for name in attributes):
             return None  # it may have been scored since, or have a reason why not
         return stored
 
-    def _keep(self, key: _Key, stored: StoredScoreSet) -> None:
+    def _keep(self, key: _Key, stored: ScoreSet) -> None:
         score_set, view = key
         views = self._entries.get(score_set)
         if views is None:
@@ -89,9 +90,19 @@ class RecentScoreSets:
         views[view] = stored
 
 
-def _without_texts(stored: StoredScoreSet) -> StoredScoreSet:
+def _without_texts(stored: ScoreSet) -> ScoreSet:
     """Without reasonings and examples, which are long."""
-    return replace(stored, cells={field: _numbers(cell) for field, cell in stored.cells.items()})
+    return replace(
+        stored,
+        cells={
+            field: _numbers(cell) if isinstance(cell, Cell) else cell
+            for field, cell in stored.cells.items()
+        },
+    )
+
+
+def _is_scored(stored: ScoreSet, attribute: str) -> bool:
+    return any(isinstance(cell, Cell) for cell in stored.named(attribute).values())
 
 
 def _numbers(cell: Cell) -> Cell:

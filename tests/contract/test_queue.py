@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from redis.asyncio.client import Pipeline
 
-from app.domain.cells import CandidateScore, Cell, Unscored
+from app.domain.cells import CandidateScore, Cell, Pending, Unscored
 from app.domain.features import surface_of
 from app.domain.fingerprint import attribute_field
 from app.domain.job import Job
@@ -177,9 +177,8 @@ async def test_an_unscored_cell_is_reported_and_scored_again_at_the_next_request
     field = attribute_field(HELP)
     await submit(queue, one)
     await queue.settle(one, {field: Unscored("help", "truncated", "cut")})
-    cells, unscored = await ScoreCache(redis).cells("s", [field])
-    assert cells == {}
-    assert unscored[field].reason == "truncated"
+    cells = await ScoreCache(redis).cells("s", [field])
+    assert cells == {field: Unscored("help", "truncated", "cut")}
     assert (await submit(queue, job(HELP))).queued
 
 
@@ -188,9 +187,7 @@ async def test_a_failure_never_replaces_a_score(queue, redis):
     field = attribute_field(HELP)
     await queue.settle(one, {field: cell()})
     await queue.settle(one, {field: Unscored("help", "engine-error", "late")})
-    cells, unscored = await ScoreCache(redis).cells("s", [field])
-    assert field in cells
-    assert unscored == {}
+    assert await ScoreCache(redis).cells("s", [field]) == {field: cell()}
 
 
 async def test_a_job_delivered_twice_keeps_its_first_scores(queue, redis):
@@ -199,7 +196,7 @@ async def test_a_job_delivered_twice_keeps_its_first_scores(queue, redis):
     await submit(queue, one)
     await queue.settle(one, {field: cell(score=0.25)})
     await queue.settle(one, {field: cell(score=0.75)})
-    cells, _ = await ScoreCache(redis).cells("s", [field])
+    cells = await ScoreCache(redis).cells("s", [field])
     assert cells[field] == cell(score=0.25)
 
 
@@ -212,7 +209,7 @@ async def test_cells_settled_together_are_never_mixed_with_others(queue, redis):
 
     async def look() -> None:
         while len(found) < 200:
-            cells, _ = await ScoreCache(redis).cells("s", fields)
+            cells = await ScoreCache(redis).cells("s", fields)
             found.append(cells)
 
     def answer(score: float) -> dict[str, Cell]:
@@ -239,7 +236,7 @@ async def test_scored_and_unscored_cells_of_a_job_are_settled_in_one_step(queue,
         while mine.settled != {scored, absent}:
             await mine.wait(2)
     await hub.close()
-    assert await ScoreCache(redis).cells("s", [scored, absent]) == ({scored: cell()}, {absent: why})
+    assert await ScoreCache(redis).cells("s", [scored, absent]) == {scored: cell(), absent: why}
     assert not await redis.exists("azimuth:inflight:s")
 
 
@@ -380,8 +377,8 @@ async def test_a_job_given_up_is_settled_kept_as_a_dead_letter_and_acknowledged(
     await queue.bury(POOL, claimed, "broken", {field: Unscored("help", "engine-error", "broken")})
     assert (await queue.backlogs([POOL]))[POOL].dead == 1
     assert await queue.depth(POOL) == 0
-    _, unscored = await ScoreCache(redis).cells("s", [field])
-    assert unscored[field].detail == "broken"
+    cells = await ScoreCache(redis).cells("s", [field])
+    assert cells[field].detail == "broken"
 
 
 async def test_an_unknown_view_is_not_found(queue, redis):
@@ -389,7 +386,7 @@ async def test_an_unknown_view_is_not_found(queue, redis):
     cache = ScoreCache(redis)
     found, other, unknown = await cache.score_sets([("s", "v"), ("s", "w"), ("t", None)])
     assert found.presentation == PRESENTATION
-    assert found.pending == {attribute_field(HELP): "help"}
+    assert found.pending == {attribute_field(HELP): Pending("help")}
     assert other is None
     assert unknown is None
 
@@ -422,13 +419,12 @@ async def test_a_job_of_another_version_settles_its_cells_with_a_reason(queue, r
     await redis.hset(f"azimuth:job:{one.id}", "body", '{"made": "by another version"}')
     ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
     assert await queue.load(POOL, entry, job_id) is None
-    cells, unscored = await ScoreCache(redis).cells("s", fields)
-    assert cells == {}
-    assert {u.attribute: u.reason for u in unscored.values()} == {
+    cells = await ScoreCache(redis).cells("s", fields)
+    assert {cell.attribute: cell.reason for cell in cells.values()} == {
         "help": "engine-error",
         "wit": "engine-error",
     }
-    assert "another version" in unscored[fields[0]].detail
+    assert "another version" in cells[fields[0]].detail
     assert (await queue.backlogs([POOL]))[POOL] == Backlog(depth=0, dead=1)
     assert (await submit(queue, job(HELP))).queued  # its in-flight marker is cleared
 
@@ -516,7 +512,7 @@ async def test_a_worker_that_lost_a_job_does_not_settle_it(queue, redis):
     stop.set()
     await running
     assert (await queue.backlogs([POOL]))[POOL].dead == 0
-    assert await ScoreCache(redis).cells("s", [attribute_field(HELP)]) == ({}, {})
+    assert await ScoreCache(redis).cells("s", [attribute_field(HELP)]) == {}
     assert await queue.depth(POOL) == 1
     (held,) = await redis.xpending_range(f"azimuth:jobs:{POOL}", "workers", "-", "+", 5)
     assert held["consumer"] == b"w2"

@@ -12,7 +12,7 @@ from app.domain.plan import plan_scores
 from app.domain.scenario import Attribute, Candidate
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import AzimuthError, QueueFull, StoreUnavailable
-from app.scoring.planning import PlannedRequest
+from app.scoring.planner import PlannedRequest
 from app.scoring.service import Patience, ScoringService
 from app.store.fleet import Fleet, pool_for
 from app.store.notice_hub import EVERY_BANK, NoticeHub
@@ -29,7 +29,8 @@ PLAN = plan_scores(
     [HELP, WIT],
     Scorer(ScorerSettings(), MODEL),
 )
-HELPED, WITTY = PLAN.cells
+HELPED, WITTY = PLAN.asked
+SET = PLAN.score_set
 REQUEST = PlannedRequest(PLAN, POOL, live=True, warnings=())
 PATIENT = Patience(wait_s=20, deadline_s=60)
 
@@ -119,11 +120,11 @@ async def test_an_unscored_cell_is_not_scored_again_for_a_request_that_was_answe
         await request.queue.settle(claimed.job, {WITTY: CUT})
         await request.queue.finish(POOL.name, claimed)
         outcome = await request.answer
-        assert set(outcome.cells) == {HELPED}
+        assert set(outcome.scores) == {HELPED}
         assert outcome.unscored == {WITTY: CUT}
         assert await request.queue.depth(POOL.name) == 0
     # Readers of the score set still get the reason.
-    assert await ScoreCache(redis).cells(PLAN.score_set, [WITTY]) == ({}, {WITTY: CUT})
+    assert await ScoreCache(redis).cells(SET.digest, [WITTY]) == {WITTY: CUT}
 
 
 async def test_the_view_of_a_request_is_stored_again_in_a_redis_that_lost_it(redis):
@@ -131,11 +132,11 @@ async def test_the_view_of_a_request_is_stored_again_in_a_redis_that_lost_it(red
     async with waiting(redis) as request:
         claimed = await request.claim()
         await request.lose_the_notices()
-        await redis.delete(view_key(PLAN.score_set, PLAN.view))
+        await redis.delete(view_key(SET.digest, SET.view))
         await request.queue.settle(claimed.job, {HELPED: cell(HELP)})
         await request.queue.settle(claimed.job, {WITTY: CUT})
         await request.answer
-    (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
+    (stored,) = await ScoreCache(redis).score_sets([(SET.digest, SET.view)])
     assert stored.presentation == PLAN.presentation
     assert stored.unscored == {WITTY: CUT}
 
@@ -157,9 +158,9 @@ async def test_work_that_redis_lost_is_queued_again_for_those_who_poll(redis):
         await redis.flushall()
         await request.queue.open(POOL.name)
         outcome = await request.answer
-        assert outcome.pending == {HELPED, WITTY}
+        assert set(outcome.pending) == {HELPED, WITTY}
         assert await request.queue.depth(POOL.name) == 1
-    (stored,) = await ScoreCache(redis).score_sets([(PLAN.score_set, PLAN.view)])
+    (stored,) = await ScoreCache(redis).score_sets([(SET.digest, SET.view)])
     assert set(stored.pending) == {HELPED, WITTY}
 
 
@@ -179,5 +180,5 @@ async def test_a_finished_request_is_answered_even_if_redis_then_refuses(redis, 
         await request.queue.settle(claimed.job, {HELPED: cell(HELP)})
         await request.queue.settle(claimed.job, {WITTY: CUT})
         outcome = await request.answer
-    assert set(outcome.cells) == {HELPED}
+    assert set(outcome.scores) == {HELPED}
     assert outcome.unscored == {WITTY: CUT}

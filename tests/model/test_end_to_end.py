@@ -9,6 +9,7 @@ from tests.support import wait_until
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
+ATTRIBUTES = ["helpfulness", "correctness", "coherence", "complexity", "verbosity"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def scored(real_azimuth, shared_data):
     body = {
         "question": scenario["question"],
         "responses": scenario["responses"],
-        "bank": "helpsteer2-train",
+        "attributes": ATTRIBUTES,
+        "scoring": {"bank": "helpsteer2-train"},
         "target": TARGET,
     }
     with real_azimuth.client(timeout_s=580) as client:
@@ -51,28 +53,30 @@ def test_five_attributes_are_scored_few_shot_by_the_real_model(scored):
         assert not cell["cached"]
     assert answer["usage"]["prompt_tokens"] > 1000
     assert answer["score_set"]["scorer"]["engine"] == "vllm"
-    assert answer["selected"]["index"] in (0, 1)
+    assert answer["selection"]["selected"]["index"] in (0, 1)
 
 
 def test_a_second_call_is_all_cache_without_the_worker(real_azimuth, scored):
     body, answer = scored
     again = real_azimuth.post("/v1/select", body).json()
     assert all(c["cached"] for c in again["score_set"]["cells"])
-    assert again["selected"] == answer["selected"]
+    assert again["selection"] == answer["selection"]
     assert again["usage"]["prompt_tokens"] == 0
 
 
 def test_another_order_and_a_repeat_hit_the_cache_and_select_the_same_text(real_azimuth, scored):
     body, answer = scored
-    chosen = body["responses"][answer["selected"]["index"]]
+    selection = answer["selection"]
+    chosen = body["responses"][selection["selected"]["index"]]
     one, two = body["responses"]
     for responses in ([two, one], [two, one, two]):
         again = real_azimuth.post("/v1/select", body | {"responses": responses}).json()
         assert all(c["cached"] for c in again["score_set"]["cells"])
-        distances = {responses[r["index"]]: r["distance"] for r in again["ranking"]}
-        assert distances[chosen] == answer["selected"]["distance"]
-        if answer["margin"] > 0:
-            assert responses[again["selected"]["index"]] == chosen
+        ranking = again["selection"]["ranking"]
+        distances = {responses[r["index"]]: r["distance"] for r in ranking}
+        assert distances[chosen] == selection["selected"]["distance"]
+        if selection["margin"] > 0:
+            assert responses[ranking[0]["index"]] == chosen
 
 
 def test_retargeting_the_real_scores_calls_no_model(real_azimuth, scored):
@@ -81,7 +85,7 @@ def test_retargeting_the_real_scores_calls_no_model(real_azimuth, scored):
     response = real_azimuth.post(
         "/v1/retarget", {"score_set_ids": answer["score_set"]["id"], "targets": targets}
     )
-    assert len(response.json()["selections"]) == 25
+    assert sum("selection" in pair for pair in response.json()["pairs"]) == 25
 
 
 @pytest.mark.parametrize("bank", ["helpsteer2", None])
@@ -90,8 +94,7 @@ def test_the_built_in_bank_and_zero_shot_both_score(real_azimuth, bank):
         "question": "What is the capital of France?",
         "responses": ["Paris.", "I would rather not say.", "It is Lyon, I think."],
         "attributes": ["helpfulness"],
-        "bank": bank,
-        "reasoning_chars": 80,
+        "scoring": {"bank": bank, "reasoning_chars": 80},
     }
     with real_azimuth.client(timeout_s=500) as client:
         (cell,) = client.post("/v1/score", json=body).json()["cells"]
@@ -105,8 +108,7 @@ def test_orders_share_their_prefix_in_the_engine_s_cache(real_azimuth):
         "question": "How long do hens live?",
         "responses": ["Eight years.", "Ask them."],
         "attributes": ["correctness"],
-        "orders": 2,
-        "reasoning": False,
+        "scoring": {"orders": 2, "reasoning": False},
     }
     with real_azimuth.client(timeout_s=500) as client:
         usage = client.post("/v1/score", json=body).json()["usage"]
@@ -130,7 +132,7 @@ def test_a_response_that_gives_orders_to_the_judge_is_scored_like_any_other(real
         "question": "How are you?",
         "responses": ["Fine, thank you.", hostile],
         "attributes": ["coherence"],
-        "reasoning_chars": 60,
+        "scoring": {"reasoning_chars": 60},
     }
     with real_azimuth.client(timeout_s=500) as client:
         (cell,) = client.post("/v1/score", json=body).json()["cells"]

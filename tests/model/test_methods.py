@@ -14,14 +14,13 @@ BODY = {
     "responses": ["Paris.", "I would rather not say."],
     "attributes": ["helpfulness", "verbosity"],
     "target": {"helpfulness": 1.0, "verbosity": 0.25},
-    "reasoning_chars": 60,
-    "examples": 2,
 }
+CHEAP = {"reasoning_chars": 60, "examples": 2}
 
 
 def select(azimuth, **more):
     with azimuth.client(timeout_s=500) as client:
-        response = client.post("/v1/select", json=BODY | more)
+        response = client.post("/v1/select", json=BODY | {"scoring": CHEAP | more})
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -61,8 +60,9 @@ def test_methods_that_choose_give_each_candidate_its_votes(real_azimuth, more):
     shares = [s["score"] for s in cell["scores"]]
     assert sum(shares) == pytest.approx(1)
     assert all(share * votes == pytest.approx(round(share * votes), abs=1e-4) for share in shares)
-    assert answer["selected"]["preference"] == max(shares)
-    assert cell["scores"][answer["selected"]["index"]]["reasoning"]
+    selected = answer["selection"]["selected"]
+    assert selected["preference"] == max(shares)
+    assert cell["scores"][selected["index"]]["reasoning"]
     if more["method"] == "prompt_aligned":
         assert len(cell["examples"]) == (0 if "bank" in more else 2)
 

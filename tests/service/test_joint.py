@@ -4,16 +4,17 @@ import json
 
 import pytest
 
-from app.domain.plan import split_score_set_id
+from app.domain.score_set import split_score_set_id
 from app.store.redis import score_set_key
-from tests.support import SCENARIO
+from tests.support import SCENARIO, grouped
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 THREE = ["verbosity", "helpfulness", "coherence"]
 
 
 def body(question, **more):
-    return SCENARIO | {"question": question, "attributes": THREE, "joint": True} | more
+    options = {"attributes": THREE, "joint": True} | more
+    return SCENARIO | grouped(question=question, **options)
 
 
 def score(azimuth, question, **more):
@@ -59,7 +60,7 @@ def test_joint_cells_are_cached_and_any_target_is_answered_from_them(azimuth):
     retargeted = azimuth.post(
         "/v1/retarget", {"score_set_ids": first["score_set"]["id"], "targets": TARGET}
     ).json()
-    assert retargeted["selections"][0]["selected"] == first["selected"]
+    assert retargeted["pairs"][0]["selection"]["selected"] == first["selection"]["selected"]
 
 
 def test_what_is_asked_together_is_part_of_what_is_cached(azimuth):
@@ -106,7 +107,7 @@ def test_a_cell_that_is_missing_is_asked_for_together_with_the_others_and_alone_
 def test_joint_is_refused_where_it_cannot_be(azimuth, path, more):
     response = azimuth.post(path, body("refused", **more))
     assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == "#/joint"
+    assert response.json()["errors"][0]["pointer"] == "#/scoring/joint"
 
 
 def test_names_and_texts_that_are_awkward_in_json_are_scored_all_the_same(azimuth):
@@ -133,8 +134,8 @@ def test_a_joint_answer_that_is_not_valid_leaves_all_its_cells_unscored(service,
     service.start_worker(AZIMUTH_FAKE_FAULTS=f"{fault}:1")
     answer = score(service, "invalid")
     assert [c["attribute"] for c in answer["cells"]] == THREE
-    assert {c["unscored"]["reason"] for c in answer["cells"]} == {reason}
-    assert all(c["scores"] == [] for c in answer["cells"])
+    assert {c["reason"] for c in answer["cells"]} == {reason}
+    assert not any("scores" in c for c in answer["cells"])
 
 
 def test_a_joint_question_that_is_too_long_is_a_problem_with_token_counts(azimuth):

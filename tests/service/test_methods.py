@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.support import SCENARIO, wait_until
+from tests.support import SCENARIO, grouped, wait_until
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 
 
 def select(azimuth, question, **more):
-    response = azimuth.post("/v1/select", SCENARIO | {"question": question} | more)
+    response = azimuth.post("/v1/select", SCENARIO | grouped(question=question, **more))
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -16,11 +16,11 @@ def select(azimuth, question, **more):
 def test_regression_scores_each_candidate_and_can_be_retargeted(azimuth):
     answer = select(azimuth, "regress", method="regression", target=TARGET)
     assert answer["score_set"]["scorer"]["method"] == "regression"
-    assert len(answer["score_set"]["cells"]) == 5
+    assert [c["attribute"] for c in answer["score_set"]["cells"]] == list(TARGET)
     again = azimuth.post(
         "/v1/retarget", {"score_set_ids": answer["score_set"]["id"], "targets": TARGET}
     ).json()
-    assert again["selections"][0]["selected"] == answer["selected"]
+    assert again["pairs"][0]["selection"]["selected"] == answer["selection"]["selected"]
 
 
 @pytest.mark.parametrize("method", ["prompt_aligned", "unaligned"])
@@ -28,14 +28,15 @@ def test_a_method_that_chooses_selects_by_votes(azimuth, method):
     target = TARGET if method == "prompt_aligned" else None
     body = {"target": target} if target else {}
     answer = select(azimuth, f"votes of {method}", method=method, samples=5, **body)
-    shares = [r["preference"] for r in answer["ranking"]]
+    selection = answer["selection"]
+    shares = [r["preference"] for r in selection["ranking"]]
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
-    assert answer["margin"] == pytest.approx(shares[0] - shares[1])
-    assert all(r["distance"] is None for r in answer["ranking"])
+    assert selection["margin"] == pytest.approx(shares[0] - shares[1])
+    assert not any("distance" in r for r in selection["ranking"])
     (cell,) = answer["score_set"]["cells"]
     assert (cell["attribute"], cell["kind"]) == ("(choice)", "choice")
-    winner = cell["scores"][answer["selected"]["index"]]
+    winner = cell["scores"][selection["selected"]["index"]]
     assert winner["reasoning"]
     assert len(winner["values"]) == 5
 
@@ -46,7 +47,7 @@ def test_another_target_is_another_choice_and_the_same_one_comes_from_the_cache(
     turned = {name: TARGET[name] for name in reversed(TARGET)}
     again = select(azimuth, "cached choice", target=turned, **asked)
     assert again["score_set"]["cells"][0]["cached"]
-    assert again["selected"] == first["selected"]
+    assert again["selection"] == first["selection"]
     other = select(azimuth, "cached choice", target=TARGET | {"verbosity": 1}, **asked)
     assert not other["score_set"]["cells"][0]["cached"]
     assert other["score_set"]["id"] == first["score_set"]["id"]
@@ -83,8 +84,10 @@ def test_a_default_model_is_never_replaced_by_another(service):
         assert response.status_code == 503
         return response.json()["detail"]
 
-    wait_until(lambda: "may name as its model 'other'" in detail(), what="the other to be ready")
-    assert "no worker serves 'mine', which AZIMUTH_DEFAULT_MODEL names" in detail()
+    wait_until(
+        lambda: "a request may name 'other' instead" in detail(), what="the other to be ready"
+    )
+    assert "no worker serves 'mine', the model in AZIMUTH_DEFAULT_MODEL" in detail()
     service.start_worker(ready=False, AZIMUTH_MODEL_NAME="mine")
     wait_until(lambda: service.redis.hlen("azimuth:pools") == 2, what="both pools")
     answer = service.post("/v1/select", SCENARIO | {"target": TARGET}).json()
@@ -97,51 +100,51 @@ def test_a_choice_cannot_be_retargeted(azimuth):
         response = azimuth.post(
             "/v1/retarget", {"score_set_ids": answer["score_set"]["id"], "targets": {name: 1}}
         )
-        assert response.status_code == 409
-        assert response.json()["type"].endswith("attribute-not-scored")
-        assert response.json()["scored"] == []
+        (pair,) = response.json()["pairs"]
+        assert pair["problem"]["type"].endswith("attribute-not-scored")
+        assert pair["problem"]["scored"] == []
 
 
 def test_settings_that_a_method_makes_no_use_of_are_told(azimuth):
     answer = select(azimuth, "idle", method="unaligned", target=TARGET, examples=3)
-    (warning,) = answer["score_set"]["warnings"]
-    assert "target" in warning
-    assert "examples" in warning
+    scoring, selection = answer["score_set"]["warnings"]
+    assert "examples" in scoring
+    assert "target" in selection
 
 
 def test_score_refuses_a_method_that_chooses(azimuth):
-    response = azimuth.post("/v1/score", SCENARIO | {"method": "unaligned"})
+    response = azimuth.post("/v1/score", SCENARIO | grouped(method="unaligned"))
     assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == "#/method"
+    assert response.json()["errors"][0]["pointer"] == "#/scoring/method"
 
 
 def test_a_method_that_no_worker_serves_is_told(azimuth):
-    response = azimuth.post("/v1/select", SCENARIO | {"method": "reward_model"})
+    response = azimuth.post("/v1/select", SCENARIO | grouped(method="reward_model"))
     assert response.status_code == 422
-    assert "not served" in response.json()["detail"]
+    assert "does not serve" in response.json()["detail"]
 
 
 def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
     for method in ("comparative", "prompt_aligned"):
-        response = azimuth.post("/v1/select", SCENARIO | {"method": method})
+        response = azimuth.post("/v1/select", SCENARIO | grouped(method=method))
         assert response.status_code == 422
         assert response.json()["errors"][0]["pointer"] == "#/target"
 
 
 @pytest.mark.parametrize("method", ["comparative", "regression"])
-def test_without_reasoning_labels_are_read_and_nothing_is_written(azimuth, method):
-    answer = select(azimuth, f"labels {method}", method=method, target=TARGET, reasoning=False)
+def test_without_reasoning_digits_are_read_and_nothing_is_written(azimuth, method):
+    answer = select(azimuth, f"digits {method}", method=method, target=TARGET, reasoning=False)
     assert answer["score_set"]["scorer"]["prompt_profile"].startswith("digits/")
     for cell in answer["score_set"]["cells"]:
         for scored in cell["scores"]:
-            assert scored["reasoning"] is None
-            mass = sum(scored["raw"])
-            assert scored["label_mass"] == pytest.approx(mass)
-            mean = sum(p * i / 4 for i, p in enumerate(scored["raw"])) / mass
+            assert "reasoning" not in scored
+            mass = sum(scored["digit_probabilities"])
+            assert scored["digit_mass"] == pytest.approx(mass)
+            mean = sum(p * i / 4 for i, p in enumerate(scored["digit_probabilities"])) / mass
             assert scored["score"] == pytest.approx(mean, abs=1e-5)
             assert scored["standard_error"] > 0
-    assert sum(r["probability"] for r in answer["ranking"]) == pytest.approx(1)
-    reasoned = select(azimuth, f"labels {method}", method=method, target=TARGET)
+    assert sum(r["probability"] for r in answer["selection"]["ranking"]) == pytest.approx(1)
+    reasoned = select(azimuth, f"digits {method}", method=method, target=TARGET)
     assert reasoned["score_set"]["id"] != answer["score_set"]["id"]
 
 
@@ -155,7 +158,7 @@ def test_samples_add_nothing_to_a_reading_and_that_is_told(azimuth):
 def test_a_model_that_gives_no_label_any_probability_has_no_score(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:1")
-    body = SCENARIO | {"attributes": ["coherence"], "reasoning": False}
+    body = SCENARIO | grouped(attributes=["coherence"], reasoning=False)
     (cell,) = service.post("/v1/score", body).json()["cells"]
     assert cell["status"] == "unscored"
-    assert cell["unscored"]["reason"] == "invalid-output"
+    assert cell["reason"] == "invalid-output"

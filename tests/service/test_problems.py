@@ -38,22 +38,23 @@ def problem_of(response: httpx.Response, status: int, slug: str) -> dict:
         ({"target": {"helpfulness": -0.1}}, "#/target/helpfulness"),
         ({"target": {"helpfulness": "high"}}, "#/target/helpfulness"),
         ({"target": {}}, "#/target"),
-        ({"target": {"care": 1}}, "#/target/care"),
         ({"attributes": ["coherence"]}, "#/target/helpfulness"),
         ({"attributes": []}, "#/attributes"),
         ({"attributes": [{"name": "x"}], "target": {"x": 1}}, "#/attributes/0/definition"),
-        ({"weights": {"helpfulness": -1}}, "#/weights/helpfulness"),
-        ({"weights": {"wit": 1}}, "#/weights/wit"),
-        ({"weights": {"helpfulness": 0}}, "#/weights"),
+        ({"selection": {"weights": {"helpfulness": -1}}}, "#/selection/weights/helpfulness"),
+        ({"selection": {"weights": {"wit": 1}}}, "#/selection/weights/wit"),
+        ({"selection": {"weights": {"helpfulness": 0}}}, "#/selection/weights"),
         ({"deadline_s": 1e9}, "#/deadline_s"),
-        ({"distance": "cosine"}, "#/distance"),
-        ({"examples": -1}, "#/examples"),
-        ({"samples": 0}, "#/samples"),
-        ({"samples": 3, "temperature": 0}, "#"),
-        ({"temperature": 9}, "#/temperature"),
-        ({"orders": 99}, "#/orders"),
+        ({"selection": {"distance": "cosine"}}, "#/selection/distance"),
+        ({"scoring": {"examples": -1}}, "#/scoring/examples"),
+        ({"scoring": {"samples": 0}}, "#/scoring/samples"),
+        ({"scoring": {"samples": 3, "temperature": 0}}, "#/scoring"),
+        ({"scoring": {"temperature": 9}}, "#/scoring/temperature"),
+        ({"scoring": {"orders": 99}}, "#/scoring/orders"),
         ({"deadline_s": 0}, "#/deadline_s"),
         ({"targett": {}}, "#/targett"),
+        ({"samples": 3}, "#/samples"),
+        ({"selection": {"samples": 3}}, "#/selection/samples"),
     ],
 )
 def test_invalid_input_is_pointed_to(azimuth, change, pointer):
@@ -110,8 +111,8 @@ def test_a_body_that_is_not_a_json_object_is_refused_with_the_reason(
         (
             "PUT",
             "/v1/calibrations/x",
-            '{"bank":"helpsteer2","scorer":{"bank":null,"attributes":'
-            '[{"name":"n","definition":"d","low":"\\ud800"}]}}',
+            '{"bank":"helpsteer2","scoring":{"bank":null},"attributes":'
+            '[{"name":"n","definition":"d","low":"\\ud800"}]}',
         ),
     ],
 )
@@ -131,12 +132,12 @@ HALF = b"\xed\xa0\x80"
         (
             "POST",
             "/v1/score",
-            b'{"question":"q","responses":["a","b"],"bank":null,'
+            b'{"question":"q","responses":["a","b"],"scoring":{"bank":null},'
             b'"attributes":[{"name":"n","definition":"d","low":"%s"}]}',
         ),
         ("POST", "/v1/select", b'{"question":"q","responses":["a","b"],"target":{"%s":1}}'),
         ("POST", "/v1/retarget", b'{"score_set_ids":"%s","targets":{"x":1}}'),
-        ("PUT", "/v1/calibrations/x", b'{"scorer":{"method":"%s"},"bank":"helpsteer2"}'),
+        ("PUT", "/v1/calibrations/x", b'{"scoring":{"method":"%s"},"bank":"helpsteer2"}'),
     ],
 )
 def test_a_lone_surrogate_as_bytes_is_refused(azimuth, method, path, body):
@@ -189,11 +190,12 @@ def test_a_body_over_the_limit_is_refused_with_and_without_its_length(azimuth):
     ("change", "status", "slug", "pointer"),
     [
         ({"attributes": ["helpfulness", "wit"]}, 422, "unknown-attribute", "#/attributes/1"),
-        ({"method": "pairwise"}, 422, "unknown-method", "#/method"),
-        ({"bank": "nowhere"}, 404, "unknown-bank", "#/bank"),
+        ({"target": {"care": 1}}, 422, "unknown-attribute", "#/target/care"),
+        ({"scoring": {"method": "pairwise"}}, 422, "unknown-method", "#/scoring/method"),
+        ({"scoring": {"bank": "nowhere"}}, 404, "unknown-bank", "#/scoring/bank"),
         ({"attribute_set": "nothing"}, 404, "unknown-attribute-set", "#/attribute_set"),
-        ({"model": "gpt-0"}, 404, "unknown-model", "#/model"),
-        ({"model": ""}, 404, "unknown-model", "#/model"),
+        ({"scoring": {"model": "gpt-0"}}, 404, "unknown-model", "#/scoring/model"),
+        ({"scoring": {"model": ""}}, 404, "unknown-model", "#/scoring/model"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(azimuth, change, status, slug, pointer):
@@ -203,7 +205,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(azimuth, change, status,
 
 
 def test_a_bank_named_in_a_request_must_label_its_attributes(azimuth):
-    change = {"bank": "moral-foundations"}
+    change = {"scoring": {"bank": "moral-foundations"}}
     problem = problem_of(azimuth.post("/v1/select", SELECT | change), 422, "invalid-request")
     assert "helpfulness" in problem["missing"]
 
@@ -251,14 +253,14 @@ def test_cells_that_the_model_fails_on_are_unscored_with_a_reason(service):
     assert answer["status"] == "partial"
     for cell in answer["cells"]:
         assert cell["status"] == "unscored"
-        assert cell["scores"] == []
-        assert cell["unscored"]["reason"] == "invalid-output"
+        assert "scores" not in cell
+        assert cell["reason"] == "invalid-output"
     problem = problem_of(service.post("/v1/select", SELECT), 502, "cells-unscored")
     assert {u["attribute"] for u in problem["unscored"]} >= {"helpfulness"}
-    missing = service.post(
-        "/v1/retarget", {"score_set_ids": answer["id"], "targets": {"helpfulness": 1}}
-    )
-    assert "invalid-output" in problem_of(missing, 409, "attribute-not-scored")["detail"]
+    body = {"score_set_ids": answer["id"], "targets": {"helpfulness": 1}}
+    (pair,) = service.post("/v1/retarget", body).json()["pairs"]
+    assert pair["problem"]["type"] == "/problems/cells-unscored"
+    assert "invalid-output" in pair["problem"]["detail"]
 
 
 def test_unscored_attributes_of_a_target_are_ignored_on_request_and_listed(service):
@@ -266,12 +268,18 @@ def test_unscored_attributes_of_a_target_are_ignored_on_request_and_listed(servi
     # Half of all answers are cut; with the one retry some cells come through and some do not.
     service.start_worker(AZIMUTH_FAKE_FAULTS="truncated:0.75")
     names = ["helpfulness", "correctness", "coherence", "complexity", "verbosity"]
-    body = SCENARIO | {"target": dict.fromkeys(names, 0.5), "on_unscored": "ignore"}
+    target, openly = dict.fromkeys(names, 0.5), {"on_unscored": "ignore"}
+    body = SCENARIO | {"target": target, "selection": openly}
     answer = service.post("/v1/select", body).json()
+    selection = answer["selection"]
     states = {c["attribute"]: c["status"] for c in answer["score_set"]["cells"]}
     assert set(states.values()) == {"scored", "unscored"}
-    assert set(answer["ignored"]) == {n for n, state in states.items() if state == "unscored"}
-    assert answer["selected"]
+    assert set(selection["ignored"]) == {n for n, state in states.items() if state == "unscored"}
+    assert selection["selected"]
+    body = {"score_set_ids": answer["score_set"]["id"], "targets": target, "selection": openly}
+    (pair,) = service.post("/v1/retarget", body).json()["pairs"]
+    assert pair["selection"]["ignored"] == selection["ignored"]
+    assert pair["selection"]["selected"]["id"] == selection["selected"]["id"]
 
 
 def test_a_full_queue_is_a_429_with_retry_after(service):
@@ -317,7 +325,7 @@ def test_work_not_started_by_its_deadline_never_reaches_the_model(service):
     with service.client() as client:
         cells = client.get(f"/v1/score-sets/{set_id}").json()["cells"]
     assert len(cells) == 5
-    assert {cell["unscored"]["reason"] for cell in cells} == {"deadline"}
+    assert {cell["reason"] for cell in cells} == {"deadline"}
 
 
 def test_an_unexpected_error_is_an_id_for_the_client_and_logged_in_full(service):

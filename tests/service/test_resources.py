@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from scripts.serve.processes import free_port
-from tests.support import SCENARIO, wait_until
+from tests.support import SCENARIO, grouped, wait_until
 
 BANK = [
     {
@@ -66,7 +66,7 @@ def test_scores_belong_to_one_version_of_a_bank(azimuth):
     set_id = {}
     for version in (BANK, BANK[:1], BANK):
         put_bank(azimuth, "versions", lines(*version))
-        body = SCENARIO | {"attributes": [WARMTH], "bank": "versions", "question": "versions"}
+        body = SCENARIO | grouped(attributes=[WARMTH], bank="versions", question="versions")
         scored = azimuth.post("/v1/score", body).json()
         key = len(version)
         assert scored["cells"][0]["cached"] is (key in set_id)
@@ -161,19 +161,20 @@ def test_names_are_compared_in_one_normal_form(azimuth):
         assert client.put(path, json=body).json()["name"] == composed
         found = client.get(f"/v1/attribute-sets/{quote(composed)}").json()
         assert found["attributes"][0]["name"] == composed
-        target = {"attribute_set": decomposed, "bank": None, "target": {composed: 1}}
+        target = grouped(attribute_set=decomposed, bank=None, target={composed: 1})
     assert azimuth.post("/v1/select", SCENARIO | target).status_code == 200
 
 
 def test_an_attribute_of_any_name_is_scored_and_selected_by(azimuth):
     names = ["INCOME_$100,000 or more", "EDUCATION_College graduate/some postgrad", "评审", "a@b"]
     attributes = [WARMTH | {"name": name} for name in names]
-    body = SCENARIO | {"attributes": attributes, "bank": None}
+    body = SCENARIO | grouped(attributes=attributes, bank=None)
     scored = azimuth.post("/v1/score", body).json()
     assert [cell["attribute"] for cell in scored["cells"]] == names
     targets = dict.fromkeys(names, 1.0)
     answer = azimuth.post("/v1/retarget", {"score_set_ids": scored["id"], "targets": targets})
-    assert answer.status_code == 200
+    (pair,) = answer.json()["pairs"]
+    assert pair["selection"]["selected"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_an_invalid_name_is_refused(azimuth, name):
 
 
 def test_the_name_of_a_choice_s_cell_is_reserved(azimuth):
-    body = SCENARIO | {"attributes": [WARMTH | {"name": "(choice)"}], "bank": None}
+    body = SCENARIO | grouped(attributes=[WARMTH | {"name": "(choice)"}], bank=None)
     response = azimuth.post("/v1/score", body)
     assert response.status_code == 422
     assert "reserved" in response.json()["detail"]
@@ -205,7 +206,7 @@ def test_the_same_lines_in_another_order_are_the_same_bank_with_the_same_example
     """Embeddings are stored by row, so rows need a fixed order."""
     questions = ["why is the sky blue", "learn to swim", "bake some bread", "old roman roads"]
     rows = [BANK[0] | {"id": f"r{i}", "question": q} for i, q in enumerate(questions)]
-    body = SCENARIO | {"attributes": [WARMTH], "bank": "b", "examples": 2}
+    body = SCENARIO | grouped(attributes=[WARMTH], bank="b", examples=2)
     service.start_api()
     worker = service.start_worker()
     first = put_bank(service, "b", lines(*rows)).json()
@@ -236,7 +237,7 @@ def test_candidates_are_selected_by_moral_foundations(azimuth):
     body = SCENARIO | {"attribute_set": "moral-foundations", "target": {"care": 1, "loyalty": 0.5}}
     answer = azimuth.post("/v1/select", body).json()
     assert answer["score_set"]["scorer"]["bank"]["name"] == "moral-foundations"
-    assert len(answer["score_set"]["cells"]) == 6
+    assert [c["attribute"] for c in answer["score_set"]["cells"]] == ["care", "loyalty"]
 
 
 def test_a_stored_bank_is_read_by_workers_that_start_later(service):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.support import SCENARIO
+from tests.support import SCENARIO, grouped
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,16 @@ def scored(azimuth):
 
 
 def retarget(azimuth, status=200, **body):
-    response = azimuth.post("/v1/retarget", body)
+    response = azimuth.post("/v1/retarget", grouped(**body))
     assert response.status_code == status, response.text
     return response.json()
+
+
+def problem_of(azimuth, **body):
+    """The problem of the request's only pair."""
+    (pair,) = retarget(azimuth, **body)["pairs"]
+    assert "selection" not in pair
+    return pair["problem"]
 
 
 def matrix(score_set, names):
@@ -32,18 +39,20 @@ def matrix(score_set, names):
 def test_one_id_and_one_target_give_one_selection_like_select(azimuth, scored):
     target = {"helpfulness": 1.0, "verbosity": 0.0}
     answer = retarget(azimuth, score_set_ids=scored[0]["id"], targets=target)
-    (pair,) = answer["selections"]
+    (pair,) = answer["pairs"]
     selected = azimuth.post("/v1/select", SCENARIO | {"question": "q0", "target": target}).json()
-    for key in ("selected", "ranking", "margin", "ties"):
-        assert pair[key] == selected[key]
-    assert pair["problem"] is None
+    assert pair == {
+        "score_set_id": scored[0]["id"],
+        "target_index": 0,
+        "selection": selected["selection"],
+    }
 
 
 def test_every_pair_gets_a_selection_score_sets_first(azimuth, scored):
     ids = [s["id"] for s in scored[:2]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}, {"helpfulness": 0, "verbosity": 1}]
     answer = retarget(azimuth, score_set_ids=ids, targets=targets)
-    pairs = [(s["score_set_id"], s["target_index"]) for s in answer["selections"]]
+    pairs = [(s["score_set_id"], s["target_index"]) for s in answer["pairs"]]
     assert pairs == list(itertools.product(ids, range(3)))
 
 
@@ -68,32 +77,33 @@ def test_weights_and_distance_are_taken_into_account(azimuth, scored):
         "weights": {"verbosity": 3},
         "distance": "manhattan",
     }
-    (pair,) = retarget(azimuth, **body)["selections"]
+    (pair,) = retarget(azimuth, **body)["pairs"]
     scores = matrix(scored[0], ["helpfulness", "verbosity"])
     expected = np.abs(scores - 0.5) @ [1, 3]
-    got = {r["index"]: r["distance"] for r in pair["ranking"]}
+    got = {r["index"]: r["distance"] for r in pair["selection"]["ranking"]}
     assert got == pytest.approx(dict(enumerate(expected)))
 
 
 def test_a_bare_score_set_answers_in_canonical_order(azimuth, scored):
     bare = scored[0]["id"].partition(".")[0]
-    (pair,) = retarget(azimuth, score_set_ids=bare, targets={"helpfulness": 1})["selections"]
+    (pair,) = retarget(azimuth, score_set_ids=bare, targets={"helpfulness": 1})["pairs"]
     first, second = matrix(scored[0], ["helpfulness"])[:, 0]
     assert first != second
     # The scenario lists its candidates in the opposite of canonical order.
-    found = {r["id"]: r["distance"] for r in pair["ranking"]}
+    found = {r["id"]: r["distance"] for r in pair["selection"]["ranking"]}
     assert found == pytest.approx({"0": 1 - second, "1": 1 - first})
 
 
-def test_an_unknown_id_alone_is_a_404_that_names_it(azimuth):
-    problem = retarget(azimuth, 404, score_set_ids="nope.1", targets={"helpfulness": 1})
+def test_an_unknown_id_alone_is_a_pair_with_a_problem_that_names_it(azimuth):
+    problem = problem_of(azimuth, score_set_ids="nope.1", targets={"helpfulness": 1})
     assert problem["type"] == "/problems/unknown-score-set"
+    assert problem["status"] == 404
     assert problem["score_set_id"] == "nope.1"
 
 
-def test_an_attribute_not_scored_alone_is_a_409_that_names_it(azimuth, scored):
-    problem = retarget(
-        azimuth, 409, score_set_ids=scored[2]["id"], targets={"helpfulness": 1, "verbosity": 0}
+def test_an_attribute_not_scored_alone_is_a_pair_with_a_problem_that_names_it(azimuth, scored):
+    problem = problem_of(
+        azimuth, score_set_ids=scored[2]["id"], targets={"helpfulness": 1, "verbosity": 0}
     )
     assert problem["type"] == "/problems/attribute-not-scored"
     assert problem["missing"] == ["verbosity"]
@@ -104,9 +114,9 @@ def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, 
     ids = [scored[0]["id"], "nope", scored[2]["id"]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}]
     answer = retarget(azimuth, score_set_ids=ids, targets=targets)
-    problems = [(s["problem"] or {}).get("status") for s in answer["selections"]]
+    problems = [pair.get("problem", {}).get("status") for pair in answer["pairs"]]
     assert problems == [None, None, 404, 404, None, 409]
-    assert answer["selections"][2]["selected"] is None
+    assert ["selection" in pair for pair in answer["pairs"]] == [p is None for p in problems]
     compact = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
     assert compact["selected"][1] == [None, None]
     assert compact["selected"][2][1] is None
@@ -131,9 +141,10 @@ def test_what_is_scored_meanwhile_is_seen_at_once(azimuth):
     set_id = azimuth.post("/v1/score", body).json()["id"]
     target = {"helpfulness": 1, "verbosity": 0}
     retarget(azimuth, score_set_ids=set_id, targets={"helpfulness": 1})
-    retarget(azimuth, 409, score_set_ids=set_id, targets=target)
+    assert problem_of(azimuth, score_set_ids=set_id, targets=target)["missing"] == ["verbosity"]
     azimuth.post("/v1/score", body | {"attributes": ["helpfulness", "verbosity"]})
-    retarget(azimuth, score_set_ids=set_id, targets=target)
+    (pair,) = retarget(azimuth, score_set_ids=set_id, targets=target)["pairs"]
+    assert pair["selection"]["selected"]
 
 
 def test_repeated_ids_and_targets_are_answered_each(azimuth, scored):
@@ -146,24 +157,24 @@ def test_repeated_ids_and_targets_are_answered_each(azimuth, scored):
 def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
     for definition in ("kind words", "kind deeds"):
         inline = {"name": "warmth", "definition": definition}
-        body = SCENARIO | {"question": "warm", "attributes": [inline], "bank": None}
+        body = SCENARIO | grouped(question="warm", attributes=[inline], bank=None)
         score_set = azimuth.post("/v1/score", body).json()
-    problem = retarget(azimuth, 409, score_set_ids=score_set["id"], targets={"warmth": 1})
+    problem = problem_of(azimuth, score_set_ids=score_set["id"], targets={"warmth": 1})
     assert len(problem["ambiguous"]) == 2
     exact = score_set["cells"][0]["definition_id"]
     assert exact in problem["ambiguous"]
     answer = retarget(azimuth, score_set_ids=score_set["id"], targets={exact: 1})
-    assert answer["selections"][0]["selected"]
+    assert answer["pairs"][0]["selection"]["selected"]
 
 
 @pytest.mark.parametrize("more", [{}, {"compact": True}, {"explain": True}])
 def test_one_target_may_name_two_definitions_whatever_the_distance(azimuth, more):
     for definition in ("It helps.", "It helps a lot."):
         inline = {"name": "helpfulness", "definition": definition}
-        body = SCENARIO | {"question": "two of a name", "attributes": [inline], "bank": None}
+        body = SCENARIO | grouped(question="two of a name", attributes=[inline], bank=None)
         score_set = azimuth.post("/v1/score", body).json()
         exact = score_set["cells"][0]["definition_id"]
-    problem = retarget(azimuth, 409, score_set_ids=score_set["id"], targets={"helpfulness": 1})
+    problem = problem_of(azimuth, score_set_ids=score_set["id"], targets={"helpfulness": 1})
     target = dict.fromkeys(problem["ambiguous"], 1.0)
     assert exact in target
     for distance in ("euclidean", "mahalanobis"):
@@ -173,9 +184,8 @@ def test_one_target_may_name_two_definitions_whatever_the_distance(azimuth, more
             assert answer["problems"] == []
             assert answer["selected"][0][0] is not None
         else:
-            (pair,) = answer["selections"]
-            assert pair["problem"] is None
-            assert pair["selected"]["distance"] >= 0
+            (pair,) = answer["pairs"]
+            assert pair["selection"]["selected"]["distance"] >= 0
 
 
 @pytest.mark.parametrize("more", [{}, {"explain": True}, {"distance": "mahalanobis"}])
@@ -185,26 +195,25 @@ def test_two_targets_may_name_the_same_scores_in_two_ways_but_one_may_not(azimut
     targets = [{"helpfulness": 1, "verbosity": 0}, {exact: 1, "verbosity": 0}]
     targets.append({"helpfulness": 1, exact: 0})
     ids = scored[0]["id"]
-    first, second, both = retarget(azimuth, score_set_ids=ids, targets=targets, **more)[
-        "selections"
-    ]
-    for one, other in zip(first["ranking"], second["ranking"], strict=True):
+    first, second, both = retarget(azimuth, score_set_ids=ids, targets=targets, **more)["pairs"]
+    rankings = (first["selection"]["ranking"], second["selection"]["ranking"])
+    for one, other in zip(*rankings, strict=True):
         assert one | {"distance": pytest.approx(one["distance"])} == other
     assert both["problem"]["status"] == 422
     pointers = [error["pointer"] for error in both["problem"]["errors"]]
     assert pointers == ["#/targets/2/helpfulness", f"#/targets/2/{exact}"]
-    problem = retarget(azimuth, 422, score_set_ids=ids, targets=targets[2], **more)
+    problem = problem_of(azimuth, score_set_ids=ids, targets=targets[2], **more)
     assert problem["errors"][0]["pointer"] == "#/targets/helpfulness"
 
 
 def test_a_problem_points_to_the_score_set_and_the_target_that_it_is_of(azimuth, scored):
     ids = [scored[0]["id"], "nope", scored[2]["id"]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}]
-    answer = retarget(azimuth, score_set_ids=ids, targets=targets)["selections"]
-    pointers = [p["problem"]["errors"][0]["pointer"] for p in answer if p["problem"]]
+    answer = retarget(azimuth, score_set_ids=ids, targets=targets)["pairs"]
+    pointers = [p["problem"]["errors"][0]["pointer"] for p in answer if "problem" in p]
     assert pointers == ["#/score_set_ids/1", "#/score_set_ids/1", "#/targets/1/verbosity"]
     compact = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
-    pointers = [p["errors"][0]["pointer"] for p in compact["problems"]]
+    pointers = [p["problem"]["errors"][0]["pointer"] for p in compact["problems"]]
     assert pointers == ["#/score_set_ids/1", "#/targets/1/verbosity"]
 
 
@@ -215,10 +224,10 @@ def test_a_problem_points_to_the_score_set_and_the_target_that_it_is_of(azimuth,
         ({"targets": []}, "#/targets"),
         ({"targets": {"a": 2}}, "#/targets/a"),
         ({"targets": [{"a": 1}, {"a": -1}]}, "#/targets/1/a"),
-        ({"targets": {"a": 1}, "weights": {"a": -1}}, "#/weights/a"),
-        ({"targets": {"a": 1}, "weights": {"b": 1}}, "#/weights/b"),
-        ({"targets": [{"a": 1}, {"c": 1}], "weights": {"c": 0}}, "#/weights"),
-        ({"targets": {"a": 1}, "distance": "cosine"}, "#/distance"),
+        ({"targets": {"a": 1}, "weights": {"a": -1}}, "#/selection/weights/a"),
+        ({"targets": {"a": 1}, "weights": {"b": 1}}, "#/selection/weights/b"),
+        ({"targets": [{"a": 1}, {"c": 1}], "weights": {"c": 0}}, "#/selection/weights"),
+        ({"targets": {"a": 1}, "distance": "cosine"}, "#/selection/distance"),
         ({"targets": {"a": 1}, "score_set_ids": []}, "#/score_set_ids"),
     ],
 )

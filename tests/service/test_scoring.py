@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.support import SCENARIO, wait_until
+from tests.support import SCENARIO, grouped, wait_until
 
 TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 
 
 def scenario(question: str, **more):
-    return SCENARIO | {"question": question} | more
+    return SCENARIO | grouped(question=question, **more)
 
 
 def select(azimuth, body):
@@ -21,8 +21,12 @@ def select(azimuth, body):
     return response.json()
 
 
+def chosen(azimuth, body):
+    return select(azimuth, body)["selection"]
+
+
 def scores_by_text(answer, texts):
-    """Attribute -> text -> everything that is told of its score."""
+    """Attribute -> text -> its score with all details."""
     return {
         cell["attribute"]: {texts[s["index"]]: s | {"index": None} for s in cell["scores"]}
         for cell in answer["score_set"]["cells"]
@@ -31,16 +35,15 @@ def scores_by_text(answer, texts):
 
 def test_a_selection_explains_itself(azimuth):
     answer = select(azimuth, scenario("explain", target=TARGET))
-    ranking = answer["ranking"]
-    assert answer["selected"] == ranking[0]
+    selection = answer["selection"]
+    ranking = selection["ranking"]
+    assert selection["selected"] == ranking[0]
     assert ranking[0]["distance"] <= ranking[1]["distance"]
-    assert answer["margin"] == pytest.approx(ranking[1]["distance"] - ranking[0]["distance"])
+    assert selection["margin"] == pytest.approx(ranking[1]["distance"] - ranking[0]["distance"])
     score_set = answer["score_set"]
     assert score_set["status"] == "complete"
     assert score_set["candidates"] == [{"index": 0, "id": "long"}, {"index": 1, "id": "short"}]
-    assert [c["attribute"] for c in score_set["cells"]] == [
-        "helpfulness", "correctness", "coherence", "complexity", "verbosity",
-    ]  # fmt: skip
+    assert [c["attribute"] for c in score_set["cells"]] == list(TARGET)
     for cell in score_set["cells"]:
         assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
         assert len(cell["examples"]) == 5
@@ -56,11 +59,29 @@ def test_a_selection_explains_itself(azimuth):
 def test_the_distance_is_that_of_the_scores_shown(azimuth):
     answer = select(azimuth, scenario("distance", target=TARGET))
     scores = {
-        c["attribute"]: c["scores"][answer["selected"]["index"]]["score"]
+        c["attribute"]: c["scores"][answer["selection"]["selected"]["index"]]["score"]
         for c in answer["score_set"]["cells"]
     }
     expected = sum((scores[name] - value) ** 2 for name, value in TARGET.items()) ** 0.5
-    assert answer["selected"]["distance"] == pytest.approx(expected)
+    assert answer["selection"]["selected"]["distance"] == pytest.approx(expected)
+
+
+def test_select_scores_only_the_attributes_that_the_target_names(azimuth):
+    one = select(azimuth, scenario("named", target={"coherence": 1}))
+    assert [c["attribute"] for c in one["score_set"]["cells"]] == ["coherence"]
+    more = select(
+        azimuth, scenario("named", target={"coherence": 1}, attributes=["coherence", "verbosity"])
+    )
+    assert [c["attribute"] for c in more["score_set"]["cells"]] == ["coherence", "verbosity"]
+    whole = azimuth.post("/v1/score", scenario("named")).json()
+    assert [c["attribute"] for c in whole["cells"]] == [
+        "helpfulness", "correctness", "coherence", "complexity", "verbosity",
+    ]  # fmt: skip
+
+
+def test_members_that_cannot_apply_are_absent_not_null(azimuth):
+    answer = select(azimuth, scenario("no nulls", target=TARGET))
+    assert "null" not in json.dumps(answer)
 
 
 def test_a_second_call_is_answered_from_the_cache_without_a_job(azimuth):
@@ -69,7 +90,7 @@ def test_a_second_call_is_answered_from_the_cache_without_a_job(azimuth):
     assert not any(c["cached"] for c in first["score_set"]["cells"])
     assert all(c["cached"] for c in second["score_set"]["cells"])
     assert second["usage"] == {"prompt_tokens": 0, "cached_prompt_tokens": 0, "output_tokens": 0}
-    assert second["selected"] == first["selected"]
+    assert second["selection"] == first["selection"]
 
 
 @pytest.mark.parametrize(
@@ -82,14 +103,15 @@ def test_other_order_and_repeats_meet_the_same_cells_and_select_the_same_text(az
     for other in (["gamma", "alpha", "beta"], ["beta", "alpha", "gamma", "alpha"]):
         again = select(azimuth, asked | {"responses": other})
         assert all(c["cached"] for c in again["score_set"]["cells"])
-        assert other[again["selected"]["index"]] == texts[first["selected"]["index"]]
+        selected = again["selection"]["selected"]["index"]
+        assert other[selected] == texts[first["selection"]["selected"]["index"]]
         assert scores_by_text(again, other) == scores_by_text(first, texts)
         half = again["score_set"]["id"].partition(".")[0]
         assert half == first["score_set"]["id"].partition(".")[0]
 
 
 def test_a_repeated_candidate_ties_with_itself(azimuth):
-    answer = select(azimuth, scenario("ties", responses=["same", "same"], target=TARGET))
+    answer = chosen(azimuth, scenario("ties", responses=["same", "same"], target=TARGET))
     assert answer["margin"] == 0
     assert answer["selected"]["index"] == 0
     assert answer["ties"] == [{"index": 1, "id": "1"}]
@@ -108,15 +130,16 @@ def test_one_more_attribute_costs_one_more_cell(azimuth):
 
 
 def test_another_target_is_no_reason_to_score_again(azimuth):
-    select(azimuth, scenario("targets", target={"helpfulness": 1}))
-    answer = select(azimuth, scenario("targets", target={"verbosity": 0}))
+    names = ["helpfulness", "verbosity"]
+    select(azimuth, scenario("targets", attributes=names, target={"helpfulness": 1}))
+    answer = select(azimuth, scenario("targets", attributes=names, target={"verbosity": 0}))
     assert all(c["cached"] for c in answer["score_set"]["cells"])
 
 
 def test_the_answer_maps_ids_to_the_caller_s_own_order(azimuth):
     responses = [{"id": "z", "text": "beta two"}, {"id": "a", "text": "alpha two"}]
-    first = select(azimuth, scenario("ids", responses=responses, target=TARGET))
-    swapped = select(azimuth, scenario("ids", responses=responses[::-1], target=TARGET))
+    first = chosen(azimuth, scenario("ids", responses=responses, target=TARGET))
+    swapped = chosen(azimuth, scenario("ids", responses=responses[::-1], target=TARGET))
     assert first["selected"]["id"] == swapped["selected"]["id"]
     assert first["selected"]["index"] == 1 - swapped["selected"]["index"]
 
@@ -125,7 +148,7 @@ def test_score_answers_the_score_set_alone_and_it_can_be_looked_at_again(azimuth
     made = azimuth.post("/v1/score", scenario("look again")).json()
     with azimuth.client() as client:
         seen = client.get(f"/v1/score-sets/{made['id']}").json()
-    assert "selected" not in made
+    assert "selection" not in made
     assert seen["status"] == "complete"
     assert seen["candidates"] == made["candidates"]
     by_name = {c["attribute"]: c["scores"] for c in seen["cells"]}
@@ -135,7 +158,8 @@ def test_score_answers_the_score_set_alone_and_it_can_be_looked_at_again(azimuth
 def test_the_routes_are_served_without_the_prefix_too(azimuth):
     body = scenario("no prefix", target=TARGET)
     assert azimuth.post("/select", body).status_code == 200
-    assert azimuth.post("/score", scenario("no prefix")).json()["cells"][0]["cached"]
+    again = azimuth.post("/score", scenario("no prefix", attributes=list(TARGET))).json()
+    assert all(cell["cached"] for cell in again["cells"])
 
 
 def test_samples_and_orders_give_a_spread_and_every_value(azimuth):
@@ -151,7 +175,7 @@ def test_zero_shot_has_no_examples_and_another_fingerprint(azimuth):
     few = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"])).json()
     zero = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"], bank=None)).json()
     assert zero["cells"][0]["examples"] == []
-    assert zero["scorer"]["bank"] is None
+    assert "bank" not in zero["scorer"]
     assert zero["scorer"]["fingerprint"] != few["scorer"]["fingerprint"]
 
 
@@ -187,7 +211,7 @@ def test_weights_and_distance_change_the_ranking_s_distances(azimuth):
     body = scenario("weights", target=TARGET, weights={"verbosity": 9}, distance="manhattan")
     weighted = select(azimuth, body)
     assert all(c["cached"] for c in weighted["score_set"]["cells"])
-    assert weighted["ranking"] != plain["ranking"]
+    assert weighted["selection"]["ranking"] != plain["selection"]["ranking"]
 
 
 def test_respond_async_answers_202_and_a_place_to_poll(service):
@@ -209,6 +233,14 @@ def test_respond_async_answers_202_and_a_place_to_poll(service):
     assert answer.status_code == 200
     again = service.post("/v1/select", body, {"Prefer": "respond-async"})
     assert again.status_code == 200  # what is cached is answered at once
+
+
+def test_respond_async_with_a_wait_waits_that_long(service):
+    """RFC 7240: the answer is a 202 only when the scores take longer than `wait`."""
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.3")
+    patient = {"Prefer": "respond-async, wait=20"}
+    assert service.post("/v1/score", scenario("patient"), patient).status_code == 200
 
 
 def test_a_wait_longer_than_the_limit_becomes_a_202(service):

@@ -16,9 +16,10 @@ from app.domain.bank import LabelledScenario
 from app.domain.calibration.evidence import evidence_of
 from app.domain.fingerprint import attribute_field
 from app.domain.scenario import MAX_CANDIDATES
+from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, QueueFull, Unavailable
-from app.scoring.planning import PlannedRequest
-from app.scoring.service import Patience, ScoreOutcome, ScoringService
+from app.scoring.planner import PlannedRequest
+from app.scoring.service import Patience, ScoringService
 
 _AT_ONCE = 16
 """Scenarios in flight for one fit: enough to keep a worker busy, few enough to leave room for
@@ -62,7 +63,7 @@ class EvidenceCollector:
         labelled = [attribute for attribute in attributes if has_label(scenario, attribute.name)]
         plan = plan_of(scenario, labelled, fit.planned.scorer)
         try:
-            outcome = await self.score(
+            score_set = await self.score(
                 PlannedRequest(plan, fit.planned.pool, live=True, warnings=())
             )
         except Unavailable:
@@ -70,16 +71,16 @@ class EvidenceCollector:
         except AzimuthError as error:  # of this scenario only
             fit.left_out[error.slug] += 1
             return None
-        for unscored in outcome.unscored.values():
+        for unscored in score_set.unscored.values():
             fit.left_out[unscored.reason] += 1
-        if not outcome.cells:
+        if not score_set.scores:
             return None
         fields = [attribute_field(attribute) for attribute in attributes]
         settings = fit.planned.scorer.settings
-        evidence = evidence_of(outcome.cells, plan.surface.values, fields, settings)
+        evidence = evidence_of(score_set.scores, plan.surface.values, fields, settings)
         return with_labels(evidence, scenario, plan, attributes)
 
-    async def score(self, planned: PlannedRequest) -> ScoreOutcome:
+    async def score(self, planned: PlannedRequest) -> ScoreSet:
         """Score one scenario; wait while the queue is full, or a worker or the store unavailable.
 
         Raises `Unavailable` when they stay away.
@@ -89,7 +90,7 @@ class EvidenceCollector:
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
-                outcome = await self._scoring.score(
+                score_set = await self._scoring.score(
                     planned, patience, f"calibration-{uuid.uuid4()}"
                 )
             except (QueueFull, Unavailable) as error:
@@ -99,8 +100,8 @@ class EvidenceCollector:
                     raise
                 await asyncio.sleep(random.uniform(0.5, 1.0) * error.retry_after_s)
             else:
-                if not outcome.pending:
-                    return outcome
+                if not score_set.pending:
+                    return score_set
                 # This process is about to end. Going on without these cells would fit another
                 # calibration.
                 await asyncio.sleep(1.0)

@@ -19,10 +19,9 @@ from app.calibrations.fitting.learners import PRELOAD
 from app.calibrations.fitting.rows import LabelledEvidence, UnfitBank
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank
-from app.domain.methods import METHODS
 from app.domain.scorer import BankRef
-from app.errors import AzimuthError, CalibrationRunning, FieldError, InvalidRequest, within
-from app.scoring.planning import Planner
+from app.errors import AzimuthError, CalibrationRunning
+from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
 from app.store.banks import BankStore
 from app.store.calibrations import INTERRUPTED, CalibrationInfo, CalibrationStore
@@ -80,13 +79,7 @@ class CalibrationFitter:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _prepare(self, name: str, request: CalibrationRequest) -> Fit:
-        try:
-            planned = await self._planner.scorer(request.scorer)
-        except AzimuthError as error:
-            raise within(error, "scorer") from None
-        if METHODS[request.scorer.method].kind != "score":
-            message = f"method {request.scorer.method!r} gives no scores that could be calibrated"
-            raise InvalidRequest(message, fields=[FieldError("#/scorer/method", message)])
+        planned = await self._planner.scorer(request)
         bank = await self._bank(request.bank)
         attributes = [attribute.name for attribute in planned.attributes]
         labelled = labelled_scenarios(bank, attributes, request)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank, LabelledScenario
 from app.errors import Unavailable
-from app.scoring.planning import PlannedScorer
+from app.scoring.planner import PlannedScorer
 from app.store.calibrations import CalibrationStore, FitProgress
 
 _REPORTS = 10

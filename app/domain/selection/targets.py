@@ -48,6 +48,16 @@ class TargetMatrix(Struct, frozen=True):
         """(T, A), whether a target names the attribute and it weighs something."""
         return self.weights > 0
 
+    def without(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> TargetMatrix:
+        """The targets, some of which leave out some of the attributes."""
+        if not len(rows):
+            return self
+        chosen = np.ix_(rows, columns)
+        weights, named = self.weights.copy(), self.named.copy()
+        weights[chosen] = 0.0
+        named[chosen] = False
+        return TargetMatrix(self.attributes, self.values, weights, named, self.upper)
+
     def part(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None = None) -> TargetMatrix:
         """Some of the targets, over some of the attributes (None: over all)."""
         if columns is None:

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from app.domain.cells import CandidateScore, Cell
 from app.domain.features import VERSION, SurfaceFeatures
+from app.domain.score_set import ScoreSet
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.store.recent_score_sets import RecentScoreSets
-from app.store.score_sets import StoredScoreSet
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
 
@@ -23,14 +23,14 @@ class CountingCache:
         self.reads += [name for name, _ in wanted]
         return [self._stored(name) for name, _ in wanted]
 
-    def _stored(self, name: str) -> StoredScoreSet | None:
+    def _stored(self, name: str) -> ScoreSet | None:
         if name not in self.sets:
             return None
         cells = {
             f"{a}@1": Cell(a, (CandidateScore(0.5, reasoning="long " * 99),))
             for a in self.sets[name]
         }
-        return StoredScoreSet(SCORER, None, cells, {}, {}, {}, surface=self.surface)
+        return ScoreSet(name, SCORER, "f", self.surface, cells=cells)
 
 
 async def test_a_set_is_read_once_and_cached_without_its_texts():
@@ -102,7 +102,7 @@ async def test_a_cached_choice_stays_a_choice():
 
     class Cache:
         async def score_sets(self, wanted):
-            return [StoredScoreSet(SCORER, None, {"(choice)@1": cell}, {}, {}, {}) for _ in wanted]
+            return [ScoreSet("a", SCORER, "f", cells={"(choice)@1": cell}) for _ in wanted]
 
     recent = RecentScoreSets(Cache())
     for _ in range(2):

@@ -14,8 +14,9 @@ from app.domain.fingerprint import (
     score_set_digest,
     scorer_fingerprint,
 )
-from app.domain.plan import canonical_scenario, plan_scores, split_score_set_id
+from app.domain.plan import canonical_scenario, plan_scores
 from app.domain.scenario import Attribute, Candidate, Scenario
+from app.domain.score_set import split_score_set_id
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest
 
@@ -208,7 +209,7 @@ def test_keys_of_the_cache_stay_what_they_were():
     scenario = Scenario("q", ("a", "b"))
     assert score_set_digest(scenario, SCORER) == "772198c4eea532f35c3f75b207e88858"
     assert attribute_field(CARE) == "care@cb7634cdbd3e"
-    listed = plan_scores("q", candidates("b", "a"), [CARE], SCORER).score_set_id
+    listed = plan_scores("q", candidates("b", "a"), [CARE], SCORER).score_set.id
     assert listed == "e314386c6f09ee24591cbe52153fcb46.2ea511af"
 
 
@@ -231,10 +232,10 @@ def test_an_edited_definition_is_another_cell():
 def test_one_score_set_has_an_id_for_each_way_of_listing_its_candidates():
     one = plan_scores("q", candidates("a", "b"), [HELP], SCORER)
     other = plan_scores("q", candidates("b", "a"), [HELP], SCORER)
-    assert one.score_set == other.score_set
-    assert split_score_set_id(one.score_set_id)[0] == one.score_set
+    assert one.score_set.digest == other.score_set.digest
+    assert split_score_set_id(one.score_set.id) == (one.score_set.digest, one.score_set.view)
     swapped = plan_scores("q", [Candidate("x", "a"), Candidate("y", "b")], [HELP], SCORER)
-    assert swapped.score_set_id != one.score_set_id
+    assert swapped.score_set.id != one.score_set.id
 
 
 def test_a_repeated_id_is_refused_and_pointed_to():

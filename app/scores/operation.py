@@ -1,0 +1,43 @@
+"""What `/score` and `/select` share once a request is planned."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from app.domain.score_set import ScoreSet
+from app.scores.patience import patience_for
+from app.scoring.planner import PlannedRequest
+from app.scoring.requests import ScoreRequest
+from app.scoring.service import ScoringService
+from app.settings import Settings
+
+
+class Operation:
+    """Has plans scored, as long as their requests wait."""
+
+    def __init__(self, settings: Settings, scoring: ScoringService) -> None:
+        self._settings = settings.api
+        self._scoring = scoring
+
+    async def score(
+        self, planned: PlannedRequest, body: ScoreRequest, prefer: str | None, request: Request
+    ) -> ScoreSet:
+        """The score set of a plan; what it took is noted for the log."""
+        patience = patience_for(prefer, body.deadline_s, self._settings)
+        score_set = await self._scoring.score(planned, patience, request.state.request_id)
+        usage, timings = score_set.usage, score_set.timings
+        request.state.log = {
+            "score_set": score_set.digest,
+            "fingerprint": score_set.fingerprint,
+            "model": planned.pool.model.name,
+            "cells_cached": len(score_set.cached),
+            "cells_scored": len(score_set.fresh),
+            "cells_unscored": len(score_set.unscored),
+            "cells_pending": len(score_set.pending),
+            "prompt_tokens": usage.prompt_tokens,
+            "output_tokens": usage.output_tokens,
+            "queue_ms": round(timings.queue, 2),
+            "retrieval_ms": round(timings.retrieval, 2),
+            "engine_ms": round(timings.engine, 2),
+        }
+        return score_set

@@ -1,0 +1,159 @@
+"""`POST /v1/retarget`."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import Response
+
+from app.domain.score_set import split_score_set_id
+from app.errors import FieldError
+from app.http.problem_types import problem_for
+from app.http.problems import problem_document
+from app.http.provided import provided
+from app.http.responses import problem_responses
+from app.http.routing import UnicodeRoute
+from app.scores import openapi_examples
+from app.scores.schemas import CompactRetargetOut, RetargetOut
+from app.selection.checks import check_many, unused_covariance_bank
+from app.selection.choosing import SetSelections
+from app.selection.options import Options, wishes
+from app.selection.problems import PairProblem
+from app.selection.rendering import calibration_out
+from app.selection.requests import RetargetRequest
+from app.selection.selector import Selector
+from app.store.recent_score_sets import RecentScoreSets
+
+router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A selection or a problem for every pair of score set and target",
+        "content": {"application/json": {"examples": openapi_examples.RETARGETS}},
+    }
+}
+
+
+@router.post(
+    "/retarget",
+    operation_id="retarget",
+    summary="Select for new targets from cached scores",
+    response_model=RetargetOut | CompactRetargetOut,
+    responses=_ANSWERS
+    | problem_responses(
+        "malformed-body",
+        "invalid-request",
+        "unknown-score-set",
+        "unknown-bank",
+        "unknown-calibration",
+        "attribute-not-scored",
+        "body-too-large",
+        "store-unavailable",
+    ),
+)
+async def retarget(
+    request: Request,
+    body: Annotated[RetargetRequest, Body(openapi_examples=openapi_examples.RETARGET_REQUESTS)],
+    recent: Annotated[RecentScoreSets, provided(RecentScoreSets)],
+    selector: Annotated[Selector, provided(Selector)],
+) -> Response:
+    """Answer one or many targets for one or many score sets, without ever calling the model.
+
+    A pair that cannot be answered has a `problem` in place of its `selection`.
+    """
+    started = time.perf_counter()
+    ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
+    given = [body.targets] if isinstance(body.targets, dict) else body.targets
+    targets = [wishes(target) for target in given]
+    options = Options.of(body)
+    check_many(len(ids), targets, options)
+    names = list(dict.fromkeys(name for target in targets for name in target))
+    wanted = [split_score_set_id(score_set_id) for score_set_id in ids]
+    stored = await recent.get(wanted, names, texts=options.explain)
+    answers = await selector.select(list(zip(ids, stored, strict=True)), targets, options)
+    pairs = _Pairs(body, request.state.request_id)
+    content = pairs.compact(answers) if options.compact else pairs.full(answers)
+    warnings = dict.fromkeys(answer.warning for answer in answers if answer.warning)
+    content["warnings"] = [*warnings, *unused_covariance_bank(options)]
+    total = round((time.perf_counter() - started) * 1000, 2)
+    content["timings_ms"] = {"queue": 0, "retrieval": 0, "engine": 0, "total": total}
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """A request's answers as clients get them. `RetargetOut` and `CompactRetargetOut` describe
+    them; they are built as plain dictionaries, because there may be 20,000 of them."""
+
+    body: RetargetRequest
+    request_id: str
+
+    def full(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
+        """Every pair, score sets first."""
+        return {
+            "pairs": [
+                self._pair(answer, index, target)
+                for index, answer in enumerate(answers)
+                for target in range(len(answer.selections))
+            ]
+        }
+
+    def compact(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
+        """Indices, and each problem once with all the targets of a score set that it concerns."""
+        calibrations = [calibration_out(answer.calibrated) for answer in answers]
+        return {
+            "selected": [answer.selected for answer in answers],
+            "calibrations": [one.model_dump() if one else None for one in calibrations],
+            "problems": [
+                problem
+                for index, answer in enumerate(answers)
+                for problem in self._problems(answer, index)
+            ],
+        }
+
+    def _pair(self, answer: SetSelections, index: int, target: int) -> dict[str, Any]:
+        pair: dict[str, Any] = {"score_set_id": answer.score_set_id, "target_index": target}
+        selection = answer.selections[target]
+        if selection is None:
+            return pair | {"problem": self._document(answer.problems[target], index, target)}
+        return pair | {"selection": selection.model_dump()}
+
+    def _problems(self, answer: SetSelections, index: int) -> list[dict[str, Any]]:
+        targets_of: dict[str, list[int]] = {}
+        for target, problem in answer.problems.items():
+            targets_of.setdefault(problem.detail, []).append(target)
+        return [
+            {
+                "score_set_id": answer.score_set_id,
+                "target_indices": targets,
+                "problem": self._document(answer.problems[targets[0]], index, targets[0]),
+            }
+            for targets in targets_of.values()
+        ]
+
+    def _document(self, problem: PairProblem, index: int, target: int) -> dict[str, Any]:
+        return problem_document(
+            problem_for(problem.error()),
+            problem.detail,
+            self.request_id,
+            fields=self._fields(problem, index, target),
+            extensions=dict(problem.extensions),
+        )
+
+    def _fields(self, problem: PairProblem, index: int, target: int) -> list[FieldError]:
+        """The fields at fault, pointing to the score set and the target among several."""
+        pointers = [field.pointer for field in problem.fields]
+        if not isinstance(self.body.targets, dict):
+            pointers = [re.sub("^#/targets/", f"#/targets/{target}/", p) for p in pointers]
+        if not isinstance(self.body.score_set_ids, str):
+            pointers = [f"{p}/{index}" if p == "#/score_set_ids" else p for p in pointers]
+        return [
+            FieldError(pointer, field.detail)
+            for pointer, field in zip(pointers, problem.fields, strict=True)
+        ]

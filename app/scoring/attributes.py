@@ -1,0 +1,69 @@
+"""Which attributes a request scores, and whether its bank has labels for them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.scenario import Attribute, AttributeSet
+from app.errors import FieldError, InvalidRequest, UnknownAttribute, escaped
+from app.scoring.requests import AttributeIn, ScorerRequest
+from app.store.banks import BankInfo
+
+
+def resolve_attributes(
+    request: ScorerRequest, attribute_set: AttributeSet, target: Sequence[str] | None = None
+) -> list[Attribute]:
+    """The attributes of a request: those that it lists, else those of its target, else the set's.
+
+    `target` holds the names in the request's target. Raises `UnknownAttribute`.
+    """
+    if request.attributes is None and not target:
+        return list(attribute_set.attributes)
+    if request.attributes is None:
+        wanted: Sequence[str | AttributeIn] = target or ()
+        pointers = [f"#/target/{escaped(name)}" for name in target or ()]
+    else:
+        wanted = request.attributes
+        pointers = [f"#/attributes/{index}" for index in range(len(wanted))]
+    resolved: list[Attribute] = []
+    unknown: list[tuple[str, str]] = []
+    for item, pointer in zip(wanted, pointers, strict=True):
+        if isinstance(item, AttributeIn):
+            resolved.append(
+                Attribute(item.name, item.definition, item.low, item.high, tuple(item.levels))
+            )
+        elif (attribute := attribute_set.find(item)) is not None:
+            resolved.append(attribute)
+        else:
+            unknown.append((item, pointer))
+    if unknown:
+        known = [a.name for a in attribute_set.attributes]
+        raise UnknownAttribute(
+            f"{unknown[0][0]!r} is not in attribute set {attribute_set.name!r}",
+            fields=[FieldError(p, f"known are {', '.join(known)}") for _, p in unknown],
+            extensions={"known": known},
+        )
+    return resolved
+
+
+def check_label_coverage(
+    request: ScorerRequest, attributes: Sequence[Attribute], bank: BankInfo | None
+) -> tuple[str, ...]:
+    """Warnings about attributes that the bank of examples has no labels for.
+
+    Raises `InvalidRequest` when the request itself chose the bank.
+    """
+    if bank is None:
+        return ()
+    missing = [a.name for a in attributes if a.name not in bank.labels]
+    if not missing:
+        return ()
+    detail = f"bank {bank.name!r} has no labels for {', '.join(map(repr, missing))}"
+    if "bank" in request.scoring.model_fields_set:
+        raise InvalidRequest(
+            f"{detail}; name a bank that has, or null for no examples",
+            fields=[FieldError("#/scoring/bank", detail)],
+            extensions={"missing": missing},
+        )
+    # Inline attributes with the set's own bank: the caller did not choose it for them.
+    return (f"{detail}: they are scored without examples",)

@@ -1,0 +1,259 @@
+"""From a request to a plan: names resolved against what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.methods import METHODS, MethodTraits, profile_name
+from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
+from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
+from app.domain.scorer import BankRef, Scorer
+from app.domain.selection.targets import Wish
+from app.errors import (
+    FieldError,
+    InvalidRequest,
+    ModelNotReady,
+    UnknownAttributeSet,
+    UnknownMethod,
+    UnknownModel,
+)
+from app.scoring.attributes import check_label_coverage, resolve_attributes
+from app.scoring.choices import choice_of, traits_of
+from app.scoring.joint import asked_together, check_joint
+from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest
+from app.scoring.scorer_settings import scorer_settings, unused_options
+from app.store.attribute_sets import AttributeSetStore
+from app.store.banks import BankInfo, BankStore
+from app.store.fleet import Fleet, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request with the names resolved that need no model."""
+
+    traits: MethodTraits
+    attribute_set: AttributeSet
+    attributes: tuple[Attribute, ...]
+    target: Mapping[str, Wish]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the attributes, in the order of the request."""
+        return [attribute.name for attribute in self.attributes]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScorer:
+    """A scorer with everything that its request names."""
+
+    scorer: Scorer
+    attributes: tuple[Attribute, ...]
+    choice: Choice | None
+    """For methods that choose instead of scoring."""
+    pool: Pool
+    live: bool
+    """Whether a worker of the pool is ready right now."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """A plan, and the workers that can carry it out."""
+
+    plan: ScorePlan
+    pool: Pool
+    live: bool
+    """Whether a worker of the pool is ready right now."""
+    warnings: tuple[str, ...]
+
+
+class Planner:
+    """Resolves the names of requests. Reads the store and queues nothing."""
+
+    def __init__(
+        self,
+        attribute_sets: AttributeSetStore,
+        banks: BankStore,
+        fleet: Fleet,
+        default_model: str | None,
+    ) -> None:
+        self._attribute_sets = attribute_sets
+        self._banks = banks
+        self._fleet = fleet
+        self._default_model = default_model
+
+    async def resolve(
+        self,
+        request: ScorerRequest,
+        target: Mapping[str, Wish] | None = None,
+        *,
+        may_choose: bool = False,
+    ) -> Resolved:
+        """The method and attributes of a request.
+
+        Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`.
+        """
+        traits = traits_of(request.scoring.method, may_choose=may_choose)
+        check_joint(request.scoring)
+        attribute_set = await self._attribute_set(request.attribute_set)
+        attributes = resolve_attributes(request, attribute_set, list(target or ()))
+        refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
+        return Resolved(traits, attribute_set, tuple(attributes), target or {})
+
+    async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
+        """Plan a request's scoring. Raises like `resolve` and `scorer`."""
+        planned = await self.scorer(request, resolved)
+        plan = plan_scores(
+            request.question,
+            candidates_of(request),
+            planned.attributes,
+            planned.scorer,
+            planned.choice,
+        )
+        return PlannedRequest(plan, planned.pool, planned.live, planned.warnings)
+
+    async def scorer(
+        self, request: ScorerRequest, resolved: Resolved | None = None
+    ) -> PlannedScorer:
+        """The scorer that a request asks for, and the workers that run it.
+
+        Raises the `Unknown…` error of the first name that nothing is stored under,
+        `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
+        """
+        resolved = resolved or await self.resolve(request)
+        scoring, traits, attributes = request.scoring, resolved.traits, resolved.attributes
+        pool, live = await self._pool(scoring.model, scoring.method)
+        _check_digits_readable(request, pool)
+        choice = choice_of(scoring.method, traits, attributes, resolved.target)
+        bank = None
+        if traits.uses_examples:
+            bank = await self._bank(request, resolved.attribute_set)
+        settings = scorer_settings(scoring, traits, has_bank=bank is not None)
+        if scoring.joint:
+            settings = asked_together(settings, attributes, pool.model)
+        unused = unused_options(scoring, traits)
+        warnings = [f"method {scoring.method!r} does not use {', '.join(unused)}"] if unused else []
+        warnings += check_label_coverage(request, choice.attributes if choice else attributes, bank)
+        return PlannedScorer(
+            scorer=Scorer(
+                settings=settings,
+                model=pool.model,
+                bank=BankRef(bank.name, bank.digest) if bank else None,
+            ),
+            attributes=attributes,
+            choice=choice,
+            pool=pool,
+            live=live,
+            warnings=tuple(warnings),
+        )
+
+    async def _attribute_set(self, name: str) -> AttributeSet:
+        attribute_set = await self._attribute_sets.get(name)
+        if attribute_set is None:
+            known = await self._attribute_sets.names()
+            raise UnknownAttributeSet(
+                f"there is no attribute set {name!r}",
+                fields=[FieldError("#/attribute_set", f"known are {', '.join(known)}")],
+                extensions={"known": known},
+            )
+        return attribute_set
+
+    async def _bank(self, request: ScorerRequest, attribute_set: AttributeSet) -> BankInfo | None:
+        scoring = request.scoring
+        chosen = "bank" in scoring.model_fields_set
+        name = scoring.bank if chosen else attribute_set.bank
+        if name is None or scoring.examples == 0:
+            return None
+        info = await self._banks.info(name)
+        if info is None:
+            pointer = "#/scoring/bank" if chosen else "#/attribute_set"
+            raise await self._banks.unknown(name, pointer)
+        return info
+
+    async def _pool(self, requested: str | None, method: str) -> tuple[Pool, bool]:
+        """The pool for a model and a method, and whether one of its workers is ready.
+
+        Not every model serves every method: reward models and Kaleido serve only their own. A
+        request that names no model gets the default one if that serves the method, else one that
+        does.
+        """
+        pools = await self._fleet.pools()
+        workers = await self._fleet.workers()
+        ready = {w.pool for w in workers if w.state == "ready"}
+        named = [p for p in pools if requested is None or p.model.name == requested]
+        if not named:
+            if requested is not None and pools:
+                raise _unknown_model(requested, pools)
+            raise await not_ready(self._fleet)
+        default = [p for p in named if p.model.name == self._default_model]
+        if requested is None and self._default_model and METHODS[method].generates:
+            # Never another model than the configured one, not even while that one is away.
+            if not default:
+                if self._default_model in {w.model for w in workers}:
+                    raise await not_ready(self._fleet)
+                live = [p for p in named if p.name in ready and method in p.model.profiles]
+                raise _default_away(self._default_model, live)
+            named = default
+        serving = [p for p in named if method in p.model.profiles]
+        if not serving:
+            raise _method_not_served(method, named)
+        preferred = [p for p in serving if p in default] or serving
+        # During an upgrade one model has several pools: a live one first, then the latest.
+        pool = next((p for p in preferred if p.name in ready), preferred[0])
+        return pool, pool.name in ready
+
+
+async def not_ready(fleet: Fleet) -> ModelNotReady:
+    """The error that says what the workers are doing instead of serving."""
+    workers = await fleet.workers()
+    states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
+    return ModelNotReady("; ".join(states) if states else "no worker is running")
+
+
+def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
+    known = sorted({p.model.name for p in pools})
+    return UnknownModel(
+        f"there is no model {name!r}",
+        fields=[FieldError("#/scoring/model", f"known are {', '.join(known)}")],
+        extensions={"known": known},
+    )
+
+
+def _method_not_served(method: str, pools: Sequence[Pool]) -> UnknownMethod:
+    known = sorted({name for p in pools for name in p.model.profiles if name in METHODS})
+    models = ", ".join(sorted({repr(p.model.name) for p in pools}))
+    detail = f"model {models} does not serve method {method!r}; known are {', '.join(known)}"
+    return UnknownMethod(
+        detail, fields=[FieldError("#/scoring/method", detail)], extensions={"known": known}
+    )
+
+
+def _default_away(default: str, live: Sequence[Pool]) -> ModelNotReady:
+    """The error for a default model that no worker serves or loads, though others are ready."""
+    detail = f"no worker serves {default!r}, the model in AZIMUTH_DEFAULT_MODEL"
+    if live:
+        others = ", ".join(sorted({repr(pool.model.name) for pool in live}))
+        detail += f"; a request may name {others} instead"
+    return ModelNotReady(detail)
+
+
+def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:
+    scoring = request.scoring
+    if profile_name(scoring.method, reasoning=scoring.reasoning) in pool.model.profiles:
+        return
+    detail = (
+        f"digits cannot be read from model {pool.model.name!r}, because they are not single tokens "
+        "for it: set reasoning to true"
+    )
+    raise InvalidRequest(detail, fields=[FieldError("#/scoring/reasoning", detail)])
+
+
+def candidates_of(request: ScoreRequest) -> list[Candidate]:
+    """The candidates of a request; one without an id gets its index as id."""
+    return [
+        Candidate(response.id, response.text)
+        if isinstance(response, CandidateIn)
+        else Candidate(str(index), response)
+        for index, response in enumerate(request.responses)
+    ]

@@ -1,0 +1,68 @@
+"""From a request's scoring options to a scorer's settings, and what in them has no effect. Pure."""
+
+from __future__ import annotations
+
+from app.domain.methods import MethodTraits, reads_digits
+from app.domain.scorer import ScorerSettings
+from app.scoring.requests import Scoring
+
+SAMPLING_TEMPERATURE = 0.7
+"""Temperature of several samples unless the request sets one."""
+_GENERATING = ("samples", "temperature", "reasoning", "reasoning_chars", "seed")
+
+
+def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -> ScorerSettings:
+    """The scorer settings of a request, with those that do not matter at one fixed value.
+
+    So requests that mean the same share their scores: the seed counts only where something is
+    drawn, the length of reasoning only where there is any, the number of orders only where a
+    prompt shows several candidates.
+    """
+    if not traits.generates:
+        return ScorerSettings(method=scoring.method, examples=0, reasoning=False, reasoning_chars=0)
+    examples = scoring.examples if has_bank else 0
+    orders = scoring.orders if traits.compares else 1
+    if reads_digits(scoring.method, reasoning=scoring.reasoning):
+        # Nothing is drawn: one reading gives the whole distribution.
+        return ScorerSettings(
+            method=scoring.method,
+            examples=examples,
+            orders=orders,
+            reasoning=False,
+            reasoning_chars=0,
+            seed=scoring.seed if orders > 2 else 0,
+        )
+    temperature = scoring.temperature
+    if temperature is None:
+        temperature = SAMPLING_TEMPERATURE if scoring.samples > 1 else 0.0
+    return ScorerSettings(
+        method=scoring.method,
+        examples=examples,
+        samples=scoring.samples,
+        orders=orders,
+        reasoning=scoring.reasoning,
+        reasoning_chars=scoring.reasoning_chars if scoring.reasoning else 0,
+        temperature=temperature,
+        seed=scoring.seed if temperature > 0 or orders > 2 else 0,
+    )
+
+
+def unused_options(scoring: Scoring, traits: MethodTraits) -> list[str]:
+    """Scoring options that the request sets and its method does not use."""
+    unused: list[str] = []
+    if not traits.uses_examples:
+        unused += ["bank", "examples"]
+    if not traits.compares:
+        unused += ["orders"]
+    if not traits.generates:
+        unused += _GENERATING
+    elif reads_digits(scoring.method, reasoning=scoring.reasoning):
+        unused += ["samples", "temperature", "reasoning_chars"]
+    return [name for name in unused if _is_set(scoring, name)]
+
+
+def _is_set(scoring: Scoring, name: str) -> bool:
+    """Whether an option was sent with another value than its default."""
+    if name not in scoring.model_fields_set:
+        return False
+    return bool(getattr(scoring, name) != Scoring.model_fields[name].default)

@@ -1,0 +1,304 @@
+"""One score set against all targets, in arrays. Pure.
+
+Shapes: `T` targets, `C` candidates, `A` attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrations.applied import Calibrated
+from app.domain.arrays import Floats
+from app.domain.cells import Cell
+from app.domain.scenario import Presentation
+from app.domain.score_set import ScoreSet
+from app.domain.selection.distance import distances
+from app.domain.selection.explanation import explain
+from app.domain.selection.ranking import nearest, rank
+from app.domain.selection.targets import TargetMatrix
+from app.domain.selection.uncertainty import (
+    Limits,
+    OwnErrors,
+    ScoreErrors,
+    abstain,
+    probabilities,
+    standard_errors,
+)
+from app.selection.options import Options
+from app.selection.problems import Lack, PairProblem, lack_of, named_twice, problem_of
+from app.selection.rendering import Chosen, selection_out
+from app.selection.schemas import SelectionOut
+
+_NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class SetSelections:
+    """One score set against all targets."""
+
+    score_set_id: str
+    problems: dict[int, PairProblem]
+    """Target index -> why there is no selection for it."""
+    selected: list[int | None]
+    """Index of the selected candidate for each target; None for a problem or an abstention."""
+    selections: list[SelectionOut | None]
+    """Full selections, one a target; empty when only indices were asked for."""
+    calibrated: Calibrated | None = None
+    warning: str | None = None
+    """Why scores stay raw, though there is a calibration for their scorer."""
+
+
+@dataclass(slots=True)
+class NamedCells:
+    """The cells that targets name in one score set."""
+
+    cells: dict[str, tuple[str, Cell]]
+    """Name in the targets -> cell field and scored cell."""
+    lacks: dict[str, Lack]
+    """Name in the targets -> why there is no score to compare with."""
+
+    @classmethod
+    def of(cls, score_set: ScoreSet, attributes: Sequence[str]) -> NamedCells:
+        """Look up every attribute that a target names."""
+        cells: dict[str, tuple[str, Cell]] = {}
+        lacks: dict[str, Lack] = {}
+        for name in attributes:
+            states = score_set.named(name).items()
+            scored = [(field, cell) for field, cell in states if isinstance(cell, Cell)]
+            if len(scored) == 1:
+                cells[name] = scored[0]
+            else:
+                lacks[name] = lack_of(score_set, name)
+        return cls(cells, lacks)
+
+    @property
+    def fields(self) -> set[str]:
+        """Fields of the scored cells."""
+        return {field for field, _ in self.cells.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosingTask:
+    """One score set with all that is needed to answer every target for it."""
+
+    score_set: ScoreSet
+    named: NamedCells
+    calibrated: Calibrated | None
+    warning: str | None
+    covariance: Floats | None
+    """(A, A); NaN for attributes that have their lack in `named`."""
+    problem: PairProblem | None = None
+    """Why no target can be answered that has all its scores."""
+
+
+def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> SetSelections:
+    """Answer all targets for one score set."""
+    count = len(targets.values)
+    score_set = task.score_set
+    problems = named_twice(
+        score_set, targets, {name: field for name, (field, _) in task.named.cells.items()}
+    )
+    usable, ignored = _without_unscored(targets, task.named, options)
+    problems |= _lacking(score_set, usable, targets, task.named)
+    if len(problems) == count:
+        return unanswered(score_set.id, problems, count)
+    if task.problem is not None:
+        return unanswered(score_set.id, dict.fromkeys(range(count), task.problem), count)
+    answerable = np.setdiff1d(np.arange(count), list(problems), assume_unique=True)
+    chooser = _Chooser(task, options, presentation_of(score_set, task.named))
+    if options.compact:
+        indices = np.full(count, _NONE)
+        indices[answerable] = chooser.indices(usable.part(answerable) if problems else usable)
+        selected: list[int | None] = indices.tolist()
+        for target in np.flatnonzero(indices == _NONE).tolist():  # few, of perhaps very many
+            selected[target] = None
+        return SetSelections(score_set.id, problems, selected, [], task.calibrated, task.warning)
+    selections: list[SelectionOut | None] = [None] * count
+    chosen = (
+        [chooser.one(usable.part(np.array([target]))) for target in answerable.tolist()]
+        if options.one_by_one
+        else chooser.many(usable.part(answerable) if problems else usable)
+    )
+    for target, selection in zip(answerable.tolist(), chosen, strict=True):
+        selection.ignored = ignored.get(target, [])
+        selections[target] = selection
+    first = [s.selected.index if s is not None and s.selected else None for s in selections]
+    return SetSelections(score_set.id, problems, first, selections, task.calibrated, task.warning)
+
+
+def unanswered(score_set_id: str, problems: dict[int, PairProblem], count: int) -> SetSelections:
+    """A score set that no target can be answered for."""
+    return SetSelections(score_set_id, problems, [None] * count, [None] * count)
+
+
+def presentation_of(score_set: ScoreSet, named: NamedCells) -> Presentation:
+    """How the caller listed the candidates; for a bare digest, canonical order with indices."""
+    if score_set.presentation is not None:
+        return score_set.presentation
+    size = len(next(iter(named.cells.values()))[1].scores)
+    return Presentation(tuple(str(i) for i in range(size)), tuple(range(size)))
+
+
+def _without_unscored(
+    targets: TargetMatrix, named: NamedCells, options: Options
+) -> tuple[TargetMatrix, dict[int, list[str]]]:
+    """Targets without the unscored attributes that shall be ignored, and these by target.
+
+    A target that nothing would be left of keeps them: it cannot be answered.
+    """
+    columns = [
+        a
+        for a, name in enumerate(targets.attributes)
+        if name in named.lacks and named.lacks[name].unscored is not None
+    ]
+    if not options.ignore_unscored or not columns:
+        return targets, {}
+    rest = targets.counting.copy()
+    rest[:, columns] = False
+    rows = np.flatnonzero(rest.any(axis=1) & targets.named[:, columns].any(axis=1))
+    ignored = {
+        row: [targets.attributes[a] for a in columns if targets.named[row, a]]
+        for row in rows.tolist()
+    }
+    return targets.without(rows, np.array(columns)), ignored
+
+
+def _lacking(
+    score_set: ScoreSet, usable: TargetMatrix, targets: TargetMatrix, named: NamedCells
+) -> dict[int, PairProblem]:
+    """One problem a target, naming all that it lacks; targets that lack the same share it."""
+    columns = [a for a, name in enumerate(targets.attributes) if name in named.lacks]
+    lacks = [named.lacks[targets.attributes[a]] for a in columns]
+    needed = usable.named[:, columns]
+    shared: dict[bytes, PairProblem] = {}
+    problems: dict[int, PairProblem] = {}
+    for target in np.flatnonzero(needed.any(axis=1)).tolist():
+        key = needed[target].tobytes()
+        if key not in shared:
+            own = [lack for lack, is_needed in zip(lacks, needed[target], strict=True) if is_needed]
+            shared[key] = problem_of(score_set, own)
+        problems[target] = shared[key]
+    return problems
+
+
+class _Chooser:
+    """Compares one score set with targets that all have their scores."""
+
+    def __init__(self, task: ChoosingTask, options: Options, presentation: Presentation) -> None:
+        self._task = task
+        self._options = options
+        self._presentation = presentation
+        self._positions = list(presentation.positions)
+
+    def indices(self, targets: TargetMatrix) -> NDArray[np.intp]:
+        """The nearest candidate for each target, `_NONE` for an abstention: (T,)."""
+        distance = self._distances(targets)
+        return np.where(_misses(distance, self._options.limits), _NONE, nearest(distance))
+
+    def many(self, targets: TargetMatrix) -> list[SelectionOut]:
+        """Selections without probabilities and explanations."""
+        found: list[SelectionOut] = []
+        for distance in self._distances(targets):
+            selection = rank(distance)
+            missed = abstain(selection, None, self._options.limits)
+            chosen = Chosen(selection, abstention=missed, calibrated=self._task.calibrated)
+            found.append(selection_out(chosen, self._presentation.ids))
+        return found
+
+    def one(self, target: TargetMatrix) -> SelectionOut:
+        """The selection for one target, with all that was asked for.
+
+        With many draws of many candidates it takes seconds: not for an event loop.
+        """
+        target, covariance = _named_part(target, self._task.covariance)
+        metric = self._options.metric
+        cells = [self._task.named.cells[name] for name in target.attributes]
+        canonical = compared_scores(cells, self._task.calibrated)
+        scores = canonical[self._positions]
+        selection = rank(distances(scores, target, metric, covariance)[0])
+        errors = score_errors(cells, self._task.calibrated) if self._options.probabilities else None
+        chances = None
+        if errors is not None:
+            # Over different texts: one that is listed twice is no less likely to be the nearest.
+            chances = probabilities(canonical, errors, target, metric, covariance)[self._positions]
+        nearest_chance = None if chances is None else float(chances[selection.selected.index])
+        wanted = self._options.explain
+        chosen = Chosen(
+            selection,
+            probabilities=chances,
+            abstention=abstain(selection, nearest_chance, self._options.limits),
+            explanation=explain(scores, target, metric, covariance) if wanted else None,
+            reasonings=self._reasonings(cells) if wanted else {},
+            calibrated=self._task.calibrated,
+        )
+        return selection_out(chosen, self._presentation.ids)
+
+    def _reasonings(self, cells: Sequence[tuple[str, Cell]]) -> Mapping[str, list[str | None]]:
+        return {
+            cell.attribute: [cell.scores[position].reasoning for position in self._positions]
+            for _, cell in cells
+        }
+
+    def _distances(self, targets: TargetMatrix) -> Floats:
+        """(T, C), candidates in the caller's order."""
+        asked, covariance = _named_part(targets, self._task.covariance)
+        cells = [self._task.named.cells[name] for name in asked.attributes]
+        scores = compared_scores(cells, self._task.calibrated)[self._positions]
+        return distances(scores, asked, self._options.metric, covariance)
+
+
+def compared_scores(cells: Sequence[tuple[str, Cell]], calibrated: Calibrated | None) -> Floats:
+    """What targets are compared with: calibrated scores where there are any, else the cells'.
+
+    (C, A), candidates in canonical order. `cells` are pairs of field and cell.
+    """
+    if calibrated is not None:
+        return calibrated.estimate.scores[:, calibrated.columns([field for field, _ in cells])]
+    scores = [[score.score for score in cell.scores] for _, cell in cells]
+    return np.array(scores, dtype=np.float64).T
+
+
+def score_errors(
+    cells: Sequence[tuple[str, Cell]], calibrated: Calibrated | None
+) -> ScoreErrors | None:
+    """The errors of `compared_scores`; None where they are unknown."""
+    if calibrated is not None:
+        return calibrated.estimate.errors.within(calibrated.columns([field for field, _ in cells]))
+    return own_errors([cell for _, cell in cells])
+
+
+def own_errors(cells: Sequence[Cell]) -> OwnErrors | None:
+    """The scores' standard errors, (C, A); None when that of any score is unknown."""
+    errors = [standard_errors(cell.scores) for cell in cells]
+    known = [one for one in errors if one is not None]
+    if len(known) < len(errors):
+        return None
+    return OwnErrors(
+        np.array([one.deviations for one in known]).T, np.array([one.freedom for one in known])
+    )
+
+
+def _named_part(
+    targets: TargetMatrix, covariance: Floats | None
+) -> tuple[TargetMatrix, Floats | None]:
+    """Targets over the attributes that any of them names, and the covariance of these."""
+    columns = np.flatnonzero(targets.named.any(axis=0))
+    within = None if covariance is None else covariance[np.ix_(columns, columns)]
+    if len(columns) == len(targets.attributes):
+        return targets, within
+    return targets.part(np.arange(len(targets.values)), columns), within
+
+
+def _misses(distance: Floats, limits: Limits) -> NDArray[np.bool_]:
+    """Whether each target's selection misses a limit on margin or distance: (T, C) -> (T,)."""
+    missed = np.zeros(len(distance), dtype=np.bool_)
+    if limits.max_distance is not None:
+        missed |= distance.min(axis=1) > limits.max_distance
+    if limits.min_margin is not None and distance.shape[1] > 1:
+        first, second = np.partition(distance, 1, axis=1)[:, :2].T
+        missed |= second - first < limits.min_margin
+    return missed

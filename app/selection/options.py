@@ -1,0 +1,74 @@
+"""How a request wants its scores compared with targets. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.domain.selection.distance import Distance
+from app.domain.selection.targets import Bounds, Wish
+from app.domain.selection.uncertainty import Limits
+from app.selection.requests import BoundsIn, RetargetRequest, SelectionOptions, SelectRequest
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A request's selection options, and what its operation adds to them."""
+
+    weights: Mapping[str, float]
+    metric: Distance
+    covariance_bank: str | None
+    limits: Limits
+    explain: bool
+    ignore_unscored: bool
+    calibration: str
+    """A name, `auto` or `none`."""
+    probabilities: bool
+    """Whether probabilities are wanted: they take thousands of draws."""
+    compact: bool = False
+    """Whether the indices of the selected candidates are enough."""
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each pair takes draws or linear algebra of its own."""
+        return self.explain or self.probabilities
+
+    @classmethod
+    def of(cls, request: SelectRequest | RetargetRequest) -> Options:
+        """The options of a request."""
+        chosen = request.selection
+        return cls(
+            weights=named(chosen.weights or {}),
+            metric=chosen.distance,
+            covariance_bank=chosen.covariance_bank,
+            limits=Limits(chosen.min_probability, chosen.min_margin, chosen.max_distance),
+            explain=chosen.explain,
+            ignore_unscored=chosen.on_unscored == "ignore",
+            calibration=request.calibration,
+            probabilities=isinstance(request, SelectRequest) or _needs_probabilities(chosen),
+            compact=isinstance(request, RetargetRequest) and request.compact,
+        )
+
+
+def _needs_probabilities(options: SelectionOptions) -> bool:
+    return options.explain or options.min_probability is not None
+
+
+def wishes(target: Mapping[str, float | BoundsIn] | None) -> dict[str, Wish]:
+    """A request's target as domain values, names in their composed form (NFC)."""
+    return {
+        name: Bounds(*wish.bounds) if isinstance(wish, BoundsIn) else wish
+        for name, wish in named(target or {}).items()
+    }
+
+
+def named(values: Mapping[str, _T]) -> dict[str, _T]:
+    """Values by attribute name, the names in their composed form (NFC)."""
+    return {
+        name if name.isascii() else unicodedata.normalize("NFC", name): value
+        for name, value in values.items()
+    }

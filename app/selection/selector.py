@@ -1,0 +1,201 @@
+"""The one pipeline from score sets and targets to selections, for one pair or for many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from app.calibrations.applied import Applied, Calibrated, Raw, Refused
+from app.calibrations.applying import Calibrator
+from app.domain.arrays import Floats
+from app.domain.plan import ScorePlan
+from app.domain.scenario import Attribute
+from app.domain.score_set import ScoreSet
+from app.domain.selection.targets import TargetMatrix, WeightlessTarget, Wish, target_matrix
+from app.errors import InvalidRequest, UnknownBank
+from app.selection.checks import weightless
+from app.selection.choosing import (
+    ChoosingTask,
+    NamedCells,
+    SetSelections,
+    select_all,
+    unanswered,
+)
+from app.selection.covariances import LabelCovariances
+from app.selection.options import Options
+from app.selection.problems import Lack, PairProblem, problem_of, unknown_score_set
+from app.selection.rendering import preferred_out
+from app.selection.schemas import SelectionOut
+
+_SMALL = 1000
+"""Pairs that take less time than the way to a thread and back."""
+
+
+class Selector:
+    """Selects candidates by their scores. Never asks the model for anything."""
+
+    def __init__(self, covariances: LabelCovariances, calibrator: Calibrator) -> None:
+        self._covariances = covariances
+        self._calibrator = calibrator
+
+    async def check(self, plan: ScorePlan, target: Mapping[str, Wish], options: Options) -> None:
+        """Raise what would keep a plan's scores from being compared, before they are made.
+
+        `UnknownCalibration`, `UnknownBank` or `InvalidRequest`.
+        """
+        fields = [field for field, asked in plan.asked.items() if isinstance(asked, Attribute)]
+        await self._calibrator.check(options.calibration, plan.score_set.fingerprint, fields)
+        if not fields:
+            return
+        names = list(target)
+        bank = await self._chosen_bank(options)
+        covariance = await self._covariance(plan.score_set, names, options, bank)
+        for lack in _unlabelled(names, names, covariance, options):
+            raise problem_of(plan.score_set, [lack]).error()
+
+    async def select(
+        self,
+        score_sets: Sequence[tuple[str, ScoreSet | None]],
+        targets: Sequence[Mapping[str, Wish]],
+        options: Options,
+    ) -> list[SetSelections]:
+        """Selections for every pair of score set and target; indices alone when `compact`.
+
+        `score_sets` are pairs of the id that was asked for and what is stored under it. Raises
+        `InvalidRequest` for a target whose attributes all have weight 0, `UnknownCalibration` and
+        `UnknownBank` for names in the request.
+        """
+        try:
+            matrix = target_matrix(targets, options.weights)
+        except WeightlessTarget as error:
+            raise weightless() from error
+        await self._calibrator.check(options.calibration, "", ())
+        tasks = await self._tasks([one for _, one in score_sets], matrix, options)
+        work = partial(_answer_all, [i for i, _ in score_sets], tasks, matrix, options)
+        small = not options.one_by_one and len(score_sets) * len(targets) < _SMALL
+        # In a thread: large requests take seconds, and other requests shall not wait for them.
+        return work() if small else await asyncio.to_thread(work)
+
+    async def _tasks(
+        self, score_sets: Sequence[ScoreSet | None], matrix: TargetMatrix, options: Options
+    ) -> list[ChoosingTask | None]:
+        """What is needed to answer each score set; None for those that are not there."""
+        named = [
+            NamedCells.of(one, matrix.attributes) if one is not None and one.cells else None
+            for one in score_sets
+        ]
+        applied = await self._calibrator.apply(
+            options.calibration,
+            [
+                (one, cells.fields) if one is not None and cells else None
+                for one, cells in zip(score_sets, named, strict=True)
+            ],
+        )
+        bank = await self._chosen_bank(options)
+        return [
+            None
+            if one is None or cells is None
+            else await self._task(one, cells, result, matrix, options, bank)
+            for one, cells, result in zip(score_sets, named, applied, strict=True)
+        ]
+
+    async def _task(
+        self,
+        score_set: ScoreSet,
+        named: NamedCells,
+        applied: Applied,
+        matrix: TargetMatrix,
+        options: Options,
+        bank: str | None,
+    ) -> ChoosingTask:
+        problem = PairProblem.of(applied.error()) if isinstance(applied, Refused) else None
+        covariance = None
+        # A target may name a cell exactly, `name@digest`; banks know names.
+        names = [
+            named.cells[name][1].attribute if name in named.cells else name
+            for name in matrix.attributes
+        ]
+        try:
+            covariance = await self._covariance(score_set, names, options, bank)
+        except (InvalidRequest, UnknownBank) as error:
+            problem = problem or PairProblem.of(error)
+        for lack in _unlabelled(matrix.attributes, names, covariance, options):
+            named.lacks.setdefault(lack.attribute, lack)
+        return ChoosingTask(
+            score_set=score_set,
+            named=named,
+            calibrated=applied if isinstance(applied, Calibrated) else None,
+            warning=applied.warning if isinstance(applied, Raw) else None,
+            covariance=covariance,
+            problem=problem,
+        )
+
+    async def _covariance(
+        self, score_set: ScoreSet, attributes: Sequence[str], options: Options, bank: str | None
+    ) -> Floats | None:
+        """Covariance of the attributes' labels, (A, A); None where the distance needs none.
+
+        `bank` is the version of the bank that the request names. Raises `InvalidRequest` and
+        `UnknownBank`.
+        """
+        if options.metric != "mahalanobis":
+            return None
+        own = score_set.scorer.bank.digest if score_set.scorer.bank else None
+        return await self._covariances.get(bank or own, attributes)
+
+    async def _chosen_bank(self, options: Options) -> str | None:
+        """The version of the bank that the request names for covariances. Raises `UnknownBank`."""
+        if options.metric != "mahalanobis" or options.covariance_bank is None:
+            return None
+        return await self._covariances.digest_of(options.covariance_bank)
+
+
+def select_preferred(score_set: ScoreSet) -> SelectionOut:
+    """The selection of a method that chooses. Raises `CellsUnscored` where it did not."""
+    choice = score_set.choice
+    if choice is None or score_set.presentation is None:
+        lacks = [
+            Lack(one.attribute, f"{one.attribute!r} is unscored: {one.reason}", unscored=one)
+            for one in score_set.unscored.values()
+        ]
+        raise problem_of(score_set, lacks).error()
+    return preferred_out(choice, score_set.presentation)
+
+
+def _answer_all(
+    ids: Sequence[str],
+    tasks: Sequence[ChoosingTask | None],
+    matrix: TargetMatrix,
+    options: Options,
+) -> list[SetSelections]:
+    count = len(matrix.values)
+    return [
+        unanswered(
+            score_set_id, dict.fromkeys(range(count), unknown_score_set(score_set_id)), count
+        )
+        if task is None
+        else select_all(task, matrix, options)
+        for score_set_id, task in zip(ids, tasks, strict=True)
+    ]
+
+
+def _unlabelled(
+    attributes: Sequence[str],
+    names: Sequence[str],
+    covariance: Floats | None,
+    options: Options,
+) -> list[Lack]:
+    """Attributes that the covariance's bank labels too seldom, and that have a weight.
+
+    `names` are those of the bank's labels, `attributes` those of the targets.
+    """
+    if covariance is None:
+        return []
+    return [
+        Lack(attribute, f"the bank has fewer than two labels of {name!r}", unlabelled=True)
+        for attribute, name, variance in zip(attributes, names, np.diag(covariance), strict=True)
+        if np.isnan(variance) and options.weights.get(attribute, 1.0) > 0
+    ]
