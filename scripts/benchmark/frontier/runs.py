@@ -38,9 +38,9 @@ class Mode:
 
 MODES = (
     Mode(FREE, ()),
-    Mode("labels", ("--no-reasoning", "--zero-shot")),
-    Mode("labels, two orders", ("--no-reasoning", "--zero-shot", "--orders", "2")),
-    Mode("labels, few-shot", ("--no-reasoning",), 60, 100),
+    Mode("digits", ("--no-reasoning", "--zero-shot")),
+    Mode("digits, two orders", ("--no-reasoning", "--zero-shot", "--orders", "2")),
+    Mode("digits, few-shot", ("--no-reasoning",), 60, 100),
     Mode("zero-shot", ("--zero-shot",), 60, 100),
     Mode(REFERENCE, (), 60, 100),
     Mode("few-shot, fixed", (), 60, 100, fixed=True),

@@ -8,11 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.methods import METHODS
-from scripts.benchmark.measures.outcomes import (
-    common_attributes,
-)
 from scripts.benchmark.records.choices import NONE
-from scripts.benchmark.records.results import Results, Run, ScenarioResult
+from scripts.benchmark.records.results import Results, Run, ScenarioResult, common_attributes
 from scripts.benchmark.records.targets import wishes_for
 
 

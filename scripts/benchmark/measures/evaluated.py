@@ -17,7 +17,7 @@ from scripts.benchmark.measures.order import order_flips, position_biases
 from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.measures.scores import AttributeQuality, attribute_quality
 from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
-from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.reading import name_of, read_results
 from scripts.benchmark.records.results import Results, Run, ScenarioResult
 
 
@@ -117,7 +117,7 @@ def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
     for evaluated in every:
         title = evaluated.run.title
         if counts[title] > 1:
-            title = f"{title} ({evaluated.folder.name})"
+            title = f"{title} ({name_of(evaluated.folder)})"
         taken[title] += 1
         if taken[title] > 1:
             title = f"{title} {taken[title]}"

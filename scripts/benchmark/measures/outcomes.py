@@ -6,7 +6,7 @@ scenario and a target.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -17,13 +17,12 @@ from app.domain.selection.ranking import TIE_TOLERANCE
 from app.domain.selection.targets import TargetMatrix, target_matrix
 from scripts.benchmark.measures.estimates import Floats
 from scripts.benchmark.records.choices import decode_choices
-from scripts.benchmark.records.results import ScenarioResult, TargetSet
+from scripts.benchmark.records.results import Labels, ScenarioResult, TargetSet, common_attributes
 
 Bools = NDArray[np.bool_]
 
 Bytes = NDArray[np.int8]
 
-Labels = Sequence[Mapping[str, float]]
 
 CORRECT = 1
 
@@ -51,11 +50,6 @@ class Pairs(Struct, frozen=True):
     """(S,): how many candidates the scenario has."""
     sizes: Bytes
     """(S, T): attributes that the target names and the scenario labels."""
-
-
-def common_attributes(labels: Labels) -> tuple[str, ...]:
-    """Attributes that every candidate of a scenario has a label for, in the first one's order."""
-    return tuple(name for name in labels[0] if all(name in other for other in labels[1:]))
 
 
 class Restricted(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Read a results folder."""
+"""Read a run: a results folder that a run wrote, or a published file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from scripts.benchmark.records.published import SUFFIX, read_published
 from scripts.benchmark.records.results import (
     Results,
     Run,
@@ -18,11 +19,20 @@ RUN_FILE = "run.json"
 SCENARIOS_FILE = "scenarios.jsonl"
 
 
-def read_results(folder: Path) -> Results:
-    """Read a results folder.
+def read_results(path: Path) -> Results:
+    """Read a results folder or a published file.
 
-    Raises `FileNotFoundError` when it is none, `ValueError` naming the line that is not readable.
+    Raises `FileNotFoundError` when there is none, `ValueError` naming what is not readable.
     """
+    return read_published(path) if path.name.endswith(SUFFIX) else _read_folder(path)
+
+
+def name_of(path: Path) -> str:
+    """The name of a run's folder or published file."""
+    return path.name.removesuffix(SUFFIX)
+
+
+def _read_folder(folder: Path) -> Results:
     run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
     found = {result.id: result for result in read_scenarios(folder) if result.settled}
     ordered = tuple(found[name] for name in run.scenarios if name in found)

@@ -6,7 +6,7 @@ Ids and numbers only, no texts: tables and plots are drawn from them without the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +16,10 @@ from msgspec import Struct
 from app.domain.cells import Usage
 
 TargetKind = Literal["high", "low", "sampled", "all"]
+
+
+Labels = Sequence[Mapping[str, float]]
+"""One mapping a candidate: attribute -> label in [0, 1]."""
 
 
 class TargetSet(Struct, frozen=True, omit_defaults=True):
@@ -204,3 +208,8 @@ class Results(Struct, frozen=True):
             scenarios=tuple(s for s in self.scenarios if s.id in ids),
             left_out=self.left_out + len(self.run.scenarios) - len(shared),
         )
+
+
+def common_attributes(labels: Labels) -> tuple[str, ...]:
+    """Attributes that every candidate of a scenario has a label for, in the first one's order."""
+    return tuple(name for name in labels[0] if all(name in other for other in labels[1:]))

@@ -13,7 +13,7 @@ import msgspec
 from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
 from app.domain.fingerprint import text_digest
 from scripts.benchmark.records.choices import LETTERS, NONE
-from scripts.benchmark.records.results import DataFile, Results
+from scripts.benchmark.records.results import DataFile, Results, common_attributes
 
 MAX_LEVELS = 11
 """More distinct labels than this are a continuum."""
@@ -95,8 +95,7 @@ def shuffled(scenario: LabelledScenario, seed: int) -> LabelledScenario:
 
 def labelled_attributes(scenario: LabelledScenario) -> list[str]:
     """Attributes that every response of a scenario is labelled on, in the order of the first."""
-    first, *others = scenario.labels
-    return [name for name in first if all(name in labels for labels in others)]
+    return list(common_attributes(scenario.labels))
 
 
 def levels_of(scenarios: Sequence[LabelledScenario]) -> dict[str, tuple[float, ...]]:
