@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from tqdm import tqdm
 from app.domain.methods import METHODS
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.benchmark.running.service import Service, ServiceAway, ServiceProblem
-from scripts.scorer_options import add_scorer_options, positive, read_attributes, settings_of
+from scripts.scorer_options import (
+    DEFAULT_URL,
+    SERVICE_DEFAULTS,
+    ScorerOptions,
+    add_scorer_options,
+    positive,
+    read_attributes,
+)
 
 _POLL_S = 1.0
 _MOST_STARTS = 3
@@ -32,19 +40,34 @@ class FitFailed(Exception):
     """The service could not fit the calibration."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateOptions:
+    """What to fit; see the help of `python -m scripts.calibrate`."""
+
+    name: str
+    bank: str
+    bank_file: Path | None = None
+    scenarios: int | None = None
+    sample_seed: int = 0
+    url: str = DEFAULT_URL
+    method: str = "comparative"
+    only: tuple[str, ...] = ()
+    """Of the attributes; empty for all."""
+    examples_bank: str | None = None
+    scorer: ScorerOptions = SERVICE_DEFAULTS
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and do what it says; the exit status."""
-    options = _parser().parse_args(arguments)
+    """Parse the command line and fit the calibration; the exit status."""
     try:
-        body = request_of(options)
-        print(asyncio.run(_calibrate(options, body)))
+        print(calibrate(options_of(_parser().parse_args(arguments))))
     except ServiceProblem as error:
         print(f"error: {error}", *_fields(error), sep="\n", file=sys.stderr)
     except (FitFailed, ServiceAway, UnusableData, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print(
-            "interrupted: the service goes on by itself; the same command follows it",
+            "interrupted: the service continues; run the same command again to follow it",
             file=sys.stderr,
         )
         return 130
@@ -53,7 +76,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-async def _calibrate(options: argparse.Namespace, body: dict[str, Any]) -> str:
+def calibrate(options: CalibrateOptions) -> str:
+    """Fit a calibration, with a progress bar; a text on what it is worth.
+
+    Raises `FitFailed`, `ServiceProblem`, `ServiceAway` and `UnusableData`.
+    """
+    return asyncio.run(_calibrate(options, request_of(options)))
+
+
+def options_of(arguments: argparse.Namespace) -> CalibrateOptions:
+    """The typed options that a command line means."""
+    return CalibrateOptions(
+        name=arguments.name,
+        bank=arguments.bank,
+        bank_file=arguments.bank_file,
+        scenarios=arguments.scenarios,
+        sample_seed=arguments.sample_seed,
+        url=arguments.url,
+        method=arguments.method,
+        only=tuple(arguments.only or ()),
+        examples_bank=arguments.examples_bank,
+        scorer=ScorerOptions.from_arguments(arguments),
+    )
+
+
+async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
     async with Service(options.url, 1) as service:
         if options.bank_file:
             await service.put_bank(options.bank, options.bank_file.read_bytes())
@@ -105,22 +152,22 @@ async def _follow(
         await asyncio.sleep(_POLL_S)
 
 
-def request_of(options: argparse.Namespace) -> dict[str, Any]:
+def request_of(options: CalibrateOptions) -> dict[str, Any]:
     """The body that the options mean; only what was given. Raises `UnusableData`."""
-    scorer: dict[str, Any] = {"method": options.method, "attribute_set": options.attribute_set}
-    if options.attributes:
-        declared = read_attributes(options.attributes)
-        unknown = [name for name in options.only or () if name not in declared]
-        if unknown:
-            raise UnusableData(f"{options.attributes} does not define {unknown[0]!r}")
+    given = options.scorer
+    scorer: dict[str, Any] = {"method": options.method, "attribute_set": given.attribute_set}
+    if given.attributes:
+        declared = read_attributes(given.attributes)
+        if unknown := [name for name in options.only if name not in declared]:
+            raise UnusableData(f"{given.attributes} does not define {unknown[0]!r}")
         scorer["attributes"] = [declared[name] for name in options.only or declared]
     elif options.only:
-        scorer["attributes"] = options.only
-    if options.zero_shot:
+        scorer["attributes"] = list(options.only)
+    if given.zero_shot:
         scorer["bank"] = None
     elif options.examples_bank:
         scorer["bank"] = options.examples_bank
-    scorer |= settings_of(options)
+    scorer |= given.settings()
     body: dict[str, Any] = {"bank": options.bank, "scorer": scorer}
     if options.scenarios is not None:
         body |= {"scenarios": options.scenarios, "sample_seed": options.sample_seed}
@@ -203,7 +250,7 @@ def _parser() -> argparse.ArgumentParser:
         help="score a seeded sample of the bank's; all if not given",
     )
     add("--sample-seed", type=int, default=0, metavar="S")
-    add("--url", default="http://127.0.0.1:8000")
+    add("--url", default=DEFAULT_URL)
     how = parser.add_argument_group("how to score", "as requests will that it is for")
     add = how.add_argument
     scoring = [name for name, traits in METHODS.items() if traits.kind == "score"]

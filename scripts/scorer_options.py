@@ -1,34 +1,100 @@
-"""Command line options that say how to score, the same for every script that asks a service to."""
+"""How to score, as typed options and as options of a command line."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from scripts.benchmark.records.scenario_files import UnusableData
 
-_NUMBERS = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+_OPTIONAL = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_SET = "helpsteer2"
 
 
-class _Options(Protocol):
+@dataclass(frozen=True, slots=True)
+class ScorerOptions:
+    """How to score, without the method and the bank of examples. None: the service's default."""
+
+    model: str | None = None
+    attribute_set: str = DEFAULT_SET
+    attributes: Path | None = None
+    """A file of definitions that takes the place of the attribute set."""
+    zero_shot: bool = False
+    examples: int | None = None
+    samples: int | None = None
+    orders: int | None = None
+    reasoning: bool = True
+    reasoning_chars: int | None = None
+    joint: bool = False
+    temperature: float | None = None
+    seed: int | None = None
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """The options of a command line that `add_scorer_options` described."""
+        return cls(
+            model=arguments.model,
+            attribute_set=arguments.attribute_set,
+            attributes=arguments.attributes,
+            zero_shot=arguments.zero_shot,
+            reasoning=not arguments.no_reasoning,
+            joint=arguments.joint,
+            **{name: getattr(arguments, name) for name in _OPTIONAL},
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that differ from the service's defaults, by their names in requests."""
+        settings: dict[str, Any] = {
+            name: value for name in _OPTIONAL if (value := getattr(self, name)) is not None
+        }
+        if not self.reasoning:
+            settings["reasoning"] = False
+        if self.joint:
+            settings["joint"] = True
+        if self.model:
+            settings["model"] = self.model
+        return settings
+
+    def arguments(self) -> list[str]:
+        """The command line that means the same."""
+        words = ["--attributes", str(self.attributes)] if self.attributes else []
+        if not self.attributes and self.attribute_set != DEFAULT_SET:
+            words += ["--attribute-set", self.attribute_set]
+        words += ["--model", self.model] if self.model else []
+        words += ["--zero-shot"] if self.zero_shot else []
+        words += [] if self.reasoning else ["--no-reasoning"]
+        words += ["--joint"] if self.joint else []
+        for name in _OPTIONAL:
+            if (value := getattr(self, name)) is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return words
+
+
+SERVICE_DEFAULTS = ScorerOptions()
+
+
+class _Parser(Protocol):
     def add_argument(self, *names: str, **settings: Any) -> Any: ...
 
 
-def add_scorer_options(parser: _Options) -> None:
+def add_scorer_options(parser: _Parser) -> None:
     """Add them to a parser or to a group of one, all but the method and the bank of examples."""
     add = parser.add_argument
-    add("--model", help="name of the model; the service's default if not given")
-    add("--attribute-set", default="helpsteer2", metavar="NAME")
+    add("--model", help="name of the model (default: the service's)")
+    add("--attribute-set", default=DEFAULT_SET, metavar="NAME")
     add(
         "--attributes",
         type=Path,
         metavar="FILE",
-        help="attribute definitions of your own (JSON) instead of a set of the service",
+        help="JSON file of attribute definitions, in place of an attribute set of the service",
     )
     add("--zero-shot", action="store_true", help="no examples")
-    add("--examples", type=positive, metavar="N", help="examples for each attribute (5)")
+    add("--examples", type=positive, metavar="N", help="examples for each attribute (default: 5)")
     add("--samples", type=positive, metavar="N")
     add("--orders", type=positive, metavar="N")
     add("--no-reasoning", action="store_true")
@@ -38,29 +104,14 @@ def add_scorer_options(parser: _Options) -> None:
     add("--seed", type=int)
 
 
-def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Those that were given, by their names in requests, without attributes and examples' bank."""
-    settings: dict[str, Any] = {
-        name: value for name in _NUMBERS if (value := getattr(options, name)) is not None
-    }
-    if options.no_reasoning:
-        settings["reasoning"] = False
-    if options.joint:
-        settings["joint"] = True
-    if options.model:
-        settings["model"] = options.model
-    return settings
-
-
 def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
     """Attribute definitions of a JSON file: a list, or an attribute set with `attributes`.
 
-    ALIGN's `score_examples` are what a definition says on scores: they become part of it.
-    Raises `UnusableData`.
+    ALIGN's `score_examples` are appended to the definition. Raises `UnusableData`.
     """
     try:
-        found = json.loads(path.read_bytes())
-        listed = found["attributes"] if isinstance(found, dict) else found
+        content = json.loads(path.read_bytes())
+        listed = content["attributes"] if isinstance(content, dict) else content
         return {
             one["name"]: {
                 "name": one["name"],
@@ -85,5 +136,5 @@ def count(text: str) -> int:
 def positive(text: str) -> int:
     """A whole number above 0, as a type of `argparse`."""
     if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

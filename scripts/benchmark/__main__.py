@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import sys
 from collections.abc import Sequence
+from typing import Protocol, cast
 
-from scripts.benchmark import bench, evaluate
+from scripts.benchmark.records.journal import OtherRun
+from scripts.benchmark.running.service import ServiceAway, ServiceProblem
+
+COMMANDS = {
+    "run": "run a method on scenarios, against a running Azimuth",
+    "report": "write a page with tables and plots of several runs",
+    "table": "print a short table of several runs",
+    "compare": "compare the accuracy of two runs",
+    "align": "write a run's selections as ALIGN's input_output.json",
+    "frontier": "run several modes of scoring, raw and calibrated, and draw accuracy against cost",
+    "draw": "draw accuracy against cost from runs",
+    "publish": "write compact records of runs",
+    "results": "write the tables and pictures of RESULTS.md from the published runs",
+}
+"""Command -> what it does; each is a module of `scripts.benchmark.commands`."""
+
+
+class Command(Protocol):
+    """What a module of `scripts.benchmark.commands` has."""
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Describe the command line."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do the work; the exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and do what it says; the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in ("frontier", "draw"):
-        return bench.main(given)
-    return evaluate.main(given[1:] if given and given[0] == "run" else given)
+    """Parse the command line and run its command; the exit status."""
+    parser, command = _parser_for(list(sys.argv[1:] if arguments is None else arguments))
+    parsed = parser.parse_args(arguments)
+    assert command is not None, "the parser accepts known commands only"
+    try:
+        return command.run(parsed)
+    except (OtherRun, ServiceProblem, ServiceAway, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to resume", file=sys.stderr)
+        return 130
+
+
+def _parser_for(given: list[str]) -> tuple[argparse.ArgumentParser, Command | None]:
+    """The parser, and the command that was named: only its module is imported."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.benchmark", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    chosen: Command | None = None
+    for name, summary in COMMANDS.items():
+        own = commands.add_parser(name, help=summary, description=f"Command: {summary}.")
+        if given and given[0] == name:
+            module = importlib.import_module(f"scripts.benchmark.commands.{name}")
+            chosen = cast(Command, module)
+            chosen.add_options(own)
+    return parser, chosen
 
 
 if __name__ == "__main__":

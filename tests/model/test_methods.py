@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.records.reading import read_results
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
@@ -84,7 +84,7 @@ def test_the_benchmark_runs_over_the_real_model(real_azimuth, tmp_path, capsys):
     ]
     path = tmp_path / "eval.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines))
-    given = ["--url", real_azimuth.url, "--scenarios", str(path), "--reasoning-chars", "60"]
+    given = ["run", "--url", real_azimuth.url, "--scenarios", str(path), "--reasoning-chars", "60"]
     targets = ["--targets", "high", "low", "all", "--order-check", "1"]
     out = tmp_path / "r"
     assert (

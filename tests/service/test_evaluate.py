@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmark import bench
-from scripts.benchmark.evaluate import main
-from scripts.benchmark.frontier.runs import read_frontiers
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.frontier.runs import frontiers_of
 from scripts.benchmark.measures.accuracy import accuracy
 from scripts.benchmark.measures.outcomes import pairs_of
-from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.reading import read_all, read_results
 from tests.support import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +43,8 @@ def write_scenarios(path: Path, count: int, names=NAMES, levels=5) -> Path:
 
 
 def evaluate(service, scenarios, out, *more):
-    return main(["--url", service.url, "--scenarios", str(scenarios), "--out", str(out), *more])
+    given = ["--url", service.url, "--scenarios", str(scenarios), "--out", str(out)]
+    return main(["run", *given, *more])
 
 
 def numbers(folder):
@@ -111,8 +111,8 @@ def test_the_frontier_is_measured_mode_by_mode_raw_and_calibrated(azimuth, tmp_p
     command += ["--targets", "high", "all", "--out", str(out), "--mode", "features only"]
     for mode in few:
         command += ["--mode", f"{mode}=5:20"]
-    assert bench.main(command) == 0
-    (frontier,) = read_frontiers(folder for folder in out.iterdir() if folder.is_dir())
+    assert main(command) == 0
+    (frontier,) = frontiers_of(read_all(folder for folder in out.iterdir() if folder.is_dir()))
     runs = {(one.mode, one.kind): one.results for one in frontier.measured}
     assert set(runs) == {("features only", "raw")} | {
         (mode, kind) for mode in few for kind in ("raw", "calibrated")

@@ -1,10 +1,9 @@
-"""Results folders, measured, and grouped by what may be compared."""
+"""Runs, measured, and grouped by what may be compared."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,15 +15,15 @@ from scripts.benchmark.measures.estimates import Ratio
 from scripts.benchmark.measures.order import order_flips, position_biases
 from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.measures.scores import AttributeQuality, attribute_quality
-from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
-from scripts.benchmark.records.reading import name_of, read_results
+from scripts.benchmark.records.grouping import DataAndModel, NamedRun, by_data_and_model
 from scripts.benchmark.records.results import Results, Run, ScenarioResult
 
 
 class Evaluated(Struct, frozen=True):
-    """A run and everything that the report tells of it."""
+    """A run and all its figures."""
 
-    folder: Path
+    name: str
+    """Of the run's folder or file."""
     title: str
     results: Results
     accuracies: dict[str, Accuracy]
@@ -52,8 +51,8 @@ class Evaluated(Struct, frozen=True):
         return self.results.answered
 
 
-def evaluate(folder: Path, results: Results) -> Evaluated:
-    """Measure what was read from a results folder."""
+def evaluate(name: str, results: Results) -> Evaluated:
+    """Measure a run."""
     run, scenarios = results.run, results.answered
     accuracies, by_size = {}, {}
     for target_set in run.target_sets:
@@ -62,7 +61,7 @@ def evaluate(folder: Path, results: Results) -> Evaluated:
         by_size[target_set.name] = accuracy_by_size(pairs)
     flips = {t.name: order_flips(scenarios, t.name) for t in run.target_sets}
     return Evaluated(
-        folder=folder,
+        name=name,
         title=run.title,
         results=results,
         accuracies=accuracies,
@@ -95,14 +94,13 @@ class Group(Struct, frozen=True):
         return self.key.title
 
 
-def group_runs(folders: Iterable[Path]) -> list[Group]:
-    """Read results folders and measure them, grouped as `by_data_and_model` does.
+def group_runs(runs: Iterable[NamedRun]) -> list[Group]:
+    """Measure runs, grouped as `by_data_and_model` does.
 
-    Titles that a group has twice get the name of their folder. Where the runs of a group were not
-    asked for equally many scenarios, their titles tell how many, so that whatever shows a figure
-    shows that. Raises what `read_results` raises.
+    Titles that a group has twice get the name of their folder. Where the runs of a group do not
+    have equally many scenarios, their titles say how many: every table and plot shows it.
     """
-    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    groups = by_data_and_model(runs)
     return [
         Group(key, _with_numbers(_with_distinct_titles(evaluate(*one) for one in alike)))
         for key, alike in groups.items()
@@ -117,7 +115,7 @@ def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
     for evaluated in every:
         title = evaluated.run.title
         if counts[title] > 1:
-            title = f"{title} ({name_of(evaluated.folder)})"
+            title = f"{title} ({evaluated.name})"
         taken[title] += 1
         if taken[title] > 1:
             title = f"{title} {taken[title]}"

@@ -12,14 +12,15 @@ from scripts.benchmark.measures.evaluated import group_runs
 from scripts.benchmark.pages import drawing
 from scripts.benchmark.pages.parts.content import Section, Table
 from scripts.benchmark.pages.parts.section import group_section
+from scripts.benchmark.records.grouping import NamedRun
 
 
-def write_report(folders: Sequence[Path], out: Path) -> None:
-    """Write `report.html`, `report.md` and `plots/*.svg` about results folders into `out`.
+def write_report(runs: Iterable[NamedRun], out: Path) -> None:
+    """Write `report.html`, `report.md` and `plots/*.svg` about runs into `out`.
 
-    Raises what `read_results` raises, and `ValueError` when selections do not fit their targets.
+    Raises `ValueError` when selections do not fit their targets.
     """
-    groups = enumerate(group_runs(folders), start=1)
+    groups = enumerate(group_runs(runs), start=1)
     sections = [group_section(number, group) for number, group in groups]
     (out / "plots").mkdir(parents=True, exist_ok=True)
     for section in sections:

@@ -1,28 +1,25 @@
-"""A short Markdown table of several runs, as in the README: a row a run, a column a target set."""
+"""A short Markdown table of several runs: a row a run, a column a target set."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from scripts.benchmark.measures import paper
 from scripts.benchmark.measures.accuracy import Accuracy, accuracy
 from scripts.benchmark.measures.outcomes import pairs_of
-from scripts.benchmark.records.grouping import DataAndModel, by_data_and_model
-from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.records.grouping import DataAndModel, NamedRun, by_data_and_model
 from scripts.benchmark.records.results import Results, TargetSet
 
 _PAPER_MODEL = paper.LLAMA_3B
 
 
-def table(folders: Sequence[Path]) -> str:
+def table(runs: Iterable[NamedRun]) -> str:
     """Accuracies with their 95 % intervals, one table for each dataset and model.
 
-    Rows in the order of the folders, grouped as `by_data_and_model` does. Beside them the paper's
-    figures for Llama-3.2-3B, where it has any for the same method and kind of targets. Raises like
-    `read_results`.
+    Rows in the order of the runs, grouped as `by_data_and_model` does; with the paper's figures for
+    Llama-3.2-3B, where it has any for the same method and kind of targets.
     """
-    groups = by_data_and_model((folder, read_results(folder)) for folder in folders)
+    groups = by_data_and_model(runs)
     return "\n\n".join(_one(key, [run for _, run in alike]) for key, alike in groups.items())
 
 

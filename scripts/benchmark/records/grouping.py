@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-from scripts.benchmark.records.results import (
-    Results,
-)
+from scripts.benchmark.records.results import Results
+
+NamedRun = tuple[str, Results]
+"""A run and the name of its folder or file."""
 
 
 class DataAndModel(NamedTuple):
@@ -24,26 +24,24 @@ class DataAndModel(NamedTuple):
         return f"{self.dataset or 'data'}, {self.model or 'no model'}"
 
 
-def by_data_and_model(
-    read: Iterable[tuple[Path, Results]],
-) -> dict[DataAndModel, list[tuple[Path, Results]]]:
-    """Folders and their results for each dataset and model, both in the order given.
+def by_data_and_model(runs: Iterable[NamedRun]) -> dict[DataAndModel, list[NamedRun]]:
+    """Runs for each dataset and model, both in the order given.
 
-    Runs without a model stand beside every model of their data, and alone only if there is none.
-    There they count with the scenarios that the model was asked about, so that a sample of hard
-    scenarios does not make the model look worse than no model.
+    Runs without a model are part of every group of their data, and a group of their own only if
+    there is no other. They count with the scenarios that the model was asked about: otherwise a
+    sample of hard scenarios would make the model look worse than no model.
     """
-    every = [(item, DataAndModel(item[1].run.dataset, item[1].run.model)) for item in read]
+    every = [(item, DataAndModel(item[1].run.dataset, item[1].run.model)) for item in runs]
     keys = dict.fromkeys(key for _, key in every)
     with_model = {key.dataset for key in keys if key.model}
-    groups: dict[DataAndModel, list[tuple[Path, Results]]] = {}
+    groups: dict[DataAndModel, list[NamedRun]] = {}
     for key in keys:
         if not key.model and key.dataset in with_model:
             continue
         asked = {s.id for (_, results), own in every if own == key for s in results.scenarios}
         groups[key] = [
-            (folder, results.only(asked) if asked and own != key else results)
-            for (folder, results), own in every
+            (name, results.only(asked) if asked and own != key else results)
+            for (name, results), own in every
             if own in (key, DataAndModel(key.dataset, ""))
         ]
     return groups

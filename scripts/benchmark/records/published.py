@@ -26,6 +26,9 @@ from scripts.benchmark.records.targets import Wishes, selected_by, wishes_for
 
 SUFFIX = ".json.gz"
 
+PUBLISHED = Path(__file__).resolve().parents[1] / "published"
+"""Folder of the runs behind RESULTS.md."""
+
 Exceptions = dict[str, dict[int, str]]
 """Target set -> number of a target -> letter of the selected candidate."""
 

@@ -7,7 +7,7 @@ import json
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.domain.selection.distance import distances
 from app.domain.selection.ranking import nearest
-from app.domain.selection.targets import target_matrix
+from app.domain.selection.targets import TargetMatrix, target_matrix
 from scripts.benchmark.records.choices import encode_array
 from scripts.benchmark.records.results import TargetSet
 from scripts.benchmark.records.scenario_files import CONTINUUM
@@ -101,6 +101,15 @@ class Wishes:
     """The different targets, restricted to the attributes."""
     places: dict[str, NDArray[np.intp]]
     """Target set -> for each target its place in `unique`, -1 where nothing of it is left."""
+    _answerable: dict[frozenset[str], tuple[list[int], TargetMatrix]] = field(default_factory=dict)
+
+    def answerable(self, scored: frozenset[str]) -> tuple[list[int], TargetMatrix]:
+        """Places in `unique` of the targets that name scored attributes only, and these targets."""
+        if scored not in self._answerable:
+            places = [i for i, wish in enumerate(self.unique) if scored.issuperset(wish)]
+            matrix = target_matrix([self.unique[i] for i in places])
+            self._answerable[scored] = places, matrix
+        return self._answerable[scored]
 
     def spread(self, choices: Choices) -> dict[str, str]:
         """Choices for `unique` as letters for every target of every set."""
@@ -129,12 +138,10 @@ def choices_of(indices: Sequence[int | None]) -> Choices:
 def selected_by(scores: Mapping[str, NDArray[np.float64]], wishes: Wishes) -> Choices:
     """The nearest candidate for each different target; -1 where an attribute has no scores."""
     chosen = np.full(len(wishes.unique), -1, dtype=np.int8)
-    answerable = [i for i, wish in enumerate(wishes.unique) if all(n in scores for n in wish)]
-    if not answerable:
-        return chosen
-    matrix = target_matrix([wishes.unique[i] for i in answerable])
-    array = np.stack([scores[name] for name in matrix.attributes], axis=1)
-    chosen[answerable] = nearest(distances(array, matrix))
+    answerable, matrix = wishes.answerable(frozenset(scores))
+    if len(answerable):
+        array = np.stack([scores[name] for name in matrix.attributes], axis=1)
+        chosen[answerable] = nearest(distances(array, matrix))
     return chosen
 
 

@@ -25,10 +25,9 @@ from scripts.benchmark.records.journal import Journal
 from scripts.benchmark.records.results import ScenarioResult
 from scripts.benchmark.records.scenario_files import labelled_attributes
 from scripts.benchmark.records.targets import Choices, Wishes, choices_of, selected_by, wishes_for
+from scripts.benchmark.running.options import LOCAL
 from scripts.benchmark.running.service import Service, ServiceProblem
 
-LOCAL = ("random", "oracle", "features")
-"""Methods of the evaluator itself: the floor, the ceiling, and what surface features alone tell."""
 CHANCES_FOR = 200
 """Targets that a set may have for the probabilities of its selections to be asked for."""
 _DRAWN_PAIRS = 1000

@@ -89,7 +89,8 @@ def run(monkeypatch, capsys):
 
 
 def body(*given):
-    return calibrate.request_of(calibrate._parser().parse_args(["house", "--bank", "b", *given]))
+    arguments = calibrate._parser().parse_args(["house", "--bank", "b", *given])
+    return calibrate.request_of(calibrate.options_of(arguments))
 
 
 def test_what_is_not_given_is_left_to_the_service():

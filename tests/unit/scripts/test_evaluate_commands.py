@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.scenario_files import read_scenarios
 
@@ -36,7 +36,7 @@ def runs(data, tmp_path_factory):
     declared = [{"name": n, "definition": n, "levels": levels} for n in ("wit", "care")]
     attributes.write_text(json.dumps({"attributes": declared}))
     for method in ("oracle", "random"):
-        given = ["--scenarios", str(data), "--method", method, "--targets", "high", "low"]
+        given = ["run", "--scenarios", str(data), "--method", method, "--targets", "high", "low"]
         given += ["--attributes", str(attributes), "--out", str(folder / method)]
         assert main(given) == 0
     return folder / "oracle", folder / "random"

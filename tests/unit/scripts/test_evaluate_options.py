@@ -1,20 +1,21 @@
 """Options of the benchmark: what they change, and that what they do not change is told."""
 
+import argparse
 import json
-from pathlib import Path
+import shlex
 
 import pytest
 
-from scripts.benchmark import bench, evaluate
-from scripts.benchmark.evaluate import calibrated, main, without_effect
-from scripts.benchmark.frontier.runs import MODES
-from scripts.benchmark.pages.plots.frontier import FREE
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.commands import run
 from scripts.benchmark.records.reading import read_results
+from scripts.benchmark.running.options import without_effect
 
 
 def parsed(*given):
-    needed = ["--scenarios", "data.jsonl", "--out", "r"]
-    return evaluate._run_parser().parse_args([*needed, *given])
+    parser = argparse.ArgumentParser()
+    run.add_options(parser)
+    return run.options_of(parser.parse_args(["--scenarios", "data.jsonl", "--out", "r", *given]))
 
 
 def idle(*given):
@@ -28,20 +29,20 @@ def idle(*given):
 def test_without_scores_of_the_service_nothing_is_calibrated_and_no_probability_known(method):
     options = ["--method", method, "--calibration", "c", "--probabilities"]
     assert idle(*options) == {"calibration", "probabilities"}
-    assert not calibrated(parsed(*options))
+    assert not parsed(*options).is_calibrated
 
 
 def test_results_are_of_one_calibration_by_name(capsys):
     with pytest.raises(SystemExit):
         parsed("--method", "comparative", "--calibration", "auto")
-    assert "--calibration: name one" in capsys.readouterr().err
+    assert "--calibration: name a calibration" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["comparative", "regression", "kaleido"])
 def test_scores_can_be_calibrated_and_have_probabilities(method):
     options = ["--method", method, "--calibration", "c", "--probabilities"]
     assert idle(*options) == set()
-    assert calibrated(parsed(*options))
+    assert parsed(*options).is_calibrated
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,26 @@ def test_a_set_that_only_the_service_knows_is_told_to_be_unknown_without_it():
     assert idle("--method", "comparative", "--attribute-set", "mine") == set()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--method", "comparative", "--no-reasoning", "--zero-shot", "--orders", "2"],
+        ["--method", "regression", "--bank", "b", "--bank-file", "b.jsonl", "--bank-chars", "9"],
+        ["--method", "comparative", "--calibration", "c", "--probabilities", "--sample", "5"],
+        ["--method", "comparative", "--attributes", "a.json", "--joint", "--temperature", "0.5"],
+        ["--method", "features", "--targets", "all", "--label", "a name", "--concurrency", "2"],
+        ["--method", "unaligned", "--url", "http://host:1", "--order-check", "3", "--seed", "4"],
+    ],
+)
+def test_the_recorded_command_means_the_same_options(given):
+    options = parsed(*given)
+    python, _, module, command, *words = shlex.split(options.command())
+    assert (python, module, command) == ("python", "scripts.benchmark", "run")
+    parser = argparse.ArgumentParser()
+    run.add_options(parser)
+    assert run.options_of(parser.parse_args(words)) == options
+
+
 # Levels
 
 
@@ -87,7 +108,8 @@ def write_scenarios(folder, *names):
 
 def levels_of_run(tmp_path, path, *given):
     out = tmp_path / "r"
-    assert main(["--scenarios", str(path), "--targets", "all", "--out", str(out), *given]) == 0
+    common = ["--scenarios", str(path), "--targets", "all", "--out", str(out)]
+    assert main(["run", *common, *given]) == 0
     return read_results(out).run.target_sets[0].levels
 
 
@@ -114,57 +136,3 @@ def test_levels_of_a_file_of_definitions_count_before_those_of_a_set(tmp_path):
         "helpfulness": (0.0, 1.0),
         "wit": (0.0, 0.5, 1.0),
     }
-
-
-@pytest.mark.parametrize("mode", [FREE, "labels"])
-def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, monkeypatch, mode):
-    asked = []
-    monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
-    monkeypatch.setattr(bench.calibrate, "main", lambda given: asked.append(given) or 0)
-    monkeypatch.setattr(bench, "_draw", lambda *_: 0)
-    path = write_scenarios(tmp_path, "helpfulness", "wit")
-    given = ["--scenarios", str(path), "--train", "t.jsonl", "--out", str(tmp_path)]
-    more = ["--mode", mode, "--attribute-set", "mine", "--attributes", "a.json"]
-    assert bench.main(["frontier", *given, *more]) == 0
-    assert len(asked) == (1 if mode == FREE else 3)
-    assert mode in {one.name for one in MODES}
-    if mode != FREE:
-        fitted = asked[1]
-        assert fitted[fitted.index("--only") + 1 :][:2] == ["helpfulness", "wit"]
-    for one in asked:
-        assert one[one.index("--attribute-set") + 1] == "mine"
-        assert one[one.index("--attributes") + 1] == "a.json"
-
-
-def test_what_could_not_be_calibrated_is_not_evaluated_as_if_it_were(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
-    monkeypatch.setattr(bench.calibrate, "main", lambda given: 1)
-    monkeypatch.setattr(bench, "_draw", lambda *_: 0)
-    path = write_scenarios(tmp_path, "helpfulness")
-    given = ["--scenarios", str(path), "--train", str(path), "--out", str(tmp_path)]
-    assert bench.main(["frontier", *given, "--mode", "labels"]) == 1
-    assert [Path(one[one.index("--out") + 1]).name for one in asked] == ["labels-raw"]
-
-
-def test_only_what_every_response_is_labelled_on_is_asked_for(tmp_path, monkeypatch, capsys):
-    """As by the evaluator itself. Scenarios that differ in that have no joint scorer in common."""
-    asked = []
-    monkeypatch.setattr(bench.evaluate, "main", lambda given: asked.append(given) or 0)
-    monkeypatch.setattr(bench.calibrate, "main", lambda given: asked.append(given) or 0)
-    monkeypatch.setattr(bench, "_draw", lambda *_: 0)
-    labels = [[{"wit": 1, "care": 0}, {"wit": 0}], [{"wit": 1, "warmth": 0}] * 2]
-    lines = [
-        {"id": str(n), "question": f"{n}?", "responses": ["a", "b"], "labels": both}
-        for n, both in enumerate(labels)
-    ]
-    path = tmp_path / "eval.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)))
-    given = ["--scenarios", str(path), "--train", str(path), "--out", str(tmp_path)]
-    modes = ["--mode", "few-shot", "--mode", "few-shot, joint"]
-    assert bench.main(["frontier", *given, *modes]) == 0
-    told = [Path(one[one.index("--out") + 1]).name for one in asked if "--out" in one]
-    assert told == ["few-shot-raw", "few-shot-cal", "few-shot-joint-raw"]
-    (fitted,) = [one for one in asked if "--only" in one]
-    assert fitted[fitted.index("--only") + 1 :][:2] == ["wit", "warmth"]
-    assert "few-shot, joint stays raw" in capsys.readouterr().err

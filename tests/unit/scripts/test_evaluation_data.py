@@ -5,17 +5,16 @@ import json
 import pytest
 
 from app.domain.bank import LabelledScenario
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.records.align import from_align, to_align
 from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet
 from scripts.benchmark.records.scenario_files import (
     UnusableData,
-    from_align,
     labelled_attributes,
     levels_of,
     read_scenarios,
     sampled,
-    to_align,
 )
 from scripts.scorer_options import read_attributes
 
@@ -169,7 +168,7 @@ def test_records_that_cannot_be_evaluated_are_left_out_and_counted(tmp_path, cap
     scenarios, (file,) = read_scenarios([path])
     assert [s.id for s in scenarios] == ["s1"]
     assert (file.scenarios, file.unlabelled) == (1, 3)
-    given = ["--scenarios", str(path), "--method", "oracle", "--targets", "high"]
+    given = ["run", "--scenarios", str(path), "--method", "oracle", "--targets", "high"]
     assert main([*given, "--out", str(tmp_path / "r")]) == 0
     told = capsys.readouterr().err
     assert "note: input_output.json: 3 of 4 scenarios are left out" in told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.measures.accuracy import accuracy
 from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.records.reading import read_results
@@ -17,7 +17,7 @@ DATASETS = (
 
 def run(shared_data, tmp_path, dataset, method, *targets):
     path = shared_data / dataset / "eval.jsonl"
-    given = ["--scenarios", str(path), "--method", method, "--targets", *targets]
+    given = ["run", "--scenarios", str(path), "--method", method, "--targets", *targets]
     assert main([*given, "--out", str(tmp_path / "r")]) == 0
     results = read_results(tmp_path / "r")
     return {t.name: accuracy(pairs_of(results.answered, t)) for t in results.run.target_sets}

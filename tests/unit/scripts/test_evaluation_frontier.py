@@ -2,27 +2,23 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 
 from app.domain.cells import Usage
-from scripts.benchmark import bench
-from scripts.benchmark.frontier.runs import (
-    FREE,
-    MODES,
-    mode_called,
-    picture,
-    points_of,
-    read_frontiers,
-    table,
-)
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.frontier.examples import fixed_examples
+from scripts.benchmark.frontier.modes import MODES, mode_called, mode_from
+from scripts.benchmark.frontier.runs import frontiers_of, picture, points_of
+from scripts.benchmark.frontier.table import table
 from scripts.benchmark.measures.accuracy import accuracy
 from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.pages.drawing import styles
-from scripts.benchmark.pages.plots.frontier import FrontierPoint, frontier_plot
+from scripts.benchmark.pages.plots.frontier import FREE, FrontierPoint, frontier_plot
 from scripts.benchmark.records.journal import Journal
+from scripts.benchmark.records.reading import read_all
 from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
+from scripts.scorer_options import SERVICE_DEFAULTS
 
 HIGH = TargetSet("high", "high", ({"wit": 1.0},))
 LABELS = ({"wit": 1.0}, {"wit": 0.0})
@@ -70,14 +66,14 @@ def run(folder, label, right, *, of=40, calibrated=False, tokens=100, seconds=8.
 def folders(tmp_path):
     return [
         run(tmp_path / "free", FREE, 26, tokens=10),
-        run(tmp_path / "a", "labels", 20, tokens=1000, seconds=2.0),
-        run(tmp_path / "b", "labels, calibrated", 30, calibrated=True, tokens=1000),
+        run(tmp_path / "a", "digits", 20, tokens=1000, seconds=2.0),
+        run(tmp_path / "b", "digits, calibrated", 30, calibrated=True, tokens=1000),
         run(tmp_path / "c", "few-shot", 22, tokens=9000, seconds=40.0),
     ]
 
 
 def test_modes_stand_with_what_they_reach_take_and_gain(folders):
-    (frontier,) = read_frontiers(folders)
+    (frontier,) = frontiers_of(read_all(folders))
     lines = table(frontier, ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     assert header[0] == "jokes, judge"
@@ -85,7 +81,7 @@ def test_modes_stand_with_what_they_reach_take_and_gain(folders):
     free, raw, better, reference = rows
     assert free[:2] == [FREE, "raw"]
     assert free[-2:] == ["", ""]  # no model, no tokens
-    assert raw[0:4] == ["labels", "raw", "40", "50.0 [34, 66]"]
+    assert raw[0:4] == ["digits", "raw", "40", "50.0 [34, 66]"]
     assert raw[-2:] == ["1,000", "0.5"]  # 2 s with four in flight
     assert better[1] == "calibrated"
     assert better[4].startswith("+20.0 [")
@@ -94,18 +90,18 @@ def test_modes_stand_with_what_they_reach_take_and_gain(folders):
 
 def test_seconds_count_with_the_requests_that_were_then_in_flight(tmp_path):
     """A run that was resumed with another concurrency."""
-    folder = run(tmp_path / "a", "labels", 20, seconds=8.0)  # 2 s apart: four in flight
+    folder = run(tmp_path / "a", "digits", 20, seconds=8.0)  # 2 s apart: four in flight
     lines = (folder / "scenarios.jsonl").read_text().splitlines()
     changed = [{**json.loads(line), "seconds": 8.0, "concurrency": 1} for line in lines[20:]]
     lines[20:] = [json.dumps(line) for line in changed]
     (folder / "scenarios.jsonl").write_text("\n".join(lines) + "\n")
-    (frontier,) = read_frontiers([folder])
+    (frontier,) = frontiers_of(read_all([folder]))
     assert frontier.measured[0].point("high").seconds == pytest.approx((2 + 8) / 2)
     assert frontier.measured[0].results.concurrencies == (1, 4)
 
 
 def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
-    (frontier,) = read_frontiers(folders)
+    (frontier,) = frontiers_of(read_all(folders))
     svg = picture(frontier, "high")
     assert svg.count("<svg ") == 1
 
@@ -133,13 +129,13 @@ def share_of(axes, x):
 def test_calibrated_points_stand_beside_the_raw_ones_as_far_whatever_the_axis_spans(others):
     """They cost the same: a shift of the picture, too small to be read as a difference."""
     pair = {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)}
-    seconds = panels({"labels": pair} | others)[1]
+    seconds = panels({"digits": pair} | others)[1]
     places = sorted(share_of(seconds, line.get_xdata()[0]) for line in seconds.lines)
     assert places[1] - places[0] == pytest.approx(0.02)
 
 
 def test_the_axis_of_a_single_cost_goes_from_half_of_it_to_twice():
-    tokens, seconds = panels({"labels": {"raw": point(50, tokens=900.0, seconds=4.0)}})
+    tokens, seconds = panels({"digits": {"raw": point(50, tokens=900.0, seconds=4.0)}})
     assert tokens.get_xlim() == pytest.approx((450, 1800))
     assert seconds.get_xlim() == pytest.approx((2, 8))
 
@@ -155,7 +151,7 @@ def test_every_point_has_room_within_its_axis():
 def test_modes_without_a_time_are_named_below_the_seconds():
     points = {
         FREE: {"raw": point(70, is_free=True)},
-        "labels": {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)},
+        "digits": {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)},
         "few-shot": {"raw": point(45)},
         "zero-shot": {"raw": point(46)},
     }
@@ -166,81 +162,83 @@ def test_modes_without_a_time_are_named_below_the_seconds():
 
 
 def test_an_endpoint_that_counts_no_tokens_has_none_to_show(tmp_path):
-    folders = [run(tmp_path / "u", "labels", 20, tokens=0), run(tmp_path / "f", "few-shot", 22)]
-    (frontier,) = read_frontiers(folders)
+    folders = [run(tmp_path / "u", "digits", 20, tokens=0), run(tmp_path / "f", "few-shot", 22)]
+    (frontier,) = frontiers_of(read_all(folders))
     assert {one.mode: one.point("high").tokens for one in frontier.measured} == {
-        "labels": None, "few-shot": 100,
+        "digits": None, "few-shot": 100,
     }  # fmt: skip
     tokens, seconds = panels(points_of(frontier, "high"))  # drawn by its time all the same
-    assert tokens.get_xlabel() == "tokens computed a scenario\nnot counted: labels"
+    assert tokens.get_xlabel() == "tokens computed a scenario\nnot counted: digits"
     assert seconds.get_xlabel() == "seconds a scenario"
 
 
 def test_every_mode_has_a_name_of_its_own():
     names = [mode.name for mode in MODES]
     assert len(set(names)) == len(names)
-    assert mode_called("few-shot").options == ()
+    assert mode_called("few-shot").scorer == SERVICE_DEFAULTS
     with pytest.raises(ValueError, match="no mode is called 'many-shot'"):
         mode_called("many-shot")
 
 
 def test_table_and_pictures_are_drawn_from_folders(folders, tmp_path, capsys):
-    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    assert main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "frontier.md").read_text() in capsys.readouterr().out
     assert (tmp_path / "out" / "frontier-1-jokes-judge-high.svg").exists()
 
 
 def test_each_model_is_compared_with_its_own_few_shot_scores(folders, tmp_path, capsys):
     folders += [
-        run(tmp_path / "d", "labels", 30, model="other"),
+        run(tmp_path / "d", "digits", 30, model="other"),
         run(tmp_path / "e", "few-shot", 10, model="other"),
     ]
-    ours, other = read_frontiers(folders)
-    assert [one.mode for one in ours.measured] == [FREE, "labels", "labels", "few-shot"]
-    assert [one.mode for one in other.measured] == [FREE, "labels", "few-shot"]
+    ours, other = frontiers_of(read_all(folders))
+    assert [one.mode for one in ours.measured] == [FREE, "digits", "digits", "few-shot"]
+    assert [one.mode for one in other.measured] == [FREE, "digits", "few-shot"]
     assert "+50.0 [" in table(other, ["high"])
     assert "+50.0 [" not in table(ours, ["high"])
-    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    assert main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").glob("frontier-*-jokes-*-high.svg"))) == 2
 
 
 def test_features_alone_count_with_the_scenarios_that_the_model_was_asked_about(tmp_path):
     folders = [
         run(tmp_path / "free", FREE, 20, of=40),
-        run(tmp_path / "a", "labels", 10, of=20, model="judge"),
-        run(tmp_path / "b", "labels", 10, of=30, model="other"),
+        run(tmp_path / "a", "digits", 10, of=20, model="judge"),
+        run(tmp_path / "b", "digits", 10, of=30, model="other"),
     ]
-    found = [one.measured[0].results for one in read_frontiers(folders)]
+    found = [one.measured[0].results for one in frontiers_of(read_all(folders))]
     assert [len(free.answered) for free in found] == [20, 30]
-    (alone,) = read_frontiers(folders[:1])
+    (alone,) = frontiers_of(read_all(folders[:1]))
     assert len(alone.measured[0].results.answered) == 40
 
 
 def test_modes_on_different_numbers_of_scenarios_say_so_in_the_picture(folders, tmp_path):
-    (frontier,) = read_frontiers(folders)
-    assert list(points_of(frontier, "high")) == [FREE, "labels", "few-shot"]
-    (frontier,) = read_frontiers([*folders[:3], run(tmp_path / "short", "few-shot", 9, of=20)])
+    (frontier,) = frontiers_of(read_all(folders))
+    assert list(points_of(frontier, "high")) == [FREE, "digits", "few-shot"]
+    short = run(tmp_path / "short", "few-shot", 9, of=20)
+    (frontier,) = frontiers_of(read_all([*folders[:3], short]))
     assert list(points_of(frontier, "high")) == [
         FREE,
-        "labels (40 scenarios)",
+        "digits (40 scenarios)",
         "few-shot (20 scenarios)",
     ]
-    longer = run(tmp_path / "longer", "labels", 30, of=60, calibrated=True)
-    (frontier,) = read_frontiers([folders[1], longer])
+    longer = run(tmp_path / "longer", "digits", 30, of=60, calibrated=True)
+    (frontier,) = frontiers_of(read_all([folders[1], longer]))
     (name,) = found = points_of(frontier, "high")
-    assert name == "labels (40 and 60 scenarios)"
+    assert name == "digits (40 and 60 scenarios)"
     assert list(found[name]) == ["raw", "calibrated"]
 
 
 def test_two_runs_of_one_mode_are_not_drawn_over_each_other(folders, tmp_path, capsys):
-    folders.append(run(tmp_path / "again", "labels", 25))
-    assert bench.main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr().err
-    assert f"{folders[1]} and {folders[-1]} are both 'labels', raw, on jokes, judge" in told
+    folders.append(run(tmp_path / "again", "digits", 25))
+    assert main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 1
+    first, last = folders[1].name, folders[-1].name
+    message = f"{first} and {last} are both 'digits', raw, on jokes, judge"
+    assert message in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_no_run_is_told(tmp_path, capsys):
-    assert bench.main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert "error:" in capsys.readouterr().err
 
 
@@ -256,7 +254,7 @@ def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
     ]
     path = tmp_path / "train.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    chosen = [json.loads(line) for line in bench.fixed_examples(path, None).splitlines()]
+    chosen = [json.loads(line) for line in fixed_examples(path, None).splitlines()]
     assert len(chosen) == 5
     shown = {one["wit"] for line in chosen for one in line["labels"]}
     assert shown == {0.0, 0.25, 0.5, 0.75, 1.0}
@@ -265,30 +263,14 @@ def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "sizes"),
-    [("labels", (None, None)), ("few-shot=20:50", (20, 50)), ("zero-shot=all", (None, None))],
+    [("digits", (None, None)), ("few-shot=20:50", (20, 50)), ("zero-shot=all", (None, None))],
 )
 def test_sizes_are_given_with_the_mode(text, sizes):
-    mode = bench.mode_of(text)
+    mode = mode_from(text)
     assert (mode.scenarios, mode.training) == sizes
 
 
 def test_a_target_set_that_no_run_has_is_told(folders, tmp_path, capsys):
     given = ["draw", str(folders[0]), "--out", str(tmp_path), "--targets", "sampled"]
-    assert bench.main(given) == 1
+    assert main(given) == 1
     assert "no run has the targets 'sampled': high" in capsys.readouterr().err
-
-
-def test_the_frontier_of_the_readme_is_that_of_the_published_runs():
-    root = Path(__file__).resolve().parents[3]
-    published = root / "scripts" / "benchmark" / "published"
-    folders = [
-        folder
-        for name in ("0-features", "*comparative*", "*labels*")
-        for folder in sorted(published.glob(f"helpsteer2-{name}"))
-    ]
-    readme = (root / "README.md").read_text("utf-8")
-    frontiers = read_frontiers(folders)
-    assert frontiers
-    for frontier in frontiers:
-        rows = table(frontier, ["sampled", "all"]).splitlines()
-        assert not [row for row in rows if row not in readme]

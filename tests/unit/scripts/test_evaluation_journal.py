@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.records.journal import Journal, OtherRun
 from scripts.benchmark.records.results import Run
 
@@ -69,5 +69,5 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path, capsys, given, why):
     )
     filled = [text.format(folder=tmp_path, file=file) for text in given]
     out = ["--method", "comparative", "--targets", "high", "--out", str(tmp_path / "r")]
-    assert main([*filled, *out]) == 1
+    assert main(["run", *filled, *out]) == 1
     assert why in capsys.readouterr().err

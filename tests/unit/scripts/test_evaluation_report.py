@@ -18,7 +18,7 @@ from scripts.benchmark.pages.parts import accuracy, cost, leaning, scores
 from scripts.benchmark.pages.plots.cost import cost_plot
 from scripts.benchmark.pages.report import write_report
 from scripts.benchmark.records.choices import encode_choices
-from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE, read_all
 from scripts.benchmark.records.results import DataFile, Run, ScenarioResult, TargetSet
 
 NAMES = ("helpfulness", "correctness", "verbosity")
@@ -120,7 +120,7 @@ class Page(HTMLParser):
 
 
 def report_on(tmp_path: Path, *folders: Path) -> tuple[str, str]:
-    write_report(folders, tmp_path / "report")
+    write_report(read_all(folders), tmp_path / "report")
     read = [(tmp_path / "report" / name).read_text() for name in ("report.html", "report.md")]
     return read[0], read[1]
 

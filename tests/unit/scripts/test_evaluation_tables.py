@@ -1,17 +1,14 @@
-"""The short table of runs, and that the README's own is what the published runs give."""
+"""The short table of runs."""
 
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.pages.tables import table
-from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
+from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE, read_all
 from scripts.benchmark.records.results import Run, ScenarioResult, TargetSet
-
-ROOT = Path(__file__).resolve().parents[3]
-PUBLISHED = ROOT / "scripts" / "benchmark" / "published"
 
 
 def write_run(folder: Path, selected: str, **changes) -> Path:
@@ -66,7 +63,9 @@ def test_a_row_a_run_a_column_a_target_set_and_the_paper_beside(tmp_path, capsys
     [({"reasoning": False}, "without reasoning"), ({"joint": True}, "joint")],
 )
 def test_the_paper_always_reasoned_about_one_attribute_at_a_time(tmp_path, settings, title):
-    found = table([write_run(tmp_path / "one", "AA", settings={"examples": 5} | settings)])
+    found = table(
+        read_all([write_run(tmp_path / "one", "AA", settings={"examples": 5} | settings)])
+    )
     assert "the paper" not in found
     assert f"comparative, few-shot, {title} |" in found
 
@@ -75,7 +74,7 @@ def test_datasets_and_models_have_their_own_tables(tmp_path):
     one = write_run(tmp_path / "one", "AA")
     two = write_run(tmp_path / "two", "AA", dataset="triage")
     three = write_run(tmp_path / "three", "AA", scorer={"model": "large"})
-    heads = [part.splitlines()[0] for part in table([one, two, three]).split("\n\n")]
+    heads = [part.splitlines()[0] for part in table(read_all([one, two, three])).split("\n\n")]
     assert [head.split(" | ")[0] for head in heads] == [
         "| helpsteer2, small",
         "| triage, small",
@@ -91,33 +90,17 @@ def test_runs_without_a_model_count_with_the_scenarios_that_the_model_was_asked_
         write_run(tmp_path / "judge", "AA"),
         write_run(tmp_path / "other", "AABA", scorer={"model": "large"}, scenarios=tuple("abcd")),
     ]
-    small, large = (part.splitlines()[2:] for part in table(folders).split("\n\n"))
+    small, large = (part.splitlines()[2:] for part in table(read_all(folders)).split("\n\n"))
     assert small[0].startswith("| features | 2 | 100.0 [100, 100] |")
     assert small[1].startswith("| comparative, few-shot | 2 | 100.0 [100, 100] |")
     assert large[0].startswith("| features | 4 | 50.0 ")
-    assert "| features | 4 | 50.0 " in table(folders[:1])  # alone it counts with all
+    assert "| features | 4 | 50.0 " in table(read_all(folders[:1]))  # alone it counts with all
 
 
 def test_what_was_not_asked_for_stays_empty(tmp_path):
     one = write_run(tmp_path / "one", "AA")
     few = (TargetSet("high", "high", ({"help": 1.0},)),)
     two = write_run(tmp_path / "two", "AA", method="unaligned", target_sets=few)
-    assert table([one, two]).splitlines()[-1] == "| unaligned | 2 | 100.0 [100, 100] |  |  |"
-
-
-def test_the_tables_of_the_readme_are_those_of_the_published_runs():
-    folders = sorted(PUBLISHED.glob("*/run.json"))
-    assert folders
-    readme = (ROOT / "README.md").read_text("utf-8")
-    rows = table([path.parent for path in folders]).splitlines()
-    missing = [row for row in rows if row.startswith("|") and row not in readme]
-    assert not missing, "run: python -m scripts.benchmark table scripts/benchmark/published/*/"
-
-
-def test_published_runs_hold_ids_and_numbers_and_no_texts():
-    for path in PUBLISHED.glob("*/scenarios.jsonl"):
-        for line in path.read_bytes().splitlines():
-            result = msgspec.json.decode(line, type=ScenarioResult, strict=True)
-            assert set(msgspec.json.decode(line)) <= set(ScenarioResult.__struct_fields__)
-            assert all(isinstance(v, float | int) for one in result.labels for v in one.values())
-            assert result.problem is None or len(result.problem) < 300
+    assert (
+        table(read_all([one, two])).splitlines()[-1] == "| unaligned | 2 | 100.0 [100, 100] |  |  |"
+    )

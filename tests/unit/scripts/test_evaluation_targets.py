@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from scripts.benchmark.evaluate import main
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.records.targets import (
     UnusableTargets,
     choices_of,
@@ -97,7 +97,7 @@ def test_prompt_aligned_refuses_all_and_says_why(tmp_path, capsys):
     path = tmp_path / "s.jsonl"
     line = {"id": "x", "question": "q", "responses": ["a", "b"], "labels": [{"c": 0}, {"c": 1}]}
     path.write_text(json.dumps(line))
-    given = ["--scenarios", str(path), "--method", "prompt_aligned", "--targets", "all"]
+    given = ["run", "--scenarios", str(path), "--method", "prompt_aligned", "--targets", "all"]
     assert main([*given, "--out", str(tmp_path / "out")]) == 1
     assert "once for each target" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

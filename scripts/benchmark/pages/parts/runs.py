@@ -10,7 +10,6 @@ from scripts.benchmark.pages.parts.text import (
     in_flight,
     plain,
 )
-from scripts.benchmark.records.reading import name_of
 from scripts.benchmark.records.results import DataFile
 
 
@@ -33,7 +32,7 @@ def _facts(evaluated: Evaluated) -> list[tuple[str, str]]:
     scenarios = f"{len(evaluated.results.scenarios)} of {len(run.scenarios)} asked"
     targets = (f"{t.name} ({len(t):,})" for t in run.target_sets)
     facts = [
-        ("folder", name_of(evaluated.folder)),
+        ("folder", evaluated.name),
         ("command", run.command),
         ("method", run.method),
         *((f"setting {key}", plain(value)) for key, value in run.settings.items()),

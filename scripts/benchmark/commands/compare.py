@@ -1,0 +1,21 @@
+"""`compare A B`: how the accuracies of two runs differ, and how surely."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from scripts.benchmark.measures.compare import compare
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("a", type=Path)
+    parser.add_argument("b", type=Path)
+    parser.add_argument("--targets", nargs="*", help="target sets (default: all that both have)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the comparison."""
+    print(compare(arguments.a, arguments.b, arguments.targets))
+    return 0

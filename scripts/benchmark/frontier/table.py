@@ -1,0 +1,52 @@
+"""The frontier as a Markdown table, with differences from the paper's mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scripts.benchmark.frontier.modes import REFERENCE
+from scripts.benchmark.frontier.runs import Frontier, Measured
+from scripts.benchmark.measures.difference import paired_difference
+from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.pages.tables import accuracy_with_interval, row_of
+
+
+def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
+    """Markdown: a row a mode and kind, a column a target set, and what a scenario takes.
+
+    Beside each accuracy its difference from the raw scores of the reference mode, by the same
+    model, on the scenarios that both have, with the 95 % interval of a paired bootstrap.
+    """
+    measured = frontier.measured
+    reference = next((m for m in measured if (m.mode, m.kind) == (REFERENCE, "raw")), None)
+    header = [frontier.key.title, "scores", "scenarios"]
+    for name in target_sets:
+        header += [name, f"against {REFERENCE}, raw"]
+    header += ["tokens computed", "seconds"]
+    lines = [row_of(header), row_of(["---"] * len(header))]
+    for one in measured:
+        cells = [one.mode, one.kind, str(len(one.results.answered))]
+        spent = None
+        for name in target_sets:
+            if name not in one.sets:
+                cells += ["", ""]
+                continue
+            spent = one.point(name)
+            cells += [accuracy_with_interval(spent.accuracy), _difference(reference, one, name)]
+        cells.append(f"{spent.tokens:,.0f}" if spent and spent.tokens else "")
+        cells.append(f"{spent.seconds:,.2g}" if spent and spent.seconds else "")
+        lines.append(row_of(cells))
+    return "\n".join(lines)
+
+
+def _difference(reference: Measured | None, one: Measured, target_set: str) -> str:
+    if reference is None or one is reference or target_set not in reference.sets:
+        return ""
+    found = paired_difference(
+        pairs_of(reference.results.answered, reference.sets[target_set]),
+        pairs_of(one.results.answered, one.sets[target_set]),
+    )
+    if found.difference is None or found.interval is None:
+        return ""
+    low, high = found.interval
+    return f"{100 * found.difference:+.1f} [{100 * low:+.0f}, {100 * high:+.0f}]"
