@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from app.domain.names import MAX_NAME, canonical_name
+from app.domain.names import MAX_NAME, canonical_name, normalised
 from app.domain.scenario import CHOICE
 
 
@@ -35,6 +35,9 @@ Name = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
 ]
 """What people call an attribute set, a bank or a calibration; NFC once it is validated."""
+
+Reference = Annotated[str, AfterValidator(normalised)]
+"""An attribute's name or a cell's field (`name@digest`) in a target or in weights; NFC."""
 
 AttributeName = Annotated[Name, AfterValidator(_not_reserved)]
 

@@ -9,6 +9,11 @@ MAX_NAME = 128
 """Characters, after normalisation."""
 
 
+def normalised(name: str) -> str:
+    """A reference to a name (or to a cell, `name@digest`) in the form that names are stored in."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
 @lru_cache(maxsize=10_000)
 def canonical_name(name: str) -> str:
     """The name in Unicode normalisation form C, in which names are compared.
@@ -17,7 +22,7 @@ def canonical_name(name: str) -> str:
     name that is blank, too long, has white space at an end or control characters within, or that
     no URL can hold.
     """
-    canonical = unicodedata.normalize("NFC", name)
+    canonical = normalised(name)
     if not any(unicodedata.category(c)[0] not in "ZC" for c in canonical):
         raise ValueError("a name must not be blank")
     if canonical != canonical.strip():

@@ -8,12 +8,14 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
 from app.domain.scenario import MAX_CANDIDATES
 from app.domain.selection.distance import Distance
-from app.schema import Closed, Name, UnitInterval, Weight, one_or_many
+from app.schema import Closed, Name, Reference, UnitInterval, Weight, one_or_many
 from app.scoring.requests import ResponseIn, ScoreRequest
 
 
@@ -55,13 +57,23 @@ WishIn = Annotated[
     Discriminator(_wish_kind),
 ]
 
-Target = Annotated[dict[str, WishIn], Field(min_length=1, max_length=100)]
+
+def _each_once(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    validated = handler(value)
+    if isinstance(value, dict) and isinstance(validated, dict) and len(validated) < len(value):
+        raise ValueError("names an attribute twice, in two Unicode forms")
+    return validated
+
+
+Target = Annotated[
+    dict[Reference, WishIn], Field(min_length=1, max_length=100), WrapValidator(_each_once)
+]
 
 
 class SelectionOptions(Closed):
     """How scores are compared with a target, and what a selection must meet."""
 
-    weights: Annotated[dict[str, Weight], Field(max_length=100)] | None = None
+    weights: Annotated[dict[Reference, Weight], Field(max_length=100)] | None = None
     """Attribute -> weight in the distance; 1 for those not named."""
     distance: Distance = "euclidean"
     """`mahalanobis` counts correlated attributes once, by the covariance of a bank's labels; its

@@ -6,8 +6,10 @@ import pytest
 from redis.asyncio import Redis
 
 from app.settings import StoreSettings
+from app.store.queue import JobQueue
 from app.store.redis import connect
 from scripts.serve.processes import Child, free_port, start_redis
+from tests.jobs import POOL
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +26,10 @@ async def redis(redis_server) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def queue(redis) -> JobQueue:
+    queue = JobQueue(redis, queue_limit=3, cache_ttl_s=100)
+    await queue.open(POOL)
+    return queue

@@ -161,8 +161,14 @@ def test_names_are_compared_in_one_normal_form(azimuth):
         assert client.put(path, json=body).json()["name"] == composed
         found = client.get(f"/v1/attribute-sets/{quote(composed)}").json()
         assert found["attributes"][0]["name"] == composed
-        target = grouped(attribute_set=decomposed, bank=None, target={composed: 1})
-    assert azimuth.post("/v1/select", SCENARIO | target).status_code == 200
+        target = grouped(attribute_set=decomposed, bank=None, target={decomposed: 1})
+    answer = azimuth.post("/v1/select", SCENARIO | target)
+    assert answer.status_code == 200
+    assert [c["attribute"] for c in answer.json()["score_set"]["cells"]] == [composed]
+    twice = SCENARIO | target | {"target": {composed: 1, decomposed: 0}}
+    refused = azimuth.post("/v1/select", twice)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "#/target"
 
 
 def test_an_attribute_of_any_name_is_scored_and_selected_by(azimuth):
