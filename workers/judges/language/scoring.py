@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
-from app.domain.cells import Cell, CellResults, CellTimings, ExampleUse, Unscored, Usage
+from app.domain.cells import CellResults, CellTimings, Unscored
 from app.domain.job import Job
 from app.domain.scenario import Attribute, Choice
 from workers.concurrency import gather_or_cancel
 from workers.judges.language.asking import Asker
-from workers.judges.language.averaging import Reading, average, position_bias
-from workers.judges.language.trimming import Encode, Example, Trimmed, trim_prompts
+from workers.judges.language.cells import Group, Outcome, cells_of, groups_of
+from workers.judges.language.trimming import Encode, Example, trim_prompts
 from workers.methods.base import Task
 from workers.retrieval.embedding import Vectors
 from workers.retrieval.library import BankLibrary, IndexedBank
-from workers.subject import Subject
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Cells that come from the same prompts."""
-
-    subject: Subject
-    cells: dict[str, Attribute | Choice]
-    """Cell field -> the subject, or those of its attributes that the job names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +32,12 @@ class _Retrieval:
     bank: IndexedBank
     query: Vectors
     """The vector of the scenario's question."""
+
+    def examples(self, task: Task[Any]) -> list[Example]:
+        """Choose the examples of a task."""
+        count = task.settings.examples
+        chosen = self.bank.examples(self.query, task.scenario, task.subject, count)
+        return [Example(n, self.bank.bank.scenarios[n.row]) for n in chosen.neighbours]
 
 
 class ScenarioScorer:
@@ -69,7 +65,7 @@ class ScenarioScorer:
         All attributes, orders and samples are given to the engine at once. Raises `EngineError` if
         the engine fails; cells that were yielded before are valid.
         """
-        groups = _groups(job)
+        groups = groups_of(job)
         if not groups:
             return
         queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
@@ -98,113 +94,36 @@ class ScenarioScorer:
         return _Retrieval(bank, await self._banks.embed(job.scenario.question))
 
     async def _score_group(
-        self, job: Job, group: _Group, retrieval: _Retrieval | None, timings: CellTimings
+        self, job: Job, group: Group, retrieval: _Retrieval | None, timings: CellTimings
     ) -> CellResults:
-        """Score all cells of a group, or none of them."""
         settings = job.scorer.settings
         asker = self._askers[settings.profile]
         task: Task[Any] = Task(group.subject, job.scenario, settings)
         started = time.perf_counter()
-        examples = await self._in_thread(_examples, task, retrieval) if retrieval else []
-        timings = msgspec.structs.replace(timings, retrieval=timings.retrieval + _ms_since(started))
-        trimmed = await self._in_thread(self._prompts, asker, task, examples)
+        examples = await self._in_thread(retrieval.examples, task) if retrieval else []
+        retrieval_ms = timings.retrieval + _ms_since(started)
+        trimmed = await self._in_thread(
+            lambda: trim_prompts(asker.plan(task), examples, self._encode, self._context_length)
+        )
         if isinstance(trimmed, Unscored):
-            return _unscored(group, trimmed)
+            return group.unscored(trimmed)
         started = time.perf_counter()
         readings = await gather_or_cancel(
             [asker.ask(prompt, settings) for prompt in trimmed.prompts]
         )
-        problem = next((r.problem for r in readings if r.problem is not None), None)
-        if problem is not None:
-            return _unscored(group, problem)
-        timings = msgspec.structs.replace(timings, engine=_ms_since(started))
-        common = _common(trimmed, examples, readings, timings)
-        return _scored(group, task, common, trimmed, readings, retrieval)
+        timings = msgspec.structs.replace(
+            timings, retrieval=retrieval_ms, engine=_ms_since(started)
+        )
+        outcome = Outcome(len(job.scenario.candidates), trimmed, readings, timings)
 
-    def _prompts(
-        self, asker: Asker[Any], task: Task[Any], examples: Sequence[Example]
-    ) -> Trimmed | Unscored:
-        return trim_prompts(asker.plan(task), examples, self._encode, self._context_length)
+        def uncovered(subject: Attribute | Choice) -> tuple[float, ...]:
+            used = [example.neighbour for example in trimmed.used]
+            return retrieval.bank.left_out(subject, used) if retrieval else ()
+
+        return cells_of(group, outcome, uncovered)
 
     async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _groups(job: Job) -> list[_Group]:
-    """Group a job's cells by the prompts they come from: one each, or attributes together.
-
-    Empty if all cells have been scored meanwhile, as may happen to a job that is delivered again.
-    """
-    if job.scorer.settings.joint and job.attributes:
-        return [_Group(job.scorer.settings.joint, dict(job.attributes))]
-    return [_Group(subject, {field: subject}) for field, subject in job.cells.items()]
-
-
-def _examples(task: Task[Any], retrieval: _Retrieval) -> list[Example]:
-    bank = retrieval.bank
-    count = task.settings.examples
-    chosen = bank.examples(retrieval.query, task.scenario, task.subject, count)
-    return [Example(n, bank.bank.scenarios[n.row]) for n in chosen.neighbours]
-
-
-def _common(
-    trimmed: Trimmed,
-    examples: Sequence[Example],
-    readings: Sequence[Reading],
-    timings: CellTimings,
-) -> Cell:
-    """Return what the cells of a group have in common."""
-    ids = {example.neighbour.row: example.scenario.id for example in examples}
-    return Cell(
-        attribute="",
-        scores=(),
-        examples=tuple(
-            ExampleUse(ids[n.row], round(n.similarity, 4))
-            for n in sorted(trimmed.used, key=lambda n: (-n.similarity, n.row))
-        ),
-        examples_dropped=trimmed.dropped,
-        answers_discarded=sum(reading.discarded for reading in readings),
-        timings=timings,
-        created_ms=int(time.time() * 1000),
-    )
-
-
-def _scored(
-    group: _Group,
-    task: Task[Any],
-    common: Cell,
-    trimmed: Trimmed,
-    readings: Sequence[Reading],
-    retrieval: _Retrieval | None,
-) -> CellResults:
-    """Return the cells of a group.
-
-    Tokens are divided among them, so that the sum over the cells is what was used.
-    """
-    usages = sum((reading.usage for reading in readings), Usage()).split(len(group.cells))
-    asks = [prompt.ask for prompt in trimmed.prompts]
-    joint = isinstance(task.subject, tuple)
-    cells: dict[str, Cell | Unscored] = {}
-    for (field, subject), usage in zip(group.cells.items(), usages, strict=True):
-        own = [reading.about(subject.name) for reading in readings] if joint else readings
-        uncovered = retrieval.bank.left_out(subject, trimmed.used) if retrieval else ()
-        cells[field] = msgspec.structs.replace(
-            common,
-            attribute=subject.name,
-            kind="choice" if isinstance(subject, Choice) else "score",
-            scores=average(len(task.scenario.candidates), own),
-            position_bias=position_bias(asks, own),
-            levels_uncovered=uncovered,
-            usage=usage,
-        )
-    return cells
-
-
-def _unscored(group: _Group, why: Unscored) -> CellResults:
-    return {
-        field: msgspec.structs.replace(why, attribute=subject.name)
-        for field, subject in group.cells.items()
-    }
 
 
 def _ms_since(started: float) -> float:

@@ -54,7 +54,7 @@ class Trimmed:
     """Prompts that fit the context, and the examples in them."""
 
     prompts: tuple[TrimmedPrompt, ...]
-    used: tuple[Neighbour, ...]
+    used: tuple[Example, ...]
     dropped: tuple[str, ...]
     """Ids of the examples that were dropped."""
 
@@ -83,7 +83,7 @@ def trim_prompts(
         )
         longest = max(one.prompt.length for one in prompts)
         if longest + tokens <= context_length:
-            return Trimmed(prompts, tuple(example.neighbour for example in kept), dropped)
+            return Trimmed(prompts, kept, dropped)
         if not kept:
             return _overflow(longest, tokens, context_length)
         farthest = min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
