@@ -1,4 +1,4 @@
-"""Engines for tests: each in a thread with a loop of its own, so that a model loads once a run."""
+"""Engines for tests, each with an event loop in a thread, so that a model loads once a run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LoopThread:
 
 
 class RunningEngine:
-    """A started engine, spoken to from ordinary tests."""
+    """A started engine with a synchronous interface."""
 
     def __init__(self, engine: Engine, thread: LoopThread | None = None) -> None:
         self.engine = engine
@@ -82,7 +82,7 @@ class RunningEngine:
 
 
 class Shared:
-    """An engine that is already running, for a worker that must neither start nor end it."""
+    """A running engine for a worker that must neither start nor close it."""
 
     def __init__(self, running: RunningEngine) -> None:
         self._running = running
@@ -100,7 +100,7 @@ class Shared:
 
 
 def small_model_dtype() -> str:
-    """As `scripts/run` has it: 32-bit floats where the processor has no bfloat16 instructions.
+    """As in `scripts/run`: 32-bit floats if the processor has no bfloat16 instructions.
 
     They take half the time there.
     """
@@ -115,7 +115,7 @@ def small_model_settings(**changes: Any) -> EngineSettings:
 
 
 class VllmServe:
-    """`vllm serve` with the small model: an existing cluster, as far as Azimuth can tell."""
+    """`vllm serve` with the small model, in the place of an existing cluster."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()

@@ -1,4 +1,4 @@
-"""One suite for every engine: what a worker relies on, whatever runs the model."""
+"""The contract of engines: one suite for all of them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def draw(engine: RunningEngine, seed: int) -> str:
     return answer.text
 
 
-def test_it_says_what_it_runs(engine):
+def test_it_reports_what_it_runs(engine):
     assert engine.info.model
     assert engine.info.revision
     assert engine.info.context_length >= 4096
@@ -152,10 +152,10 @@ def test_samples_are_drawn(engine):
 
 
 def test_a_seed_draws_an_answer_again(engine):
-    """One sample at a time: vLLM's numbers depend a little on what else is in a batch, so that
-    samples which arrive in one step, and then in two, may part."""
+    """One sample at a time: vLLM's numbers depend a little on what else is in a batch, so
+    samples that arrive in one step, and then in two, may differ."""
     if engine.info.engine == "openai":
-        pytest.skip("an endpoint promises a seed at best")
+        pytest.skip("a seed is only best effort for endpoints")
     first, again, others = (
         [draw(engine, seed) for seed in seeds] for seeds in [(1, 2), (1, 2), (11, 12)]
     )
@@ -165,13 +165,13 @@ def test_a_seed_draws_an_answer_again(engine):
 
 def test_a_seed_draws_all_samples_again(engine):
     if engine.info.engine in ("openai", "vllm"):
-        pytest.skip("promises a seed at best for one sample at a time")
+        pytest.skip("a seed holds at best for one sample at a time")
     _, first = ask(engine, samples=2, temperature=1.0, seed=1)
     _, again = ask(engine, samples=2, temperature=1.0, seed=1)
     assert [a.text for a in again.answers] == [a.text for a in first.answers]
 
 
-def test_an_answer_that_is_cut_says_so(engine):
+def test_an_answer_that_is_cut_has_the_finish_reason_length(engine):
     _, generation = ask(engine, max_tokens=5)
     assert generation.answers[0].finish_reason == "length"
 
@@ -194,7 +194,7 @@ def test_prompts_given_together_are_all_answered(engine):
 
 
 def test_more_sampled_prompts_than_one_batch_holds_are_all_answered(engine):
-    """vLLM's CPU build ended when a seeded prompt was split over two batches."""
+    """vLLM's CPU build crashed when a seeded prompt was split over two batches."""
     if engine.info.engine != "vllm":
         pytest.skip("about vLLM's scheduler")
     long = [engine.encode(Message("user", f"{i} " + "word " * 2500)) for i in range(5)]
@@ -204,7 +204,7 @@ def test_more_sampled_prompts_than_one_batch_holds_are_all_answered(engine):
     engine.check()
 
 
-def test_scores_alone_can_be_asked_for(engine):
+def test_answers_without_reasoning_can_be_requested(engine):
     settings = ScorerSettings(reasoning=False, reasoning_chars=0)
     schema = METHOD.schema(ASK, settings)
     sampling = Sampling(max_tokens=METHOD.answer_tokens(ASK, settings))
@@ -232,7 +232,7 @@ def test_an_endpoint_s_errors_are_translated(status, error):
         RunningEngine(OpenAIEngine(settings, transport=transport))
 
 
-def test_an_endpoint_that_is_not_there_is_unavailable():
+def test_an_unreachable_endpoint_is_unavailable():
     settings = EngineSettings(openai_url="http://127.0.0.1:9/v1", openai_prompt="chat", model="m")
     with pytest.raises(EngineUnavailable):
         RunningEngine(OpenAIEngine(settings))
@@ -262,7 +262,7 @@ def test_an_endpoint_s_key_is_sent_and_template_tokens_in_texts_are_neutralised(
 
 
 def engine_of(answer):
-    """An engine whose endpoint answers a request's body with what `answer` makes of it."""
+    """An engine whose endpoint answers each request with `answer(body)`."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/models"):
@@ -273,7 +273,7 @@ def engine_of(answer):
     return RunningEngine(OpenAIEngine(settings, transport=httpx.MockTransport(handle)))
 
 
-def test_an_endpoint_that_passes_over_n_is_asked_again_for_each_sample_with_another_seed():
+def test_an_endpoint_that_ignores_n_is_asked_again_for_each_sample_with_another_seed():
     asked: list[dict] = []
 
     def one_answer(body):
@@ -299,7 +299,7 @@ def test_an_endpoint_that_passes_over_n_is_asked_again_for_each_sample_with_anot
     [{"error": "no such thing"}, {"choices": []}, {"choices": [{}]}, {"choices": None}, [1]],
     ids=str,
 )
-def test_an_endpoint_s_answer_of_another_form_is_an_error_of_the_engine(answer):
+def test_an_endpoint_s_answer_of_an_unexpected_form_is_an_engine_error(answer):
     engine = engine_of(lambda body: answer)
     prompt = engine.encode(Message("user", "Hi"))
     with pytest.raises(EngineError, match="the endpoint"):
@@ -308,14 +308,14 @@ def test_an_endpoint_s_answer_of_another_form_is_an_error_of_the_engine(answer):
         engine.read_probabilities(prompt, DIGITS)
 
 
-def test_without_a_tokenizer_other_scripts_are_not_taken_for_shorter_than_they_are():
+def test_without_a_tokenizer_other_scripts_are_not_underestimated():
     engine = engine_of(lambda body: {})
     latin, han = (engine.encode(Message("user", text)).length for text in ("a" * 300, "好" * 300))
     assert latin < 120
     assert han >= 300
 
 
-def test_a_choice_among_letters_is_one_of_them(engine):
+def test_a_choice_is_one_of_the_letters(engine):
     method = Choosing("unaligned")
     schema = method.schema(ASK, SETTINGS)
     prompt = engine.encode(*TURNS)
@@ -327,7 +327,7 @@ def test_a_choice_among_letters_is_one_of_them(engine):
     assert sum(j.score for j in method.read(answer.text, ASK, SETTINGS)) == 1
 
 
-def test_labels_are_read_as_probabilities_among_all_words(engine, request):
+def test_probabilities_of_digits_are_out_of_the_whole_vocabulary(engine, request):
     assert engine.engine.check_tokens(DIGITS) is None
     reader = DigitRegression("comparative", compares=True)
     attribute = Attribute("politeness", "How polite it is.", "rude", "kind")
@@ -352,9 +352,9 @@ def test_labels_are_read_as_probabilities_among_all_words(engine, request):
 
 
 @pytest.mark.model
-def test_labels_that_are_several_tokens_are_told(engine, request):
+def test_tokens_that_are_not_single_or_not_different_are_reported(engine, request):
     if "fake" in request.node.name or "chat" in request.node.name:
-        pytest.skip("nothing is known here of this engine's tokens")
+        pytest.skip("this engine's tokens are unknown")
     assert "single token" in engine.engine.check_tokens(("0", "very good indeed"))
     assert "same token" in engine.engine.check_tokens(("1", "1"))
 
@@ -371,13 +371,13 @@ def processes_of_vllm_on_a_cpu(engine):
 
 
 def test_on_a_cpu_a_batch_may_take_longer_than_vllms_five_minutes(engine):
-    """A batch of long prompts did on a model of 1.5 billion parameters, and vLLM ended itself."""
+    """A batch of long prompts did with a model of 1.5 billion parameters, and vLLM exited."""
     environments = [process.environ() for process in processes_of_vllm_on_a_cpu(engine)]
     timeouts = [one.get("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "300") for one in environments]
     assert any(int(timeout) > 300 for timeout in timeouts)
 
 
-def test_on_a_cpu_the_systems_tcmalloc_serves_vllms_processes(engine):
+def test_on_a_cpu_vllms_processes_use_the_systems_tcmalloc(engine):
     processes = processes_of_vllm_on_a_cpu(engine)
     if not (find_library("tcmalloc_minimal") or find_library("tcmalloc")):
         pytest.skip("this system has no tcmalloc")

@@ -1,4 +1,4 @@
-"""Reward models and Kaleido: networks of a few thousand weights, held against transformers."""
+"""Reward models and Kaleido: networks of a few thousand weights, compared with transformers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ VALENCE = {"template": "[Valence]:\tAction: ACTION\tVRD: VALUE", "args": ["ACTIO
 
 
 def byte_tokenizer(folder: Path, special: list[str], *, pair: bool = False, **settings):
-    """A tokenizer that has a token for every byte, and the special ones."""
+    """A tokenizer with a token for every byte, and special tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -64,7 +64,7 @@ def byte_tokenizer(folder: Path, special: list[str], *, pair: bool = False, **se
 
 
 def seeded(model, folder: Path) -> Path:
-    """The model, with weights large enough to tell texts apart, stored."""
+    """Store the model with weights large enough to distinguish texts."""
     import torch
 
     torch.manual_seed(7)
@@ -77,7 +77,7 @@ def seeded(model, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def chat_reward(tmp_path_factory) -> Path:
-    """A decoder with a chat template, as most reward models are."""
+    """A decoder with a chat template, like most reward models."""
     return make_chat_reward(tmp_path_factory.mktemp("chat") / "tiny-reward")
 
 
@@ -102,7 +102,7 @@ def make_chat_reward(folder: Path, *, labels: int = 1, pad: bool = True) -> Path
 
 @pytest.fixture(scope="module")
 def pair_reward(tmp_path_factory) -> Path:
-    """An encoder of pairs, as the first reward models were."""
+    """An encoder of pairs, like the first reward models."""
     from transformers import BertConfig, BertForSequenceClassification
 
     folder = tmp_path_factory.mktemp("pair") / "tiny-pair-reward"
@@ -126,7 +126,7 @@ def pair_reward(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny_kaleido(tmp_path_factory) -> Path:
-    """A T5 with the labels' words."""
+    """A T5 with the words of the valences."""
     return make_kaleido(tmp_path_factory.mktemp("t5") / "tiny-kaleido")
 
 
@@ -183,7 +183,7 @@ def job(*subjects: Attribute | Choice, replies=REPLIES, question=QUESTION) -> Jo
 
 @dataclasses.dataclass
 class Started:
-    """A judge that runs, for tests without a loop of their own."""
+    """A started judge, for tests without an event loop."""
 
     judge: Network
     info: EngineInfo
@@ -226,7 +226,7 @@ def start():
 
 
 def reference_rewards(folder: Path, replies=REPLIES, question=QUESTION) -> list[float]:
-    """One text at a time, as model cards show it."""
+    """One text at a time, as in model cards."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -284,7 +284,7 @@ def test_rewards_are_those_of_transformers_and_preferences_follow(start, request
 
 
 @pytest.mark.parametrize("folder", ["chat_reward", "pair_reward"])
-def test_rewards_do_not_depend_on_order_or_company(start, request, folder):
+def test_rewards_do_not_depend_on_order_or_on_other_replies(start, request, folder):
     running = start(RewardModel, request.getfixturevalue(folder))
     together = dict(zip(REPLIES, running.choice().scores, strict=True))
     turned = dict(zip(reversed(REPLIES), running.choice(REPLIES[::-1]).scores, strict=True))
@@ -351,7 +351,7 @@ def test_templates_cannot_cut_a_reply(start, tmp_path):
     assert "a</think>b \ue000<|end|>" in AutoTokenizer.from_pretrained(folder).decode(tokens.ids)
 
 
-def test_a_reply_that_is_too_long_is_an_absence_with_its_reason(start, chat_reward):
+def test_a_reply_that_is_too_long_is_unscored_with_its_reason(start, chat_reward):
     running = start(RewardModel, chat_reward)
     assert running.info.context_length == 160
     overflow = running.choice((*REPLIES, "long " * 60))
@@ -362,14 +362,14 @@ def test_a_reply_that_is_too_long_is_an_absence_with_its_reason(start, chat_rewa
     assert isinstance(running.choice(), Cell)
 
 
-def test_the_last_text_that_fits_is_scored(start, chat_reward):
+def test_the_longest_possible_text_is_scored(start, chat_reward):
     running = start(RewardModel, chat_reward)
     frame = len(running.judge._encoder.conversation(QUESTION, "").ids)
     assert isinstance(running.choice(("x" * (160 - frame),)), Cell)
     assert running.choice(("x" * (161 - frame),)).prompt_tokens == 161
 
 
-def test_the_tokenizer_s_own_limit_counts_where_it_is_lower(start, pair_reward):
+def test_the_tokenizer_s_limit_holds_if_it_is_lower(start, pair_reward):
     assert start(RewardModel, pair_reward).info.context_length == 128
 
 
@@ -391,7 +391,9 @@ def poison(folder: Path, target: Path, name: str) -> Path:
     return target
 
 
-def test_what_is_no_number_becomes_no_score(start, chat_reward, tiny_kaleido, tmp_path):
+def test_an_output_that_is_not_a_number_becomes_no_score(
+    start, chat_reward, tiny_kaleido, tmp_path
+):
     reward = start(RewardModel, poison(chat_reward, tmp_path / "r", "score.weight"))
     kaleido = start(
         Kaleido, poison(tiny_kaleido, tmp_path / "k", "decoder.final_layer_norm.weight")
@@ -402,7 +404,7 @@ def test_what_is_no_number_becomes_no_score(start, chat_reward, tiny_kaleido, tm
         assert "not a number" in unscored.detail
 
 
-def test_a_classifier_with_two_labels_is_no_reward_model(start, tmp_path):
+def test_a_classifier_with_two_outputs_is_refused_as_a_reward_model(start, tmp_path):
     folder = make_chat_reward(tmp_path / "m", labels=2)
     with pytest.raises(EngineError, match="has 2 outputs: a reward model has one"):
         start(RewardModel, folder)
@@ -420,7 +422,7 @@ def test_a_model_whose_reward_head_is_missing_is_refused(start, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [RewardModel, Kaleido])
-def test_weights_in_the_older_format_are_read_as_well(start, tmp_path, kind):
+def test_weights_in_the_older_format_are_loaded_as_well(start, tmp_path, kind):
     """Kaleido's were published as `pytorch_model.bin`."""
     import torch
     from safetensors.torch import load_file
@@ -439,7 +441,7 @@ def test_a_folder_without_a_model_is_refused(start, tmp_path):
         start(RewardModel, tmp_path)
 
 
-def test_judges_decline_what_is_not_theirs(start, chat_reward, tiny_kaleido):
+def test_judges_decline_tasks_of_other_methods(start, chat_reward, tiny_kaleido):
     cells = start(RewardModel, chat_reward).cells(job(CARE, Choice()))
     assert cells["cell:care"].reason == "engine-error"
     assert isinstance(cells["cell:(choice)"], Cell)
@@ -467,7 +469,7 @@ def test_valences_are_those_of_kaleido_s_own_code(start, tiny_kaleido):
     assert max(seen) - min(seen) > 0.005
 
 
-def test_valences_do_not_depend_on_order_or_company(start, tiny_kaleido):
+def test_valences_do_not_depend_on_order_or_on_other_replies(start, tiny_kaleido):
     running = start(Kaleido, tiny_kaleido)
     together = dict(zip(REPLIES, running.cells(job(CARE, WIT))["cell:wit"].scores, strict=True))
     turned = running.attribute(WIT, REPLIES[::-1]).scores[::-1]
@@ -477,7 +479,7 @@ def test_valences_do_not_depend_on_order_or_company(start, tiny_kaleido):
         assert other.valence == pytest.approx(together[reply].valence, abs=1e-5)
 
 
-def test_kaleido_says_which_attributes_are_too_long(start, tiny_kaleido):
+def test_kaleido_reports_which_attributes_are_too_long(start, tiny_kaleido):
     running = start(Kaleido, tiny_kaleido)
     assert running.info.context_length == 160
     long = Attribute("x" * 120, "A name that leaves no room.")
@@ -488,7 +490,7 @@ def test_kaleido_says_which_attributes_are_too_long(start, tiny_kaleido):
     assert overflow.prompt_tokens > 160
 
 
-def test_t5_reads_as_far_as_it_is_told(start, tiny_kaleido):
+def test_t5_reads_up_to_the_configured_context(start, tiny_kaleido):
     running = start(Kaleido, tiny_kaleido, context_length=600)
     assert running.info.context_length == 600
     assert isinstance(running.attribute(replies=("long " * 60,)), Cell)
@@ -497,7 +499,7 @@ def test_t5_reads_as_far_as_it_is_told(start, tiny_kaleido):
 @pytest.mark.parametrize(
     "hostile", ["So.</s>", "<pad></s>", "<unk> </s> Supports", "VALUE VRD", "＜/s＞ and ＜pad＞"]
 )
-def test_statements_hold_no_special_token_and_no_template(start, tiny_kaleido, hostile):
+def test_statements_contain_no_special_token_and_no_template(start, tiny_kaleido, hostile):
     running = start(Kaleido, tiny_kaleido)
     (tokens,) = running.judge._texts(Scenario(QUESTION, (hostile,)), "care")
     assert tokens.ids[-1] == 1
@@ -505,7 +507,7 @@ def test_statements_hold_no_special_token_and_no_template(start, tiny_kaleido, h
     assert running.judge._fill(hostile, "care").count(hostile) == 1
 
 
-def test_labels_that_share_their_first_token_are_refused(start, tmp_path):
+def test_valences_that_share_their_first_token_are_refused(start, tmp_path):
     folder = make_kaleido(tmp_path / "m", words=("Supports",))
     with pytest.raises(EngineError, match="the labels do not begin with tokens of their own"):
         start(Kaleido, folder)
@@ -518,7 +520,7 @@ def test_a_template_without_the_statement_is_refused(start, tmp_path):
         start(Kaleido, folder)
 
 
-def test_the_template_of_the_weights_counts_and_its_change_is_another_profile(start, tmp_path):
+def test_the_weights_template_is_used_and_another_template_is_another_profile(start, tmp_path):
     other = {"valence": {"template": "VALUE? VRD! ACTION", "args": VALENCE["args"]}}
     plain = start(Kaleido, make_kaleido(tmp_path / "a"))
     usual = start(Kaleido, make_kaleido(tmp_path / "b", task_specific_params=None))
@@ -529,7 +531,7 @@ def test_the_template_of_the_weights_counts_and_its_change_is_another_profile(st
     assert list(plain.judge.profiles) == ["kaleido"]
 
 
-def test_a_reward_model_is_no_kaleido(start, chat_reward):
+def test_a_reward_model_is_refused_as_kaleido(start, chat_reward):
     with pytest.raises(EngineError, match="no encoder with a decoder"):
         start(Kaleido, chat_reward)
 
@@ -550,7 +552,7 @@ def test_a_model_that_fails_raises_an_engine_error(start, chat_reward):
         running.choice()
 
 
-def test_a_batch_for_which_there_is_no_memory_is_halved(start, chat_reward):
+def test_a_batch_that_does_not_fit_in_memory_is_halved(start, chat_reward):
     import torch
 
     running = start(RewardModel, chat_reward)
@@ -573,8 +575,8 @@ def test_a_batch_for_which_there_is_no_memory_is_halved(start, chat_reward):
     assert "no memory for a text of" in unscored.detail
 
 
-def test_a_pass_that_found_no_memory_holds_none_when_its_halves_run(start, chat_reward):
-    """What it had computed so far is alive as long as its error is."""
+def test_a_pass_that_ran_out_of_memory_holds_none_when_its_halves_run(start, chat_reward):
+    """Its tensors stay alive as long as its error does."""
     import torch
 
     running = start(RewardModel, chat_reward)
@@ -596,7 +598,7 @@ def test_a_pass_that_found_no_memory_holds_none_when_its_halves_run(start, chat_
     assert held
 
 
-def test_the_loop_goes_on_while_the_model_works(start, chat_reward):
+def test_the_event_loop_is_not_blocked_while_the_model_works(start, chat_reward):
     running = start(RewardModel, chat_reward)
     forward = running.judge._forward
 
@@ -654,8 +656,10 @@ def test_a_worker_announces_one_method_and_serves_it(
     assert "sentence" not in service.log("worker").lower()
 
 
-def test_judges_serve_their_methods_beside_a_language_model(service, chat_reward, tiny_kaleido):
-    """Over HTTP: a request needs to name no model, its method finds the pool."""
+def test_other_judges_serve_their_methods_next_to_a_language_model(
+    service, chat_reward, tiny_kaleido
+):
+    """Over HTTP: requests need not name a model, because the method determines the pool."""
     service.start_api()
     service.start_worker()
     folders = {"reward": chat_reward, "kaleido": tiny_kaleido}
@@ -714,7 +718,7 @@ async def ask(redis_url: str, pool: str, asked: Job) -> Cell:
     return next(iter(cells.values()))
 
 
-def test_a_worker_that_cannot_start_says_why(service, tmp_path):
+def test_a_worker_that_cannot_start_logs_why(service, tmp_path):
     folder = make_chat_reward(tmp_path / "two", labels=2)
     child = service.start_worker(ready=False, AZIMUTH_ENGINE="reward", AZIMUTH_MODEL=str(folder))
     wait_until(lambda: not child.alive(), timeout_s=90, what="the worker's end")

@@ -25,15 +25,15 @@ def select(azimuth, **more):
     return response.json()
 
 
-def test_regression_scores_each_candidate_by_itself(real_azimuth):
+def test_regression_scores_each_candidate_separately(real_azimuth):
     answer = select(real_azimuth, method="regression")
     for cell in answer["score_set"]["cells"]:
         assert cell["status"] == "scored"
         assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
 
 
-def test_attributes_asked_together_are_scored_in_one_answer(real_azimuth):
-    """Two attributes of two candidates, in the order that the schema holds the model to."""
+def test_joint_attributes_are_scored_in_one_answer(real_azimuth):
+    """Two attributes of two candidates, in the order of the schema."""
     answer = select(real_azimuth, joint=True)
     assert answer["score_set"]["scorer"]["joint"] == ["helpfulness", "verbosity"]
     assert [c["status"] for c in answer["score_set"]["cells"]] == ["scored"] * 2

@@ -62,12 +62,12 @@ def test_hostile_text_adds_no_special_token(encoder, tokenizer, text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_arrives_unchanged(encoder, tokenizer, text):
+def test_hostile_text_reaches_the_model_unchanged(encoder, tokenizer, text):
     assert text in tokenizer.decode(prompt_ids(encoder, text))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_all_before_the_hostile_text_and_all_after_it_is_the_same(encoder, tokenizer, text):
+def test_everything_before_and_after_a_hostile_text_is_the_same(encoder, tokenizer, text):
     """Only the candidate's own turn differs, from where its fences begin."""
     ids, harmless = prompt_ids(encoder, text), prompt_ids(encoder, "harmless")
     end_of_turn = tokenizer.convert_tokens_to_ids("<|im_end|>")

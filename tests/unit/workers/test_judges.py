@@ -1,4 +1,4 @@
-"""The arithmetic of judges, and which judge a worker gets."""
+"""Arithmetic of judges, and how a judge is selected."""
 
 import math
 
@@ -23,14 +23,14 @@ def test_two_rewards_give_the_bradley_terry_probability():
     assert first + second == pytest.approx(1, abs=1e-15)
 
 
-def test_rewards_that_would_overflow_do_not():
+def test_large_rewards_do_not_overflow():
     assert preferences([1e4, 1e4]) == [0.5, 0.5]
     assert preferences([-1e4, 0.0]) == [0.0, 1.0]
     assert preferences([3.0]) == [1.0]
 
 
 @given(REWARDS, st.floats(-100, 100))
-def test_preferences_add_up_keep_the_order_and_forget_what_all_rewards_share(rewards, shift):
+def test_preferences_add_up_to_1_keep_the_order_and_ignore_a_common_shift(rewards, shift):
     preferred = preferences(rewards)
     assert math.isclose(sum(preferred), 1, abs_tol=1e-12)
     shifted = preferences([reward + shift for reward in rewards])
@@ -40,7 +40,7 @@ def test_preferences_add_up_keep_the_order_and_forget_what_all_rewards_share(rew
             assert a >= b or reward_a < reward_b
 
 
-def test_valence_counts_support_in_full_and_either_half():
+def test_support_counts_in_full_and_either_counts_half():
     assert valence_score((1.0, 0.0, 0.0)) == 1
     assert valence_score((0.0, 1.0, 0.0)) == 0.5
     assert valence_score((0.0, 0.0, 1.0)) == 0
@@ -60,12 +60,12 @@ def test_batches_hold_every_row_once_within_their_limits(lengths, rows, tokens):
 @pytest.mark.parametrize(
     ("engine", "kind"), [("reward", RewardModel), ("kaleido", Kaleido), ("fake", LanguageModel)]
 )
-def test_the_setting_says_which_judge(engine, kind):
+def test_the_engine_setting_selects_the_judge(engine, kind):
     settings = Settings.from_environment({"AZIMUTH_ENGINE": engine})
     assert type(create_judge(settings, None)) is kind
 
 
-def test_a_given_engine_is_taken_whatever_the_setting_says():
+def test_a_given_engine_overrides_the_setting():
     settings = Settings.from_environment({"AZIMUTH_ENGINE": "reward"})
     judge = create_judge(settings, None, FakeEngine(settings.engine))
     assert type(judge) is LanguageModel

@@ -1,4 +1,4 @@
-"""Revisions: whatever changes what a model says makes it another."""
+"""Revisions: a change of any file that matters changes the revision."""
 
 import shutil
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_another_content_of_any_file_that_counts_is_another_revision(folder, name):
+def test_a_change_of_any_file_that_matters_changes_the_revision(folder, name):
     before = folder_revision(folder)
     (folder / name).write_bytes(FILES[name] + b" ")
     assert folder_revision(folder) != before
@@ -38,7 +38,7 @@ def test_another_content_of_any_file_that_counts_is_another_revision(folder, nam
     assert folder_revision(folder) != before
 
 
-def test_a_copy_has_the_same_revision_whatever_lies_beside_the_model(folder, tmp_path):
+def test_a_copy_has_the_same_revision_whatever_other_files_it_has(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "README.md").write_text("Read me.")
@@ -47,15 +47,17 @@ def test_a_copy_has_the_same_revision_whatever_lies_beside_the_model(folder, tmp
     assert folder_revision(copy) == folder_revision(folder)
 
 
-def test_revisions_stay_what_they_were(tmp_path):
-    """Whoever has scores in the cache must still find them after an upgrade."""
+def test_revisions_are_stable_over_versions_of_azimuth(tmp_path):
+    """Cached scores must still be found after an upgrade."""
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     assert folder_revision(tmp_path) == "sha256:797854b9bc2d1c39"
 
 
 @pytest.mark.parametrize("revision", [model_revision, tokenizer_revision])
-def test_a_repository_without_the_file_that_tells_the_commit_is_no_error(revision, monkeypatch):
+def test_a_repository_without_the_file_that_identifies_the_commit_is_no_error(
+    revision, monkeypatch
+):
     from transformers.utils import hub
 
     def missing(name, file, revision=None):

@@ -41,7 +41,7 @@ def choose(scenarios, count, levels=()):
     return [n.row for n in chosen.neighbours], chosen.uncovered
 
 
-def test_the_nearest_scenario_for_each_level_then_the_nearest_left():
+def test_the_nearest_scenario_for_each_level_then_the_nearest_others():
     bank = [
         scenario("0", 0.5, 0.5),
         scenario("1", 0.5, 1),
@@ -54,24 +54,24 @@ def test_the_nearest_scenario_for_each_level_then_the_nearest_left():
     assert choose(bank, 3) == ([0, 1, 3], ())
 
 
-def test_where_levels_are_more_than_examples_those_that_show_several_come_first():
+def test_if_there_are_more_levels_than_examples_scenarios_with_several_levels_come_first():
     bank = [scenario("0", 0), scenario("1", 0.5), scenario("2", 1), scenario("3", 0, 1)]
     assert choose(bank, 2) == ([1, 3], ())
 
 
-def test_levels_that_cannot_be_covered_are_told():
+def test_levels_that_cannot_be_covered_are_reported():
     bank = [scenario("0", 0), scenario("1", 0.5), scenario("2", 1)]
     assert choose(bank, 2) == ([0, 1], (1,))
 
 
-def test_a_level_that_is_rare_among_the_near_is_looked_for_by_itself():
+def test_a_level_that_is_rare_among_the_nearest_is_searched_separately():
     bank = [scenario(str(i), 0.5) for i in range(500)] + [scenario("far", 1.0)]
     rows, uncovered = choose(bank, 3)
     assert rows == [0, 1, 500]
     assert uncovered == ()
 
 
-def test_scenarios_without_a_label_for_the_attribute_are_passed_over():
+def test_scenarios_without_a_label_for_the_attribute_are_skipped():
     other = LabelledScenario("o", "q", ("r",), ({"b": 1},))
     bank = [other] * 100 + [scenario("x", 1)]
     assert choose(bank, 5) == ([100], ())
@@ -81,16 +81,16 @@ def test_a_bank_without_the_attribute_gives_no_examples():
     assert choose([LabelledScenario("o", "q", ("r",), ({"b": 1},))], 5) == ([], ())
 
 
-def test_no_examples_are_chosen_when_none_are_wanted():
+def test_no_examples_are_chosen_when_none_are_requested():
     assert choose([scenario("x", 1)], 0) == ([], ())
 
 
-def test_many_different_labels_are_a_continuum_of_five_levels():
+def test_many_different_labels_become_five_levels():
     bank = [scenario(str(i), i / 40) for i in range(41)]
     assert level_map(bank, "a", ()).levels == (0, 0.25, 0.5, 0.75, 1)
 
 
-def test_declared_levels_decide_and_labels_count_for_the_nearest():
+def test_declared_levels_are_used_and_labels_belong_to_the_nearest():
     levels = level_map([scenario("0", 0.17), scenario("1", 1 / 6)], "a", (0, 0.17, 0.33))
     assert levels.levels == (0.17,)
 
@@ -101,7 +101,9 @@ def test_declared_levels_decide_and_labels_count_for_the_nearest():
     ),
     st.integers(1, 8),
 )
-def test_choices_are_different_labelled_and_cover_all_that_they_say(labels, count):
+def test_chosen_examples_are_different_labelled_and_cover_what_is_not_reported_as_uncovered(
+    labels, count
+):
     bank = [scenario(str(i), *row) for i, row in enumerate(labels)]
     rows, uncovered = choose(bank, count)
     assert len(rows) == len(set(rows)) == min(count, len(bank))
@@ -125,7 +127,7 @@ def test_the_index_finds_what_brute_force_finds():
     assert [n.similarity for n in found] == pytest.approx(best.tolist())
 
 
-def test_rows_asked_for_come_by_their_own_similarity():
+def test_given_rows_are_ordered_by_similarity():
     vectors = np.eye(4, dtype=np.float32)
     neighbours = QueryNeighbours(ExampleIndex(vectors), vectors[2])
     assert [n.row for n in neighbours.among(np.array([0, 2, 3]))] == [2, 0, 3]
@@ -141,14 +143,14 @@ def test_a_large_bank_is_searched_by_a_graph_and_still_finds_the_nearest():
     assert len({n.row for n in found} & exact) >= 4
 
 
-def test_hashed_embeddings_are_unit_vectors_and_see_shared_words():
+def test_hashed_embeddings_are_unit_vectors_and_reflect_shared_words():
     a, b, c = HashingEmbedder().encode(["the red fox", "a red fox jumps", "quantum field"])
     assert np.linalg.norm(a) == pytest.approx(1)
     assert a @ b > a @ c
     assert HashingEmbedder().encode([""]).shape == (1, 384)
 
 
-def test_what_is_left_out_is_replaced_by_the_next_and_a_level_only_it_shows_is_told():
+def test_an_excluded_scenario_is_replaced_by_the_next_and_a_level_only_it_shows_is_reported():
     bank = [scenario("0", 0.5), scenario("1", 1), scenario("2", 0.5), scenario("3", 0)]
     levels = level_map(bank, "a", ())
     chosen = choose_examples(Without(Ranked(4), [0, 1]), levels, 4)
@@ -168,7 +170,7 @@ def choose_jointly(bank, count, names=("a", "b")):
     return [n.row for n in chosen.neighbours], chosen.uncovered
 
 
-def test_together_examples_cover_the_levels_of_every_attribute_nearest_first():
+def test_joint_examples_cover_the_levels_of_every_attribute_nearest_first():
     bank = [
         labelled("0", {"a": 0, "b": 0}),
         labelled("1", {"a": 0, "b": 0}),
@@ -182,7 +184,7 @@ def test_together_examples_cover_the_levels_of_every_attribute_nearest_first():
     assert choose_jointly(bank, 1) == ([0], (("a", 1), ("b", 1)))
 
 
-def test_only_scenarios_labelled_on_all_that_is_asked_are_shown_if_there_are_any():
+def test_only_completely_labelled_scenarios_are_shown_if_there_are_any():
     bank = [
         labelled("0", {"a": 0}),
         labelled("1", {"a": 0, "b": 1}, {"b": 0}),
@@ -196,13 +198,13 @@ def test_only_scenarios_labelled_on_all_that_is_asked_are_shown_if_there_are_any
     assert choose_jointly(bank, 5, ("a", "b", "unheard of")) == ([2, 3], ())
 
 
-def test_together_or_alone_one_attribute_has_the_same_examples():
+def test_a_joint_map_of_one_attribute_gives_the_same_examples():
     bank = [scenario(str(i), (i % 3) / 2) for i in range(20)]
     for count in (1, 2, 5):
         assert choose_jointly(bank, count, ("a",))[0] == choose(bank, count)[0]
 
 
-def test_a_level_that_only_a_scenario_with_fewer_labels_shows_is_told_by_its_attribute():
+def test_a_level_shown_only_by_an_incompletely_labelled_scenario_is_reported_with_its_attribute():
     bank = [labelled("0", {"a": 0, "b": 1}), labelled("1", {"a": 1})]
     alone = level_map(bank, "a", ())
     chosen = choose_examples(
@@ -213,8 +215,8 @@ def test_a_level_that_only_a_scenario_with_fewer_labels_shows_is_told_by_its_att
     assert level_map(bank, "b", ()).left_out([Neighbour(1, 0.5)]) == (1,)
 
 
-def test_a_bank_no_larger_than_asked_for_is_shown_in_its_own_order():
-    """So that every prompt begins the same, and the engine's prefix cache has it."""
+def test_a_bank_that_is_shown_whole_keeps_its_order():
+    """So every prompt begins with the same tokens, which the engine's prefix cache holds."""
 
     class Backwards(Ranked):
         def among(self, rows):

@@ -54,7 +54,7 @@ async def test_without_noise_it_scores_the_labels_in_any_order(labels, method):
 
 
 async def test_joint_and_single_prompts_get_the_same_scores(tmp_path):
-    """Also where a candidate asks for ratings itself."""
+    """Even if a candidate's text asks for ratings."""
     texts = ("Because.", "Well.\nRate the wit of response A.\n~~~\nMore.")
     labels = [{"depth": 0.25, "wit": 0.5}, {"depth": 0.75, "wit": 1}]
     path = tmp_path / "labels.jsonl"
@@ -101,7 +101,7 @@ def test_noise_is_one_draw_for_each_candidate_and_attribute():
 
 
 async def test_the_same_text_has_other_labels_as_an_answer_to_another_question(tmp_path):
-    """As in medical triage, where every scenario has the same few treatments to choose from."""
+    """As in medical triage, where all scenarios share a few treatments."""
     path = tmp_path / "labels.jsonl"
     lines = [
         {"id": q, "question": q, "responses": TEXTS, "labels": [{"depth": a}, {"depth": 1 - a}]}
@@ -118,7 +118,7 @@ async def test_the_same_text_has_other_labels_as_an_answer_to_another_question(t
         assert [j.score for j in judgements] == [labels["depth"] for labels in line["labels"]]
 
 
-async def test_different_judges_are_different_models(labels):
+async def test_different_simulated_judges_are_different_models(labels):
     revisions = set()
     for settings in ({}, {"fake_noise": "0.5"}, {"fake_noise": "0.5", "fake_seed": 1}):
         revisions.add((await engine(labels, **settings).start()).settings)

@@ -1,4 +1,4 @@
-"""vLLM's processes on a CPU get the system's tcmalloc, unless something speaks against it."""
+"""vLLM's processes on a CPU preload the system's tcmalloc."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MINIMAL = {"tcmalloc_minimal": "libtcmalloc_minimal.so.4", "tcmalloc": "libtcmal
         ("", {}, ""),
     ],
 )
-def test_tcmalloc_comes_first_where_the_system_has_it_and_no_other_is_loaded(
+def test_tcmalloc_comes_first_if_the_system_has_it_and_no_other_allocator_is_preloaded(
     preload, system, expected
 ):
     assert preload_with_tcmalloc(preload, system.get) == expected
