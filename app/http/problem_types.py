@@ -60,7 +60,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "invalid-bank",
         422,
-        "A line of the bank is not valid",
+        "Invalid line in the bank",
         "line 3: labels[1].helpfulness is 4, not within [0, 1]",
         pointer="#/2",
     ),
@@ -77,7 +77,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         422,
         "No such scoring method",
         "no method is called 'pairwise'",
-        pointer="#/method",
+        pointer="#/scoring/method",
         known=["comparative"],
     ),
     _problem(
@@ -101,7 +101,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         404,
         "No such bank",
         "no bank is called 'my-bank'",
-        pointer="#/bank",
+        pointer="#/scoring/bank",
     ),
     _problem(
         "unknown-calibration",
@@ -113,7 +113,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "calibration-running",
         409,
-        "A calibration of this name is being fitted",
+        "The calibration is being fitted",
         "'small-judge' is being fitted: 120 of 500 scenarios are scored",
     ),
     _problem(
@@ -121,7 +121,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         404,
         "No worker has announced this model",
         "no model is called 'big-model'",
-        pointer="#/model",
+        pointer="#/scoring/model",
         known=["HuggingFaceTB/SmolLM2-135M-Instruct"],
     ),
     _problem(
@@ -135,7 +135,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "attribute-not-scored",
         409,
-        "The score set lacks an attribute of the target",
+        "An attribute of the target is not scored",
         f"score set {_ID!r} has no scores for 'verbosity'",
         pointer="#/targets/verbosity",
         score_set_id=_ID,
@@ -144,7 +144,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "body-too-large",
         413,
-        "The body is over the size limit",
+        "The body is too large",
         "the body has more than 8000000 bytes (AZIMUTH_MAX_BODY_BYTES)",
         limit_bytes=8_000_000,
     ),
@@ -158,7 +158,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "cells-unscored",
         502,
-        "The model gave no valid scores for an attribute of the target",
+        "An attribute has no valid scores",
         "'verbosity' is unscored: invalid-output",
         unscored=[
             {
@@ -171,7 +171,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     _problem(
         "store-unavailable",
         503,
-        "Redis does not answer",
+        "Redis is unavailable",
         "Redis does not answer",
         retry_after_s=5,
     ),
