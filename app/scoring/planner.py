@@ -178,8 +178,8 @@ class Planner:
         request that names no model gets the default one if that serves the method, else one that
         does.
         """
-        pools = await self._fleet.pools()
-        workers = await self._fleet.workers()
+        fleet = await self._fleet.snapshot()
+        pools, workers = fleet.pools, fleet.workers
         ready = {w.pool for w in workers if w.state == "ready"}
         named = [p for p in pools if requested is None or p.model.name == requested]
         if not named:
