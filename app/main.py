@@ -20,9 +20,9 @@ from app.health.endpoints import router as health
 from app.http import problems
 from app.http.middleware import RequestMiddleware
 from app.http.openapi import document_problems
-from app.http.provided import lifespan_state
+from app.http.provided import LifespanState
 from app.models.endpoints import router as models
-from app.resources import Resources, ResourcesState
+from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
 from app.settings import Settings
@@ -43,17 +43,10 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application. Resources are opened by its lifespan."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[ResourcesState]:
-        resources = Resources.open(settings)
-        await resources.hub.start()
-        app.state.stop_waiting = resources.hub.stop_waiting
-        try:
-            yield {"resources": resources, **lifespan_state(resources.objects())}
-        finally:
-            await resources.fitter.close()
-            await resources.hub.close()
-            await resources.listening.aclose()
-            await resources.redis.aclose()
+    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
+        async with Resources.opened(settings) as resources:
+            app.state.stop_waiting = resources.hub.stop_waiting
+            yield resources.state()
 
     # With Swagger UI and ReDoc from a package, so that /docs needs no network.
     app = FastAPIOffline(
@@ -69,10 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (scoring, retargeting):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
-    app.include_router(attribute_sets, prefix="/v1")
-    app.include_router(banks, prefix="/v1")
-    app.include_router(calibrations, prefix="/v1")
-    app.include_router(models, prefix="/v1")
+    for router in (attribute_sets, banks, calibrations, models):
+        app.include_router(router, prefix="/v1")
     app.include_router(health)
     problems.install(app)
     app.add_middleware(
@@ -85,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 class _Server(uvicorn.Server):
-    """Sends requests that wait for scores away with a 202 when it is told to stop."""
+    """Answers waiting requests with 202 when it is asked to stop."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         app = self.config.app

@@ -1,16 +1,16 @@
-"""What an API process holds while it runs: opened and closed by the lifespan."""
+"""Where an API process is put together. Only `app.main` imports this."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
-from typing import Annotated
 
-from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from app.calibrations.applying import Calibrator
 from app.calibrations.background.fitter import CalibrationFitter
-from app.http.provided import LifespanState
+from app.http.provided import LifespanState, lifespan_state
 from app.scores.operation import Operation
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
@@ -30,7 +30,7 @@ from app.store.score_sets import ScoreCache
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything that endpoints use."""
+    """Everything that endpoints use, and the connections behind it."""
 
     settings: Settings
     redis: Redis
@@ -51,13 +51,27 @@ class Resources:
     calibrator: Calibrator
     fitter: CalibrationFitter
 
-    def objects(self) -> list[object]:
-        """Everything that endpoints may ask for, one of each type."""
+    def state(self) -> LifespanState:
+        """What endpoints can ask for by type (see `app.http.provided`)."""
         named = [f.name for f in fields(self) if f.name != "listening"]
-        return [getattr(self, name) for name in named]
+        return lifespan_state(getattr(self, name) for name in named)
 
     @classmethod
-    def open(cls, settings: Settings) -> Resources:
+    @asynccontextmanager
+    async def opened(cls, settings: Settings) -> AsyncIterator[Resources]:
+        """The resources of a running process, closed at the end."""
+        resources = cls.build(settings)
+        await resources.hub.start()
+        try:
+            yield resources
+        finally:
+            await resources.fitter.close()
+            await resources.hub.close()
+            await resources.listening.aclose()
+            await resources.redis.aclose()
+
+    @classmethod
+    def build(cls, settings: Settings) -> Resources:
         """Build everything; connections are made when first used."""
         redis = connect(settings.store)
         listening = connect_for_listening(settings.store)
@@ -102,18 +116,3 @@ class Resources:
                 lease_s=settings.api.fit_lease_s,
             ),
         )
-
-
-class ResourcesState(LifespanState):
-    """What the lifespan yields to every request's state."""
-
-    resources: Resources
-
-
-async def resources_of(request: Request) -> Resources:
-    """The process's resources. A coroutine: `Depends` sends plain functions to a thread."""
-    resources: Resources = request.state.resources
-    return resources
-
-
-Use = Annotated[Resources, Depends(resources_of)]

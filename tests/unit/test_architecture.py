@@ -1,4 +1,4 @@
-"""Imports point one way: features -> store -> domain, workers -> store -> domain."""
+"""The plan of the house, held: imports point down, folders have no circles, files are short."""
 
 import ast
 from collections.abc import Iterable
@@ -26,23 +26,6 @@ def within(imports: set[str], *prefixes: str) -> set[str]:
     return {i for i in imports if any(i == p or i.startswith(p + ".") for p in prefixes)}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_down_only(path: Path):
-    place = path.relative_to(ROOT).parts
-    imports = imports_of(path)
-    if place[0] == "app":
-        assert not within(imports, "workers", "scripts")
-    if place[:2] == ("app", "domain"):
-        above = {i for i in within(imports, "app") if not within({i}, "app.domain", "app.errors")}
-        assert above <= {"app"}
-        assert not within(imports, "redis", "fastapi", "pydantic", "httpx", "asyncio")
-    if place[:2] == ("app", "store"):
-        assert not within(imports, "app.scoring", "app.attributes", "app.banks", "app.health")
-        assert not within(imports, "fastapi", "app.problems")
-    if place[0] == "workers":
-        assert not within(imports, "app.scoring", "app.problems", "app.main", "fastapi", "scripts")
-
-
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -68,13 +51,66 @@ IMPORTS = {name: imports_of(path) & MODULES.keys() for name, path in MODULES.ite
 PACKAGES = sorted(name for name, path in MODULES.items() if path.name == "__init__.py")
 
 
-@pytest.mark.parametrize("package", [p for p in PACKAGES if p != "app"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_two_parts_of_a_package_import_each_other(package: str):
     """Neither directly nor through others; a part is a module or a folder with all in it."""
     try:
         TopologicalSorter(graph_of(package, IMPORTS)).prepare()
     except CycleError as error:
         pytest.fail(f"{package}: {' <- '.join(error.args[1])}")
+
+
+LAYERS = (
+    ("app.errors",),
+    ("app.domain",),
+    ("app.settings", "app.schema", "app.telemetry"),
+    ("app.store",),
+    ("app.http",),
+    ("app.scoring",),
+    ("app.calibrations",),
+    ("app.selection",),
+    ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health"),
+    ("app.resources",),
+    ("app.main",),
+)
+"""From the bottom up. A part imports from those below it, and from none beside it."""
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+
+
+def part_of(module: str) -> str:
+    """The part of the house that a module is in: `app.store.queue` is in `app.store`."""
+    return ".".join(module.split(".")[:2])
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("app.")])
+def test_imports_point_down_only(module: str):
+    own = part_of(module)
+    assert own in LEVEL, f"{own} has no layer: add it to LAYERS and to app/README.md"
+    others = {part_of(m) for m in IMPORTS[module]} - {own, "app"}
+    assert {o for o in others if LEVEL.get(o, 99) >= LEVEL[own]} == set()
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("workers.")])
+def test_workers_import_the_store_and_what_is_below_it(module: str):
+    below = {part for part, level in LEVEL.items() if level <= LEVEL["app.store"]}
+    others = {part_of(m) for m in IMPORTS[module] if m.startswith("app")}
+    assert others <= below | {"app"}
+
+
+def test_the_domain_is_pure():
+    for module, path in MODULES.items():
+        if part_of(module) == "app.domain":
+            outside = within(imports_of(path), "redis", "fastapi", "pydantic", "httpx", "asyncio")
+            assert outside == set(), module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_functions_are_short(path: Path):
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= 350
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 50, f"{node.name} is too long"
 
 
 def test_a_circle_between_folders_is_found():
