@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from app.scoring.requests import Scoring
 from app.selection.requests import SelectionOptions
 from scripts.serve.processes import Child, free_port, start_redis
 from tests import contract_check
+from tests.forking import ForkedChild
 
 FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing", "AZIMUTH_LOG_LEVEL": "info"}
 SCENARIO = {
@@ -142,7 +142,7 @@ class Service:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AZIMUTH_")}
         environment = inherited | self.environment | dict(settings)
         log = self.folder / f"{name}-{len(self.children)}.log"
-        child = Child(name, [sys.executable, "-m", module], environment, log)
+        child = ForkedChild(name, module, environment, log)
         self.children.append(child)
         return child
 
