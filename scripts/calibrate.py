@@ -155,20 +155,20 @@ async def _follow(
 def request_of(options: CalibrateOptions) -> dict[str, Any]:
     """The body that the options mean; only what was given. Raises `UnusableData`."""
     given = options.scorer
-    scorer: dict[str, Any] = {"method": options.method, "attribute_set": given.attribute_set}
+    scoring: dict[str, Any] = {"method": options.method}
+    body: dict[str, Any] = {"bank": options.bank, "attribute_set": given.attribute_set}
     if given.attributes:
         declared = read_attributes(given.attributes)
         if unknown := [name for name in options.only if name not in declared]:
             raise UnusableData(f"{given.attributes} does not define {unknown[0]!r}")
-        scorer["attributes"] = [declared[name] for name in options.only or declared]
+        body["attributes"] = [declared[name] for name in options.only or declared]
     elif options.only:
-        scorer["attributes"] = list(options.only)
+        body["attributes"] = list(options.only)
     if given.zero_shot:
-        scorer["bank"] = None
+        scoring["bank"] = None
     elif options.examples_bank:
-        scorer["bank"] = options.examples_bank
-    scorer |= given.settings()
-    body: dict[str, Any] = {"bank": options.bank, "scorer": scorer}
+        scoring["bank"] = options.examples_bank
+    body["scoring"] = scoring | given.settings()
     if options.scenarios is not None:
         body |= {"scenarios": options.scenarios, "sample_seed": options.sample_seed}
     return body

@@ -30,6 +30,8 @@ RESPONSES = [
     },
     {"id": "useless", "text": "Plants die. You could buy plastic ones, they never complain."},
 ]
+ATTRIBUTES = ["helpfulness", "correctness", "complexity", "verbosity"]
+"""Those of the first target, and those that the later targets name."""
 TARGET = {"helpfulness": 1.0, "correctness": 1.0, "verbosity": 0.25}
 NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
     ("somebody who wants every detail", {"helpfulness": 1.0, "complexity": 1.0, "verbosity": 1.0}),
@@ -40,35 +42,40 @@ NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
 def show(url: str) -> str:
     """Send the sample, print it readably, and return the selection as one line of JSON."""
     with httpx.Client(base_url=url, timeout=600) as client:
-        request = {"question": QUESTION, "responses": RESPONSES, "target": TARGET, "samples": 3}
+        request = {
+            "question": QUESTION,
+            "responses": RESPONSES,
+            "attributes": ATTRIBUTES,
+            "target": TARGET,
+            "scoring": {"samples": 3},
+        }
         print(f"\nQuestion: {QUESTION}")
         for response in RESPONSES:
             print(f"  {response['id']:>9}: {_clip(response['text'])}")
         print(f"\nSelect for the target {_plain(TARGET)}, scores averaged over three samples:\n")
         print(_curl(url, "/v1/select", request))
-        selection = _post(client, "/v1/select", request)
-        caveat = CAVEATS.get(selection["score_set"]["scorer"]["model"])
+        answer = _post(client, "/v1/select", request)
+        selection, score_set = answer["selection"], answer["score_set"]
+        caveat = CAVEATS.get(score_set["scorer"]["model"])
         if caveat:
             print(f"  Mind: {caveat}\n")
-        _print_scores(selection["score_set"])
+        _print_scores(score_set)
         _print_selection(selection)
-        timings, usage = selection["timings_ms"], selection["usage"]
+        timings, usage = answer["timings_ms"], answer["usage"]
         print(
             f"  {timings['total'] / 1000:.1f} s; {usage['prompt_tokens']} prompt tokens "
             f"({usage['cached_prompt_tokens']} from the prefix cache), "
             f"{usage['output_tokens']} written"
         )
         for who, target in NEW_TARGETS:
-            retarget = {"score_set_ids": selection["score_set"]["id"], "targets": target}
+            retarget = {"score_set_ids": score_set["id"], "targets": target}
             print(f"\nRetarget, without the model, for {who}, {_plain(target)}:\n")
             print(_curl(url, "/v1/retarget", retarget))
             answer = _post(client, "/v1/retarget", retarget)
-            _print_selection(answer["selections"][0])
+            _print_selection(answer["pairs"][0]["selection"])
             print(f"  {answer['timings_ms']['total']:.1f} ms")
     kept = ("selected", "margin", "ties", "ranking")
-    return json.dumps(
-        {key: selection[key] for key in kept} | {"score_set_id": selection["score_set"]["id"]}
-    )
+    return json.dumps({key: selection[key] for key in kept} | {"score_set_id": score_set["id"]})
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +105,7 @@ def _print_scores(score_set: dict[str, Any]) -> None:
     print()
     cell = score_set["cells"][0]
     for name, score in zip(ids, cell["scores"], strict=True):
-        print(f"  {cell['attribute']} of {name}: {score['reasoning'] or 'no reason asked for'}")
+        print(f"  {cell['attribute']} of {name}: {score.get('reasoning', 'no reason asked for')}")
     print()
 
 

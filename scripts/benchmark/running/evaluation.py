@@ -167,18 +167,23 @@ async def _run_scenarios(
             scenarios=data.scenarios,
             service=service,
             attributes=_attributes_to_send(options, data, declared),
-            request={
-                "method": options.method,
-                "attribute_set": options.scorer.attribute_set,
-                "calibration": "none",
-            }
-            | options.settings(),
+            request=_request(options),
             progress=finished,
             features=features,
             chances=options.probabilities,
             warn=lambda warning: bar.write(f"warning: {warning}", file=sys.stderr),
         ).run()
     return failed
+
+
+def _request(options: RunOptions) -> dict[str, Any]:
+    """What all requests of a run have in common."""
+    scoring = {"method": options.method, **options.settings()}
+    return {
+        "attribute_set": options.scorer.attribute_set,
+        "calibration": scoring.pop("calibration", "none"),
+        "scoring": scoring,
+    }
 
 
 def _attributes_to_send(

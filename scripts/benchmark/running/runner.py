@@ -109,7 +109,7 @@ class Evaluation:
         self.journal.know_scorer(score_set["scorer"])
         # Where nothing is scored there is nothing to calibrate: no other calibration, that is.
         if any(cell["status"] == "scored" for cell in score_set["cells"]):
-            self.journal.know_calibration(score_set["calibration"])
+            self.journal.know_calibration(score_set.get("calibration"))
         for warning in score_set.get("warnings") or ():
             if warning not in self._warned:
                 self._warned.add(warning)
@@ -206,8 +206,8 @@ class Evaluation:
         return ScenarioResult(
             id=scenario.id,
             labels=scenario.labels,
-            scores=_scores(cells, calibrated=answer["calibration"] is not None),
-            raw=_scores(cells, calibrated=False) if answer["calibration"] else {},
+            scores=_scores(cells, calibrated="calibration" in answer),
+            raw=_scores(cells, calibrated=False) if "calibration" in answer else {},
             spreads={
                 c["attribute"]: tuple(s["spread"] for s in c["scores"])
                 for c in cells
@@ -217,7 +217,7 @@ class Evaluation:
             seconds=round(seconds, 3),
             concurrency=self.service.concurrency,
             usage=_usage(cells),
-            cached=any(c["cached"] for c in cells),
+            cached=any(c.get("cached") for c in cells),
             score_set=answer["id"],
         )
 
@@ -271,38 +271,30 @@ class Evaluation:
         step = max(1, _DRAWN_PAIRS // max(1, len(places)))
         for start in range(0, len(ids), step):
             asked = ids[start : start + step]
-            selections: list[dict[str, Any]] = []
+            pairs: list[dict[str, Any]] = []
             if targets:
-                body = self._retargeting(asked, targets) | {"min_probability": 0}
+                body = self._retargeting(asked, targets)
+                body["selection"] = {"min_probability": 0}
                 answer = orjson.loads((await self.service.post("/v1/retarget", body)).content)
-                selections = answer["selections"]
-            _check_problems(
-                {**pair["problem"], "score_set_id": pair["score_set_id"]}
-                for pair in selections
-                if pair.get("problem")
-            )
-            each = len(selections) // len(asked)  # targets, or twice the only one
+                pairs = answer["pairs"]
+            _check_problems(pair for pair in pairs if "problem" in pair)
+            each = len(targets)
             for number in range(len(asked)):
-                told = selections[number * each : (number + 1) * each]
+                told = pairs[number * each : (number + 1) * each]
                 for pair in told:
-                    if not pair.get("problem"):
-                        self.journal.know_calibration(pair["calibration"])
-                of = {place: _chance(p) for place, p in zip(places, told, strict=False)}
+                    if "selection" in pair:
+                        self.journal.know_calibration(pair["selection"].get("calibration"))
+                of = {place: _chance(p) for place, p in zip(places, told, strict=True)}
                 found.append({n: tuple(of.get(int(p)) for p in wishes.places[n]) for n in sets})
         return found
 
     def _retargeting(
         self, ids: Sequence[str], targets: Sequence[dict[str, float]]
     ) -> dict[str, Any]:
-        """The body of a request that selects for every pair.
-
-        A single pair that has no selection would be a problem as a whole; of two, each has its own.
-        So a single target is asked for twice where there is one score set.
-        """
-        alone = len(ids) == len(targets) == 1
+        """The body of a request that selects for every pair."""
         return {
             "score_set_ids": list(ids),
-            "targets": [*targets, *targets] if alone else list(targets),
+            "targets": list(targets),
             "calibration": self.request["calibration"],
         }
 
@@ -332,8 +324,7 @@ class Evaluation:
                 # It may have been fitted anew since the scores were told.
                 if any(index is not None for index in selected):
                     self.journal.know_calibration(calibration)
-                more = selected[: len(asked)]
-                mine.append(choices_of(more) if problems else np.array(more, dtype=np.int8))
+                mine.append(choices_of(selected) if problems else np.array(selected, dtype=np.int8))
         return [np.concatenate(mine) if mine else choices_of([]) for mine in chosen]
 
     # --- methods that choose
@@ -365,7 +356,7 @@ class Evaluation:
                 seconds=round(sum(seconds for _, seconds in answers), 3),
                 concurrency=self.service.concurrency,
                 usage=_usage(cells),
-                cached=any(c["cached"] for c in cells),
+                cached=any(c.get("cached") for c in cells),
             )
         )
 
@@ -385,7 +376,7 @@ class Evaluation:
         async def ask(
             target: dict[str, float] | None,
         ) -> tuple[dict[str, Any] | ServiceProblem, float]:
-            body = {**self._body(scenario), **more}
+            body = self._body(scenario, **more)
             if target is None:
                 body = {k: v for k, v in body.items() if not k.startswith("attribute")}
             else:
@@ -413,7 +404,7 @@ class Evaluation:
         """Ask again with both orders, and select from each alone."""
         wishes = self.wishes(scenario)
         both = {"orders": 2}
-        samples = int(self.request.get("samples", 1))
+        samples = int(self.request.get("scoring", {}).get("samples", 1))
         service = self.service
         assert service is not None
         try:
@@ -439,7 +430,7 @@ class Evaluation:
                     for cell in answer["score_set"]["cells"]
                 ]
             else:
-                answer, _ = await service.score({**self._body(scenario), **both})
+                answer, _ = await service.score(self._body(scenario, **both))
                 cells = answer["cells"]
                 split = {c["attribute"]: _halves(c, samples) for c in answer["cells"]}
                 forward, reverse = (
@@ -460,10 +451,11 @@ class Evaluation:
         )
         self.progress(self.journal.done[scenario.id])
 
-    def _body(self, scenario: LabelledScenario) -> dict[str, Any]:
+    def _body(self, scenario: LabelledScenario, **scoring: Any) -> dict[str, Any]:
         names = labelled_attributes(scenario)
         return {
             **self.request,
+            "scoring": {**self.request.get("scoring", {}), **scoring},
             "question": scenario.question,
             "responses": [
                 {"id": LETTERS[i], "text": text} for i, text in enumerate(scenario.responses)
@@ -494,19 +486,20 @@ async def _all(work: Iterable[Any]) -> None:
         raise error from None
 
 
-def _check_problems(problems: Iterable[dict[str, Any]]) -> None:
+def _check_problems(failed: Iterable[Mapping[str, Any]]) -> None:
     """Let pass that a pair lacks scores.
 
     Raises `ServiceProblem` for what every scenario would meet (the calibration is gone), and
     `_Forgotten` for scores that are.
     """
     gone: set[str] = set()
-    for document in problems:
+    for pair in failed:
+        document = pair["problem"]
         problem = ServiceProblem(document.get("status", 0), document)
         if problem.permanent:
             raise problem
         if problem.slug == "unknown-score-set":
-            gone.add(document["score_set_id"])
+            gone.add(pair["score_set_id"])
     if gone:
         raise _Forgotten(gone)
 
@@ -526,7 +519,7 @@ def _halves(cell: Mapping[str, Any], samples: int) -> NDArray[np.float64] | None
     """
     if cell["status"] != "scored" or cell["answers_discarded"]:
         return None
-    values = np.array([s["values"] or [s["score"]] for s in cell["scores"]], np.float64)
+    values = np.array([s.get("values") or [s["score"]] for s in cell["scores"]], np.float64)
     orders = values.reshape(len(values), -1, samples).mean(axis=2)
     halves: NDArray[np.float64] = orders[:, [0, -1]].T
     return halves
@@ -554,26 +547,24 @@ def _scores(
 
 def _chance(pair: Mapping[str, Any]) -> float | None:
     """Probability of the selected candidate of one pair."""
-    chance = pair["ranking"][0]["probability"] if pair["ranking"] else None
+    chance = pair["selection"]["ranking"][0].get("probability") if "selection" in pair else None
     return None if chance is None else round(float(chance), 3)
 
 
 def _chosen(answer: Mapping[str, Any] | ServiceProblem) -> int | None:
-    return None if isinstance(answer, ServiceProblem) else int(answer["selected"]["index"])
+    if isinstance(answer, ServiceProblem):
+        return None
+    return int(answer["selection"]["selected"]["index"])
 
 
 def _unscored(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {
-        c["attribute"]: c["unscored"]["reason"] if c["unscored"] else c["status"]
-        for c in cells
-        if c["status"] != "scored"
-    }
+    return {c["attribute"]: c.get("reason", c["status"]) for c in cells if c["status"] != "scored"}
 
 
 def _usage(cells: Sequence[Mapping[str, Any]]) -> Usage:
     total = Usage()
     for cell in cells:
-        if cell["usage"]:
+        if "usage" in cell:
             total += msgspec.convert(cell["usage"], Usage)
     return total
 

@@ -136,7 +136,8 @@ class Service:
                     break
             for cell in answer.get("score_set", answer)["cells"]:
                 # In the cache by now, but it was this request that it was scored for.
-                cell["cached"] = cell["cached"] and cell["definition_id"] not in fresh
+                if "cached" in cell:
+                    cell["cached"] = cell["cached"] and cell["definition_id"] not in fresh
             return answer, time.monotonic() - started
 
     async def _ask(self, path: str, body: dict[str, Any]) -> httpx.Response:
@@ -206,9 +207,9 @@ def _as_asked(score_set: dict[str, Any], path: str, body: dict[str, Any]) -> dic
     """
     if not path.endswith("/score"):
         unscored = [
-            {"attribute": cell["attribute"], **cell["unscored"]}
+            {"attribute": cell["attribute"], "reason": cell["reason"], "detail": cell["detail"]}
             for cell in score_set["cells"]
-            if cell["unscored"]
+            if cell["status"] == "unscored"
         ]
         problem = {
             "type": "/problems/cells-unscored",

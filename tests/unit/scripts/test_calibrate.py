@@ -96,28 +96,29 @@ def body(*given):
 def test_what_is_not_given_is_left_to_the_service():
     assert body() == {
         "bank": "b",
-        "scorer": {"method": "comparative", "attribute_set": "helpsteer2"},
+        "attribute_set": "helpsteer2",
+        "scoring": {"method": "comparative"},
     }
 
 
-def test_options_are_the_scorer_s_settings():
+def test_options_say_how_to_score():
     given = "--method regression --zero-shot --samples 3 --orders 2 --temperature 0.5 --seed 7"
-    scorer = body(*given.split(), "--model", "m", "--no-reasoning", "--joint")["scorer"]
-    assert scorer == {
-        "method": "regression", "attribute_set": "helpsteer2", "bank": None, "samples": 3,
+    scoring = body(*given.split(), "--model", "m", "--no-reasoning", "--joint")["scoring"]
+    assert scoring == {
+        "method": "regression", "bank": None, "samples": 3,
         "orders": 2, "temperature": 0.5, "seed": 7, "model": "m", "reasoning": False, "joint": True,
     }  # fmt: skip
-    assert body("--examples-bank", "e")["scorer"]["bank"] == "e"
+    assert body("--examples-bank", "e")["scoring"]["bank"] == "e"
     assert body("--scenarios", "30") == body() | {"scenarios": 30, "sample_seed": 0}
 
 
 def test_attributes_are_some_of_a_set_or_one_s_own(tmp_path):
-    assert body("--only", "wit")["scorer"]["attributes"] == ["wit"]
+    assert body("--only", "wit")["attributes"] == ["wit"]
     path = tmp_path / "own.json"
     path.write_text('[{"name": "wit", "definition": "W."}, {"name": "care", "definition": "C."}]')
-    own = body("--attributes", str(path))["scorer"]["attributes"]
+    own = body("--attributes", str(path))["attributes"]
     assert [one["name"] for one in own] == ["wit", "care"]
-    assert body("--attributes", str(path), "--only", "care")["scorer"]["attributes"] == own[1:]
+    assert body("--attributes", str(path), "--only", "care")["attributes"] == own[1:]
 
 
 def test_the_bank_is_stored_before_and_the_reports_shown_after(run, tmp_path):

@@ -18,10 +18,7 @@ BOTH = TargetSet("sampled", "sampled", ({"wit": 1.0}, {"wit": 0.0}))
 
 
 class Judge:
-    """Scores the first candidate 0.9 and the second 0.1, and is sure of it at 0.75.
-
-    As the service does, it answers a single pair that has no selection with a problem as a whole.
-    """
+    """Scores the first candidate 0.9 and the second 0.1, and selects with probability 0.75."""
 
     concurrency = 1
 
@@ -44,25 +41,27 @@ class Judge:
         self.scored.append(name)
         self.forgotten.discard(name)
         scores = [
-            {"score": s, "spread": None, "values": None, "calibrated": {"score": s}}
-            for s in (0.9, 0.1)
+            {
+                "index": i,
+                "score": s,
+                "spread": 0.0,
+                "calibrated": {"score": s, "standard_error": 0.1},
+            }
+            for i, s in enumerate((0.9, 0.1))
         ]
-        lost = name in self.unscored
-        cell = {
-            "attribute": "wit",
-            "status": "unscored" if lost else "scored",
-            "unscored": {"reason": "truncated"} if lost else None,
-            "scores": [] if lost else scores,
-            "usage": None,
-            "cached": False,
-        }
-        used = body["calibration"] != "none" and not lost
+        cell = {"attribute": "wit", "definition_id": "wit@1"}
+        if name in self.unscored:
+            cell |= {"status": "unscored", "reason": "truncated", "detail": "too long"}
+        else:
+            cell |= {"status": "scored", "scores": scores, "cached": False}
+        used = body["calibration"] != "none" and name not in self.unscored
         answer = {
             "id": name,
             "cells": [cell],
             "scorer": {"fingerprint": "f"},
-            "calibration": self.calibration() if used else None,
         }
+        if used and (calibration := self.calibration()):
+            answer["calibration"] = calibration
         return answer, 1.0
 
     async def post(self, path, body):
@@ -70,8 +69,6 @@ class Judge:
         self.retargeted.append(body)
         ids, targets = body["score_set_ids"], body["targets"]
         problems = {name: self.problem(name) for name in ids}
-        if len(ids) == len(targets) == 1 and problems[ids[0]]:
-            raise ServiceProblem(409, problems[ids[0]])
         used = self.calibration() if body["calibration"] != "none" else None
         applied = {name: None if problems[name] else used for name in ids}
         picks = [int(target["wit"] < 0.5) for target in targets]
@@ -79,29 +76,47 @@ class Judge:
             answer = {
                 "selected": [[None if problems[n] else pick for pick in picks] for n in ids],
                 "calibrations": [applied[name] for name in ids],
-                "problems": [p for p in problems.values() if p],
+                "problems": [
+                    {"score_set_id": n, "target_indices": [*range(len(targets))], "problem": p}
+                    for n, p in problems.items()
+                    if p
+                ],
             }
         else:
             answer = {
-                "selections": [
-                    {
-                        "score_set_id": name,
-                        "target_index": number,
-                        "calibration": applied[name],
-                        "ranking": [] if problems[name] else [{"index": pick, "probability": 0.75}],
-                    }
-                    | ({"problem": problems[name]} if problems[name] else {})
+                "pairs": [
+                    {"score_set_id": name, "target_index": number}
+                    | (
+                        {"problem": problems[name]}
+                        if problems[name]
+                        else {"selection": self.selection(pick, used)}
+                    )
                     for name in ids
                     for number, pick in enumerate(picks)
                 ]
             }
         return httpx.Response(200, content=orjson.dumps(answer))
 
+    def selection(self, pick, calibration):
+        nearest = {"index": pick, "id": "AB"[pick], "distance": 0.1, "probability": 0.75}
+        selection = {"selected": nearest, "ties": [], "ranking": [nearest]}
+        return selection | ({"calibration": calibration} if calibration else {})
+
     def problem(self, name):
         if name in self.forgotten:
-            return {"type": "/problems/unknown-score-set", "score_set_id": name}
+            return {
+                "type": "/problems/unknown-score-set",
+                "title": "No",
+                "status": 404,
+                "detail": "no",
+            }
         if name in self.unscored:
-            return {"type": "/problems/attribute-not-scored", "score_set_id": name}
+            return {
+                "type": "/problems/attribute-not-scored",
+                "title": "No",
+                "status": 404,
+                "detail": "no",
+            }
         return None
 
 
@@ -161,7 +176,7 @@ async def test_probabilities_by_another_calibration_than_the_selections_end_the_
 
 async def test_a_calibration_that_is_gone_ends_the_run_with_the_service_s_words(tmp_path):
     judge = Judge()
-    gone = {"type": "/problems/unknown-calibration", "title": "No such", "score_set_id": "a"}
+    gone = {"type": "/problems/unknown-calibration", "title": "No such", "status": 404}
     judge.problem = lambda name: gone
     with pytest.raises(ServiceProblem, match="No such"):
         await evaluate(tmp_path, judge, "ab", calibrated=True)
