@@ -105,7 +105,7 @@ def load_helpsteer2_dataset(cache: Path | None) -> tuple[Source, Pool]:
             HELPSTEER2_DATASET, cache_dir=None if cache is None else str(cache)
         )
         rows = [row for split in HELPSTEER2_SPLITS for row in loaded[split]]
-    except Exception as error:  # the library raises whatever its transports raise
+    except Exception as error:  # the library raises the errors of its transports
         raise BankInputError(f"cannot load {HELPSTEER2_DATASET}: {error}") from error
     digest = hashlib.sha256(jsonl(rows).encode("utf-8", "surrogatepass")).hexdigest()
     pool = helpsteer2_pool(parse_rated_response(row, n) for n, row in enumerate(rows, start=1))
@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(run(arguments))
     except (BankInputError, OSError) as error:
-        print(f"build_bank: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

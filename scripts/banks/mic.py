@@ -143,8 +143,8 @@ def parse_annotations(lines: Iterable[str]) -> Iterator[Annotation | RowError]:
     _, header = next(records, (1, []))
     for column in MIC_COLUMNS:
         if header.count(column) != 1:
-            found = "missing from" if column not in header else "more than once in"
-            raise BankInputError(f"line 1, column {column!r}: {found} the header")
+            fault = "missing from" if column not in header else "more than once in"
+            raise BankInputError(f"line 1, column {column!r}: {fault} the header")
     for line, record in records:
         try:
             if len(record) != len(header):

@@ -63,7 +63,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """All scenarios a corpus yields, and what it holds that became none."""
+    """All scenarios of a corpus, and what was left out."""
 
     scenarios: tuple[Scenario, ...]
     rows: int

@@ -43,7 +43,7 @@ def share(available: int, eval_wanted: int, train_wanted: int) -> tuple[int, int
 
 
 class _Picker:
-    """Gives scenarios (by index) to the parts of a split and keeps the books."""
+    """Assigns scenarios (by index) to the parts of a split and counts what they need."""
 
     def __init__(self, carried: Sequence[frozenset[LabelPair]], rng: random.Random) -> None:
         self.order = rng.sample(range(len(carried)), len(carried))
@@ -75,12 +75,12 @@ class _Picker:
             self.take(index, part)
 
     def _cost(self, index: int, part: Part) -> tuple[int, int]:
-        """Least first: label pairs that the other part will then lack and this one has no need
-        of, then (negated) label pairs that this part needs."""
+        """Sort key: label pairs that the other part would lack and this one does not need, then
+        (negated) label pairs that this part needs."""
         need, other = self.need[part], self.need["train" if part == "eval" else "eval"]
         pairs = self._carried[index]
-        robbed = sum(need[pair] <= 0 and self.free[pair] <= other[pair] for pair in pairs)
-        return robbed, -sum(need[pair] > 0 for pair in pairs)
+        lost = sum(need[pair] <= 0 and self.free[pair] <= other[pair] for pair in pairs)
+        return lost, -sum(need[pair] > 0 for pair in pairs)
 
 
 def split_pool(

@@ -1,4 +1,7 @@
-"""Convert a GGUF file to a folder that vLLM and transformers load: `prepare_model GGUF FOLDER`."""
+"""Convert a GGUF file to a folder that vLLM and transformers load.
+
+`python -m scripts.models.prepare GGUF FOLDER`
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 def convert(gguf: Path, folder: Path) -> None:
     """Unpack a quantized model to bfloat16 and save it with its tokenizer.
 
-    Written beside the folder and then renamed: a half-written model is never taken for a whole one.
+    Written under another name and then renamed, so that a folder never holds half a model.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
@@ -29,7 +32,7 @@ def convert(gguf: Path, folder: Path) -> None:
         dtype=torch.bfloat16,
         quantization_config=GgufConfig(gguf_file=gguf.name, dequantize=True),
     )
-    # The weights are plain now; what says otherwise would make loaders look for a GGUF file.
+    # The weights are plain now; with this entry loaders would look for a GGUF file.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     partial = folder.with_name(folder.name + ".partial")

@@ -1,4 +1,4 @@
-"""Weights of a model as 8-bit integers: `quantize_model FOLDER OUT`. For CPUs, which are faster so.
+"""Weights as 8-bit integers, faster on CPUs: `python -m scripts.models.quantize FOLDER OUT`.
 
 `W8A8` in the format of compressed-tensors, which vLLM reads: a scale for each row of every linear
 layer, activations quantized token by token while the model runs (Dettmers et al. 2022, without
@@ -30,14 +30,16 @@ def quantize(folder: Path, out: Path) -> int:
     tensors: dict[str, Any] = {}
     for path in sorted(folder.glob("*.safetensors")):
         tensors |= load_file(path)
-    found: dict[str, Any] = {}
+    quantized: dict[str, Any] = {}
     count = 0
     for name, tensor in tensors.items():
         if name.endswith(_LINEAR):
-            found[name], found[name.removesuffix("weight") + "weight_scale"] = rows_as_int8(tensor)
+            quantized[name], quantized[name.removesuffix("weight") + "weight_scale"] = rows_as_int8(
+                tensor
+            )
             count += 1
         else:
-            found[name] = tensor
+            quantized[name] = tensor
     if not count:
         raise ValueError(f"{folder} has no layers whose names end with {_LINEAR}")
     partial = out.with_name(out.name + ".partial")
@@ -46,7 +48,7 @@ def quantize(folder: Path, out: Path) -> int:
     for path in folder.iterdir():
         if path.is_file() and not path.name.endswith((".safetensors", ".safetensors.index.json")):
             shutil.copy(path, partial / path.name)
-    save_file(found, partial / "model.safetensors", metadata={"format": "pt"})
+    save_file(quantized, partial / "model.safetensors", metadata={"format": "pt"})
     config["quantization_config"] = _scheme()
     (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     shutil.rmtree(out, ignore_errors=True)

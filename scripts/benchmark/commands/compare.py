@@ -1,4 +1,4 @@
-"""`compare A B`: how the accuracies of two runs differ, and how surely."""
+"""`compare A B`: the difference in accuracy of two runs."""
 
 from __future__ import annotations
 

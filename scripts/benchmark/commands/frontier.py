@@ -19,7 +19,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--scenarios", type=Path, required=True, metavar="FILE", help="to evaluate on")
     add("--train", type=Path, required=True, metavar="FILE", help="for examples and calibrations")
     add("--targets", nargs="+", default=list(DEFAULT_TARGETS), metavar="T")
-    add("--out", type=Path, required=True, metavar="DIR", help="a folder a run; resumed if begun")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder a run; resumed if it exists",
+    )
     add(
         "--mode",
         action="append",

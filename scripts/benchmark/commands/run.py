@@ -62,7 +62,13 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="high, low, sampled:FILE, sample:N (N for each number of attributes), all",
     )
-    add("--out", type=Path, required=True, metavar="DIR", help="results folder; resumed if begun")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="results folder; resumed if it exists",
+    )
     add("--url", default=DEFAULT_URL)
     add("--sample", type=positive, metavar="N", help="a seeded sample of N scenarios")
     add("--sample-seed", type=int, default=0, metavar="S")

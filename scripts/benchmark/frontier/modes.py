@@ -97,6 +97,6 @@ def _scorer_of(run: Run) -> ScorerOptions:
 
 
 def place_of(run: Run) -> int:
-    """Where a run stands in a table: in the order of the modes, others last."""
+    """Position of a run in a table: in the order of the modes, others last."""
     label = run.label.removesuffix(CALIBRATED)
     return _NAMES.index(label) if label in _NAMES else len(_NAMES)

@@ -1,4 +1,4 @@
-"""The frontier: what each mode of scoring reaches and what it takes, raw and calibrated."""
+"""The frontier: accuracy and cost of each mode, raw and calibrated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Measured:
         return {target_set.name: target_set for target_set in self.results.run.target_sets}
 
     def point(self, target_set: str) -> FrontierPoint:
-        """What it reaches on a target set, and what it takes."""
+        """Its accuracy on a target set, and its cost."""
         answered = self.results.answered
         spent = cost(self.results)
         free = self.mode == FREE
@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """Runs on one dataset with one model, and what they reach for what they take."""
+    """Runs on one dataset with one model."""
 
     key: DataAndModel
     measured: tuple[Measured, ...]
@@ -64,16 +64,16 @@ def frontiers_of(runs: Iterable[NamedRun]) -> list[Frontier]:
     """
     frontiers: list[Frontier] = []
     for key, alike in by_data_and_model(runs).items():
-        found: dict[tuple[str, str], tuple[str, Measured]] = {}
+        measured: dict[tuple[str, str], tuple[str, Measured]] = {}
         for name, results in alike:
             kind = "calibrated" if results.run.calibration else "raw"
             mode = mode_of(results.run)
-            if same := found.get((mode, kind)):
+            if same := measured.get((mode, kind)):
                 raise ValueError(
                     f"{same[0]} and {name} are both {mode!r}, {kind}, on {key.title}: draw one"
                 )
-            found[mode, kind] = name, Measured(mode, kind, results)
-        frontiers.append(Frontier(key, tuple(one for _, one in found.values())))
+            measured[mode, kind] = name, Measured(mode, kind, results)
+        frontiers.append(Frontier(key, tuple(one for _, one in measured.values())))
     return frontiers
 
 
@@ -84,9 +84,9 @@ def picture(frontier: Frontier, target_set: str) -> str:
 
 
 def points_of(frontier: Frontier, target_set: str) -> dict[str, dict[str, FrontierPoint]]:
-    """Mode -> `raw` or `calibrated` -> what it reaches on a target set, and what it takes.
+    """Mode -> `raw` or `calibrated` -> accuracy on a target set, and cost.
 
-    Where modes were not measured on equally many scenarios, their names tell how many.
+    If modes were measured on different numbers of scenarios, their names include the number.
     """
     shown = [one for one in frontier.measured if target_set in one.sets]
     numbers: dict[str, set[int]] = {}

@@ -12,9 +12,9 @@ from scripts.benchmark.pages.tables import accuracy_with_interval, row_of
 
 
 def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
-    """Markdown: a row a mode and kind, a column a target set, and what a scenario takes.
+    """Markdown: a row a mode and kind, a column a target set, and the cost of a scenario.
 
-    Beside each accuracy its difference from the raw scores of the reference mode, by the same
+    Next to each accuracy its difference from the raw scores of the reference mode, by the same
     model, on the scenarios that both have, with the 95 % interval of a paired bootstrap.
     """
     measured = frontier.measured
@@ -42,11 +42,11 @@ def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
 def _difference(reference: Measured | None, one: Measured, target_set: str) -> str:
     if reference is None or one is reference or target_set not in reference.sets:
         return ""
-    found = paired_difference(
+    gain = paired_difference(
         pairs_of(reference.results.answered, reference.sets[target_set]),
         pairs_of(one.results.answered, one.sets[target_set]),
     )
-    if found.difference is None or found.interval is None:
+    if gain.difference is None or gain.interval is None:
         return ""
-    low, high = found.interval
-    return f"{100 * found.difference:+.1f} [{100 * low:+.0f}, {100 * high:+.0f}]"
+    low, high = gain.interval
+    return f"{100 * gain.difference:+.1f} [{100 * low:+.0f}, {100 * high:+.0f}]"

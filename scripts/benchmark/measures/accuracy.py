@@ -38,7 +38,7 @@ class Accuracy(Struct, frozen=True):
     unlabelled: int
     """Pairs left out because the scenario labels no attribute of the target."""
     unselected: int
-    """Pairs left out because nothing was selected, although the labels tell what is correct."""
+    """Pairs left out because nothing was selected, although the labels decide what is correct."""
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""Whether a run's probabilities are honest, and what abstaining on the least sure would bring."""
+"""Calibration of probabilities: how often selections are correct, by their probability."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scripts.benchmark.records.results import ScenarioResult, TargetSet
 
 DECILES = 10
 ABSTAINING = 0.2
-"""Share of the pairs, the least sure ones, that are given up."""
+"""Share of the pairs, those with the lowest probabilities, that abstaining drops."""
 
 
 class Decile(Struct, frozen=True):
-    """Pairs that are about equally sure."""
+    """Pairs with similar probabilities."""
 
     probability: float
     """Mean probability of their selections."""
@@ -29,7 +29,7 @@ class Decile(Struct, frozen=True):
 
     @property
     def gap(self) -> float:
-        """How far the probability is from what is observed; positive where it claims too much."""
+        """Probability minus observed share; positive if the probability is too high."""
         return self.probability - self.correct
 
 
@@ -37,12 +37,12 @@ class Certainty(Struct, frozen=True):
     """Probabilities of selections against what is correct, on one target set."""
 
     deciles: tuple[Decile, ...]
-    """From the least sure to the surest."""
+    """By increasing probability."""
     pairs: int
     correct: float
     """Share correct of all pairs that have a probability."""
-    correct_of_surest: float
-    """The same without the least sure fifth."""
+    correct_of_likeliest: float
+    """The same without the fifth with the lowest probabilities."""
 
     @property
     def worst(self) -> float:
@@ -70,7 +70,7 @@ def certainty(scenarios: Sequence[ScenarioResult], target_set: TargetSet) -> Cer
     if len(chance) < DECILES:
         return None
     order = np.argsort(chance, kind="stable")
-    surest = order[int(ABSTAINING * len(order)) :]
+    kept = order[int(ABSTAINING * len(order)) :]
     return Certainty(
         deciles=tuple(
             _decile(chance[part], correct[part], rows[part])
@@ -78,7 +78,7 @@ def certainty(scenarios: Sequence[ScenarioResult], target_set: TargetSet) -> Cer
         ),
         pairs=len(chance),
         correct=float(correct.mean()),
-        correct_of_surest=float(correct[surest].mean()),
+        correct_of_likeliest=float(correct[kept].mean()),
     )
 
 

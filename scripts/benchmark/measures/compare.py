@@ -1,4 +1,4 @@
-"""Two runs on the same scenarios and targets: how their accuracies differ, and how surely."""
+"""Two runs on the same scenarios and targets: the difference of their accuracies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.benchmark.records.results import Results, TargetSet
 VERDICTS: dict[Verdict, str] = {
     "better": "B is better: the difference is real at 95 %",
     "worse": "B is worse: the difference is real at 95 %",
-    "unclear": "not to be told apart",
+    "unclear": "no clear difference",
 }
 
 FEW_SCENARIOS = 30
@@ -23,7 +23,7 @@ FEW_SCENARIOS = 30
 
 
 class NotComparable(ValueError):
-    """The runs have no scenario, no target set, or not the same targets or labels in common."""
+    """The runs share no scenario or target set, or have different targets or labels."""
 
 
 class Compared(Struct, frozen=True):
@@ -42,10 +42,10 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
 ) -> str:
-    """Compare the runs in folders `a` and `b` and tell the result as Markdown.
+    """Compare the runs in folders `a` and `b` as Markdown.
 
-    `target_sets` are names of sets that both runs have; all of these if none are named. Raises
-    `NotComparable`, and what `read_results` raises.
+    `target_sets` are names of sets that both runs have (default: all of them). Raises
+    `NotComparable`, and like `read_results`.
     """
     first, second = read_results(a), read_results(b)
     compared = compare_results(first, second, target_sets, resamples=resamples, seed=seed)
@@ -67,7 +67,7 @@ def compare_results(
     labels = {s.id: s.labels for s in a.answered}
     if other := [s.id for s in b.answered if s.id in shared and s.labels != labels[s.id]]:
         raise NotComparable(f"the labels of {len(other)} scenarios differ, as of {other[0]!r}")
-    found = []
+    compared = []
     for target_set in _shared_sets(a, b, target_sets or ()):
         left, right = (
             pairs_of([s for s in results.answered if s.id in shared], target_set)
@@ -77,8 +77,8 @@ def compare_results(
             difference = paired_difference(left, right, resamples=resamples, seed=seed)
         except ValueError as error:
             raise NotComparable(f"target set {target_set.name!r}: {error}") from error
-        found.append(Compared(target_set.name, len(target_set), difference))
-    return found
+        compared.append(Compared(target_set.name, len(target_set), difference))
+    return compared
 
 
 def _shared_sets(a: Results, b: Results, names: Sequence[str]) -> list[TargetSet]:
@@ -101,7 +101,7 @@ def _shared_sets(a: Results, b: Results, names: Sequence[str]) -> list[TargetSet
 def describe(
     a: Results, b: Results, compared: Sequence[Compared], names: tuple[str, str], resamples: int
 ) -> str:
-    """A comparison in words and a Markdown table."""
+    """A comparison as text and a Markdown table."""
     lines = [
         f"A: {_escaped(_title(a, names[0]))}",
         f"B: {_escaped(_title(b, names[1]))}",
@@ -113,7 +113,7 @@ def describe(
         "targets", "scenarios", "pairs", "A (%)", "B (%)", "B − A (points)", "95 % interval",
         "other sign", "verdict",
     )  # fmt: skip
-    rows = [header, ("---",) * len(header), *(_row(found) for found in compared)]
+    rows = [header, ("---",) * len(header), *(_row(one) for one in compared)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines += [
         "",
@@ -131,7 +131,7 @@ def _title(results: Results, folder: str) -> str:
 
 
 def _notes(a: Results, b: Results, compared: Sequence[Compared]) -> list[str]:
-    """What a reader must know beside the table."""
+    """Notes that belong to the table."""
     shared = {s.id for s in a.answered} & {s.id for s in b.answered}
     notes = [f"Scenarios that both answered: {len(shared)}."]
     for name, results in (("A", a), ("B", b)):
@@ -143,23 +143,21 @@ def _notes(a: Results, b: Results, compared: Sequence[Compared]) -> list[str]:
             notes.append(f"{name}: {done - answered} scenarios failed.")
     if {file.sha256 for file in a.run.data} != {file.sha256 for file in b.run.data}:
         notes.append("The runs read different data files.")
-    for found in compared:
-        if found.difference.dropped:
+    for one in compared:
+        if one.difference.dropped:
             notes.append(
-                f"{found.target_set}: {found.difference.dropped:,} pairs are left out because "
+                f"{one.target_set}: {one.difference.dropped:,} pairs are left out because "
                 "either run has no selection."
             )
-    if any(found.difference.scenarios < FEW_SCENARIOS for found in compared):
-        notes.append(
-            f"Fewer than {FEW_SCENARIOS} scenarios: read the intervals as wider than they are told."
-        )
+    if any(one.difference.scenarios < FEW_SCENARIOS for one in compared):
+        notes.append(f"Fewer than {FEW_SCENARIOS} scenarios: the intervals are too narrow.")
     return [f"- {_escaped(note)}" for note in notes]
 
 
-def _row(found: Compared) -> tuple[str, ...]:
-    d = found.difference
+def _row(compared: Compared) -> tuple[str, ...]:
+    d = compared.difference
     return (
-        _escaped(f"{found.target_set} ({found.targets:,})"),
+        _escaped(f"{compared.target_set} ({compared.targets:,})"),
         str(d.scenarios),
         f"{d.pairs:,}",
         _percent(d.a),

@@ -14,9 +14,9 @@ from scripts.benchmark.records.targets import wishes_for
 
 
 class Cost(Struct, frozen=True):
-    """What a scenario takes on the average; of methods that read the target, each of its targets.
+    """Mean cost of a scenario; for methods that read the target, of each of its targets.
 
-    Those are asked once for each target, the others once for all.
+    Those ask the model once for each target, the others once for all.
     """
 
     scenarios: int
@@ -29,8 +29,8 @@ class Cost(Struct, frozen=True):
     mean_seconds: float | None
     """From request to answer, divided by the requests in flight; None when no time counts.
 
-    By Little's law: with N in flight all the time, one is done every (latency / N). So many seconds
-    of the machine it takes, whatever number is in flight.
+    By Little's law: with N in flight all the time, one finishes every (latency / N) seconds. This
+    is the machine's time for a scenario, and does not depend on N.
     """
     median_seconds: float | None
     per_target: bool = False

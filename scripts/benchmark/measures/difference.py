@@ -73,14 +73,14 @@ def paired_difference(a: Pairs, b: Pairs, *, resamples: int = 2000, seed: int = 
     if n < 2:
         return Difference(rate_a, rate_b, observed, None, None, n, int(valid.sum()), dropped)
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    found = _resampled(draws.astype(np.float32), won[1].astype(np.int8) - won[0], valid)
-    low, high = np.percentile(found, [2.5, 97.5])
+    resampled = _resampled(draws.astype(np.float32), won[1].astype(np.int8) - won[0], valid)
+    low, high = np.percentile(resampled, [2.5, 97.5])
     return Difference(
         a=rate_a,
         b=rate_b,
         difference=observed,
         interval=(float(low), float(high)),
-        opposite=float((found * np.sign(observed) <= 0).mean()),
+        opposite=float((resampled * np.sign(observed) <= 0).mean()),
         scenarios=n,
         pairs=int(valid.sum()),
         dropped=dropped,

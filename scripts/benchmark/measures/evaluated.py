@@ -38,7 +38,7 @@ class Evaluated(Struct, frozen=True):
     """Attribute, or `(choice)` -> position bias, where it was measured."""
     cost: Cost
     certainties: dict[str, Certainty]
-    """Target set -> how honest probabilities are, where they were asked for."""
+    """Target set -> calibration of probabilities, where they were requested."""
 
     @property
     def run(self) -> Run:
@@ -71,13 +71,13 @@ def evaluate(name: str, results: Results) -> Evaluated:
             for name in run.attributes
             if any(name in scenario.scores for scenario in scenarios)
         ),
-        flips={name: found for name, found in flips.items() if found.parts},
+        flips={name: flipped for name, flipped in flips.items() if flipped.parts},
         biases=position_biases(scenarios),
         cost=cost(results),
         certainties={
-            target_set.name: found
+            target_set.name: measured
             for target_set in run.target_sets
-            if (found := certainty(scenarios, target_set)) is not None
+            if (measured := certainty(scenarios, target_set)) is not None
         },
     )
 
@@ -111,7 +111,7 @@ def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
     every = list(runs)
     counts = Counter(e.run.title for e in every)
     taken: Counter[str] = Counter()
-    found = []
+    titled = []
     for evaluated in every:
         title = evaluated.run.title
         if counts[title] > 1:
@@ -119,8 +119,8 @@ def _with_distinct_titles(runs: Iterable[Evaluated]) -> list[Evaluated]:
         taken[title] += 1
         if taken[title] > 1:
             title = f"{title} {taken[title]}"
-        found.append(replace(evaluated, title=title))
-    return found
+        titled.append(replace(evaluated, title=title))
+    return titled
 
 
 def _with_numbers(runs: list[Evaluated]) -> list[Evaluated]:

@@ -31,7 +31,7 @@ def leaning(
     Each scenario weighs the same. Methods that read no target have the same leaning on every set.
     """
     shares = [_selection_shares(s, target_set) for s in scenarios]
-    found = []
+    leanings = []
     for attribute in attributes:
         selected, difference = [], []
         for scenario, share in zip(scenarios, shares, strict=True):
@@ -41,8 +41,8 @@ def leaning(
             selected.append(float(share @ labels))
             difference.append(float(share @ labels - labels.mean()))
         ones = [1] * len(selected)
-        found.append(Leaning(attribute, Ratio.of(selected, ones), Ratio.of(difference, ones)))
-    return tuple(found)
+        leanings.append(Leaning(attribute, Ratio.of(selected, ones), Ratio.of(difference, ones)))
+    return tuple(leanings)
 
 
 def _selection_shares(scenario: ScenarioResult, target_set: str) -> Floats | None:

@@ -33,8 +33,8 @@ def position_biases(scenarios: Sequence[ScenarioResult]) -> dict[str, Ratio]:
     better. For methods that choose it is `(choice)`, in shares of the votes.
     """
     names = dict.fromkeys(name for s in scenarios for name in s.position_bias)
-    found: dict[str, Ratio] = {}
+    by_name: dict[str, Ratio] = {}
     for name in names:
         biases = [s.position_bias[name] for s in scenarios if name in s.position_bias]
-        found[name] = Ratio.of(biases, [1] * len(biases))
-    return found
+        by_name[name] = Ratio.of(biases, [1] * len(biases))
+    return by_name

@@ -38,7 +38,7 @@ candidates lie equally near the target, or the scenario labels no attribute of t
 
 
 class Pairs(Struct, frozen=True):
-    """What came of every pair of a run on one target set."""
+    """The outcome of every pair of a run on one target set."""
 
     ids: tuple[str, ...]
     """Ids of the `S` scenarios."""
@@ -53,7 +53,7 @@ class Pairs(Struct, frozen=True):
 
 
 class Restricted(Struct, frozen=True):
-    """The targets of a set as scenarios with certain labels see them."""
+    """The targets of a set, restricted to the attributes that some scenarios label."""
 
     matrix: TargetMatrix
     """The `U` targets that still differ."""
@@ -64,7 +64,7 @@ class Restricted(Struct, frozen=True):
 
 
 def restrict(targets: TargetMatrix, attributes: Iterable[str]) -> Restricted:
-    """Leave in the targets only what is in `attributes`, and put those together that are equal."""
+    """Restrict targets to `attributes`, and merge those that become equal."""
     known = set(attributes)
     columns = [i for i, name in enumerate(targets.attributes) if name in known]
     values, named = targets.values[:, columns], targets.named[:, columns]
@@ -95,7 +95,7 @@ def correct_candidates(labels: Labels, targets: TargetMatrix) -> Bools:
 
 
 def pairs_of(scenarios: Sequence[ScenarioResult], target_set: TargetSet) -> Pairs:
-    """Tell for each scenario and target whether the candidate nearest by labels was selected.
+    """Whether the candidate nearest by labels was selected, for each scenario and target.
 
     Raises `ValueError` when a scenario's selections do not fit the set.
     """
@@ -123,7 +123,7 @@ def pairs_of(scenarios: Sequence[ScenarioResult], target_set: TargetSet) -> Pair
 def selections(scenario: ScenarioResult, target_set: str, targets: int) -> Bytes:
     """Index of the selected candidate for each of `targets` targets, -1 for none: (T,).
 
-    Raises `ValueError` when there are not as many, or a letter stands for no candidate.
+    Raises `ValueError` for another number of letters, or one that is no candidate's.
     """
     choices = decode_choices(scenario.selected.get(target_set, "-" * targets))
     if len(choices) != targets:

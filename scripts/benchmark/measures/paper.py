@@ -1,4 +1,4 @@
-"""Figures of the paper, to put beside our own.
+"""Figures of the paper, to compare with.
 
 "Steerable Pluralism: Pluralistic Alignment via Few-Shot Comparative Regression" (AIES 2025). Only
 figures that its tables state; what its plots show is not read off them. The paper's evaluation
@@ -144,7 +144,7 @@ def matching_accuracies(run: Run, targets: TargetKind) -> tuple[PaperAccuracy, .
     """The paper's figures for a run's dataset, method, examples and kind of targets.
 
     Those with as many samples as the run, greedy or several; if there are none, the others, whose
-    `samples` a table must then tell. Models are the paper's own, and always reasoned about one
+    whose `samples` a table must then state. The paper's models always reasoned about one
     attribute at a time.
     """
     if not _asks_as_the_paper(run):

@@ -80,7 +80,7 @@ def _pair_order(labels: Floats, scores: Floats) -> tuple[float, int]:
 
 
 def _sign(difference: Floats) -> Floats:
-    """-1, 0 or 1, with 0 for what is equal but for rounding."""
+    """-1, 0 or 1, with 0 for values that are equal up to rounding."""
     return np.where(np.abs(difference) <= TIE_TOLERANCE, 0.0, np.sign(difference))
 
 

@@ -1,4 +1,4 @@
-"""What plots are made of: colours and signs, bars, legends, and SVG that fits any page.
+"""Parts of plots: colours and signs, bars, legends, and SVG for any page.
 
 Text is drawn as paths and in `currentColor`, so that a plot looks the same everywhere and follows a
 dark page.
@@ -62,7 +62,7 @@ SETTINGS: dict[Any, Any] = {
 
 
 class Style(Struct, frozen=True):
-    """How a run is drawn in every plot: colour, and a second sign for who cannot tell colours."""
+    """How a run is drawn in every plot: colour, and a sign for readers who do not see colours."""
 
     colour: str
     marker: str
@@ -98,7 +98,7 @@ PREFERRED = {
 def styles(titles: Iterable[str]) -> dict[str, Style]:
     """A style for each run title: the method's own where it is known and free, else the next.
 
-    What a title says in brackets at its end tells runs of one method apart, and is not its name.
+    Brackets at the end of a title are not part of the method's name.
     """
     names = list(dict.fromkeys(titles))
     wanted: dict[str, int] = {}
@@ -156,7 +156,8 @@ def on_white(svg: str) -> str:
 def inline(svg: str, prefix: str, label: str) -> Markup:
     """A plot as part of an HTML document: no prolog, no namespaces, ids that begin with `prefix`.
 
-    Several plots of one page need different prefixes. `label` tells those who cannot see the plot.
+    Several plots of one page need different prefixes. `label` is the description
+    for readers who cannot see the plot.
     """
     svg = re.sub(r"<\?xml.*?\?>", "", svg, flags=re.S)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
@@ -212,20 +213,20 @@ NO_BAR: Bar = (math.nan, 0.0, 0.0)
 """Leaves a gap."""
 
 
-def accuracy_bar(found: Accuracy) -> Bar:
+def accuracy_bar(accuracy: Accuracy) -> Bar:
     """Mean and interval in percent."""
-    if found.mean is None:
+    if accuracy.mean is None:
         return NO_BAR
-    low, high = found.interval or (found.mean, found.mean)
-    return 100 * found.mean, 100 * (found.mean - low), 100 * (high - found.mean)
+    low, high = accuracy.interval or (accuracy.mean, accuracy.mean)
+    return 100 * accuracy.mean, 100 * (accuracy.mean - low), 100 * (high - accuracy.mean)
 
 
-def ratio_bar(found: Ratio, scale: float = 1.0) -> Bar:
+def ratio_bar(ratio: Ratio, scale: float = 1.0) -> Bar:
     """Value and 95 % interval, `scale` times."""
-    if found.value is None:
+    if ratio.value is None:
         return NO_BAR
-    half = scale * NORMAL_95 * (found.error or 0.0)
-    return scale * found.value, half, half
+    half = scale * NORMAL_95 * (ratio.error or 0.0)
+    return scale * ratio.value, half, half
 
 
 def grouped_bars(
@@ -274,7 +275,7 @@ def grid(axes: Axes, axis: Any = "y") -> None:
 
 
 def wrapped(name: str, width: int = NAME_WIDTH, lines: int = 3) -> str:
-    """A name in at most `lines` lines; what is longer ends in an ellipsis."""
+    """A name in at most `lines` lines; longer ones end in an ellipsis."""
     text = "".join(c if c.isprintable() else " " for c in name)
     wrapped = textwrap.wrap(text, width, max_lines=lines, placeholder=" …") or ["?"]
     return "\n".join(wrapped)
@@ -299,5 +300,5 @@ def lines(titles: Iterable[str], style: Mapping[str, Style]) -> list[Any]:
 
 
 def dashed(label: str) -> Line2D:
-    """The legend entry of a dashed line: chance, or whatever else there is to compare with."""
+    """The legend entry of a dashed line: chance, or another value to compare with."""
     return Line2D([], [], color=INK, ls="--", lw=1.3, label=label)

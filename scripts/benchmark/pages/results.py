@@ -43,7 +43,7 @@ class Published:
 
 
 class Contrast(Struct, frozen=True):
-    """Two runs whose difference RESULTS.md speaks of."""
+    """Two runs whose difference RESULTS.md discusses."""
 
     a: str
     b: str
@@ -97,18 +97,18 @@ def _differences(published: Published) -> str:
     for contrast in CONTRASTS:
         a, b = published[contrast.a], published[contrast.b]
         for one in compare_results(a, b, contrast.targets):
-            found = one.difference
-            assert found.difference is not None
-            assert found.interval is not None
+            change = one.difference
+            assert change.difference is not None
+            assert change.interval is not None
             lines.append(
                 row_of(
                     [
                         contrast.a,
                         contrast.b,
                         one.target_set,
-                        str(found.scenarios),
-                        _points(found.difference),
-                        " to ".join(map(_points, found.interval)),
+                        str(change.scenarios),
+                        _points(change.difference),
+                        " to ".join(map(_points, change.interval)),
                     ]
                 )
             )
@@ -131,17 +131,17 @@ def _order(published: Published) -> str:
 
 
 def _certainty(published: Published) -> str:
-    """How honest probabilities are, on each run's largest set of sampled targets."""
+    """Calibration of probabilities, on each run's largest set of sampled targets."""
     header = ["run", "targets", "pairs", "largest gap of a tenth (points)"]
-    header += ["correct (%)", "without the least sure fifth (%)"]
+    header += ["correct (%)", "without the least likely fifth (%)"]
     lines = [row_of(header), row_of(["---"] * len(header))]
     for name, results in published.runs:
         sets = [t for t in results.run.target_sets if t.kind == "sampled"]
-        found = certainty(results.answered, max(sets, key=len))
-        if found is not None:
-            figures = (found.worst, found.correct, found.correct_of_surest)
+        measured = certainty(results.answered, max(sets, key=len))
+        if measured is not None:
+            figures = (measured.worst, measured.correct, measured.correct_of_likeliest)
             percents = [f"{100 * figure:.1f}" for figure in figures]
-            lines.append(row_of([name, max(sets, key=len).name, f"{found.pairs:,}", *percents]))
+            lines.append(row_of([name, max(sets, key=len).name, f"{measured.pairs:,}", *percents]))
     return "\n".join(lines)
 
 

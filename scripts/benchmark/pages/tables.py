@@ -49,25 +49,25 @@ def _cell(results: Results, target_set: TargetSet) -> str:
     return accuracy_with_interval(accuracy(pairs_of(results.answered, target_set)))
 
 
-def accuracy_with_interval(found: Accuracy) -> str:
+def accuracy_with_interval(measured: Accuracy) -> str:
     """`59.2 [55.1, 63.3]`: percent and the 95 % interval over scenarios."""
-    if found.mean is None:
+    if measured.mean is None:
         return "–"
-    interval = found.interval
+    interval = measured.interval
     within = f" [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]" if interval else ""
-    return f"{100 * found.mean:.1f}{within}"
+    return f"{100 * measured.mean:.1f}{within}"
 
 
 def _paper(results: Results) -> str:
     """`sampled 59.0 (5 samples), all 55.2`."""
-    told: list[str] = []
+    figures: list[str] = []
     kinds = {target_set.kind for target_set in results.run.target_sets}
     for kind in ("sampled", "all"):
         for figure in paper.matching_accuracies(results.run, kind) if kind in kinds else ():
             if figure.model == _PAPER_MODEL:
                 samples = f" ({figure.samples} samples)" if figure.samples > 1 else ""
-                told.append(f"{kind} {figure.percent}{samples}")
-    return ", ".join(told)
+                figures.append(f"{kind} {figure.percent}{samples}")
+    return ", ".join(figures)
 
 
 def row_of(cells: Sequence[str]) -> str:

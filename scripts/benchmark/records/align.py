@@ -17,10 +17,10 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
 
     Two generations of records are read: those of align-system (`input.state`, `input.choices` and
     a `label` beside `input`) and those of steerable-pluralism-llm-regression (`input.prompt`,
-    `input.responses`, `input.labels`). One scenario may come once for each of several targets: it
-    is taken once. A choice that no attribute has to do with (null, or nothing) has no labels.
+    `input.responses`, `input.labels`). A scenario that is repeated for
+    several targets is read once. A choice without labels (null, or nothing) has none.
     """
-    found: dict[str, LabelledScenario] = {}
+    scenarios: dict[str, LabelledScenario] = {}
     contents: set[str] = set()
     for number, record in enumerate(records):
         given = record["input"]
@@ -41,9 +41,9 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
         if content in contents:
             continue
         contents.add(content)
-        while name in found:
+        while name in scenarios:
             name = f"{name}#{number}"
-        found[name] = LabelledScenario(
+        scenarios[name] = LabelledScenario(
             id=name,
             question=question,
             responses=tuple(responses),
@@ -51,7 +51,7 @@ def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
                 {} if one is None else {k: float(v) for k, v in one.items()} for one in labels
             ),
         )
-    return list(found.values())
+    return list(scenarios.values())
 
 
 def to_align(

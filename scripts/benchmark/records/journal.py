@@ -1,4 +1,4 @@
-"""A results folder that is being written, and a run that goes on where it stopped."""
+"""Write a results folder, and resume a run from it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE, read_sce
 from scripts.benchmark.records.results import Run, ScenarioResult
 
 _IDENTITY = ("method", "settings", "attributes", "target_sets", "data", "scenarios", "order_check")
-"""What must be the same for a run to be gone on with."""
+"""What must be equal for a run to be resumed."""
 
 
 class OtherRun(Exception):
-    """The folder holds results that this run would not continue, or another run writes to it."""
+    """The folder holds another run, or another process is writing to it."""
 
 
 @dataclass(slots=True)
 class Journal:
-    """A results folder that is being written: a line a scenario, flushed."""
+    """Writes a results folder: a line a scenario, flushed."""
 
     folder: Path
     run: Run
     done: dict[str, ScenarioResult] = field(default_factory=dict)
     _file: IO[bytes] | None = None
     _lock: int | None = None
-    """The folder itself, held for this run alone; the system lets it go whatever ends the run."""
+    """Lock on the folder; the system releases it when the process ends."""
 
     @classmethod
     def open(cls, folder: Path, run: Run) -> Journal:
-        """Begin a run, or go on with the same one. Raises `OtherRun`."""
+        """Start a run, or resume it. Raises `OtherRun`."""
         folder.mkdir(parents=True, exist_ok=True)
         journal = cls(folder, run, _lock=_locked(folder))
         try:
@@ -54,7 +54,7 @@ class Journal:
                 if msgspec.to_builtins(getattr(before, name))
                 != msgspec.to_builtins(getattr(self.run, name))
             ]
-            # Folders that were begun before definitions were noted go on as they did.
+            # Older folders have no definitions.
             if before.definitions and before.definitions != self.run.definitions:
                 differing.append("definitions of attributes")
             if differing:
@@ -67,23 +67,25 @@ class Journal:
         self._file = (self.folder / SCENARIOS_FILE).open("ab")
 
     def add(self, result: ScenarioResult) -> None:
-        """Write a scenario's result; it survives whatever comes after."""
+        """Write a scenario's result; it survives a crash."""
         assert self._file is not None, "open() comes first"
         self.done[result.id] = result
         self._file.write(msgspec.json.encode(result) + b"\n")
         self._file.flush()
 
     def know_scorer(self, scorer: dict[str, Any]) -> None:
-        """Note the scorer of the first answer. Raises `OtherRun` when a later one differs.
+        """Record the scorer of the first answer. Raises `OtherRun` if a later one differs.
 
-        Scenarios that are not labelled on the same attributes have joint scorers of their own,
-        which may differ in what follows from that alone.
+        Scenarios that label different attributes have different joint scorers, which may differ
+        only in what follows from the attributes.
         """
         known = self.run.scorer
         together = known.get("joint", []) == scorer.get("joint", [])
-        if known and _told(known, exactly=together) != _told(scorer, exactly=together):
+        if known and _identity_of(known, exactly=together) != _identity_of(
+            scorer, exactly=together
+        ):
             raise OtherRun(
-                f"{self.folder} was begun with {known.get('model')} (scorer "
+                f"{self.folder} was started with {known.get('model')} (scorer "
                 f"{known.get('fingerprint')}), the service answers with {scorer.get('model')} "
                 f"(scorer {scorer.get('fingerprint')})"
             )
@@ -92,25 +94,26 @@ class Journal:
             self.write_run()
 
     def know_calibration(self, calibration: dict[str, Any] | None) -> None:
-        """Note the calibration of the first answer. Raises `OtherRun` when a later one differs."""
-        told = {name: calibration[name] for name in ("name", "digest")} if calibration else {}
-        if self.run.calibration and self.run.calibration != told:
+        """Record the calibration of the first answer. Raises `OtherRun` if a later one differs."""
+        answered = {name: calibration[name] for name in ("name", "digest")} if calibration else {}
+        if self.run.calibration and self.run.calibration != answered:
             raise OtherRun(
-                f"{self.folder} was begun with version {self.run.calibration.get('digest')} of the "
-                f"calibration, the service answers with {told.get('digest')}"
+                f"{self.folder} was started with version "
+                f"{self.run.calibration.get('digest')} of the calibration, the service "
+                f"answers with {answered.get('digest')}"
             )
-        if told and not self.run.calibration:
-            self.run = msgspec.structs.replace(self.run, calibration=told)
+        if answered and not self.run.calibration:
+            self.run = msgspec.structs.replace(self.run, calibration=answered)
             self.write_run()
 
     def write_run(self) -> None:
-        """Write `run.json`, whole or not at all."""
+        """Write `run.json`, atomically."""
         partial = self.folder / (RUN_FILE + ".partial")
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(self.run), indent=1) + b"\n")
         partial.replace(self.folder / RUN_FILE)
 
     def compact(self) -> None:
-        """Leave one line a scenario, in the order of the run; whole or not at all."""
+        """Leave one line a scenario, in the order of the run; atomically."""
         ordered = [self.done[name] for name in self.run.scenarios if name in self.done]
         partial = self.folder / (SCENARIOS_FILE + ".partial")
         partial.write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in ordered))
@@ -118,7 +121,7 @@ class Journal:
         partial.replace(self.folder / SCENARIOS_FILE)
 
     def close(self) -> None:
-        """Close the file, and let others have the folder."""
+        """Close the file, and release the folder."""
         self._close_file()
         if self._lock is not None:
             os.close(self._lock)
@@ -130,10 +133,10 @@ class Journal:
             self._file = None
 
 
-def _told(scorer: dict[str, Any], *, exactly: bool) -> Any:
-    """What tells a scorer from another: its hash, or all but what attributes asked together change.
+def _identity_of(scorer: dict[str, Any], *, exactly: bool) -> Any:
+    """What identifies a scorer: its hash, or everything that does not depend on the attributes.
 
-    One attribute alone is asked for with other prompts than several together.
+    A joint scorer with a single attribute uses other prompts than one with several.
     """
     if exactly:
         return scorer.get("fingerprint")
@@ -152,7 +155,7 @@ def _locked(folder: Path) -> int:
 
 
 def _cut_broken_line(path: Path) -> None:
-    """Remove what a crash left of a last line, so that the next one begins on its own."""
+    """Remove a last line that a crash cut off."""
     if not path.exists():
         return
     content = path.read_bytes()

@@ -108,9 +108,9 @@ def _with_selections(
 
 
 def _differences(derived: dict[str, str], recorded: dict[str, str]) -> Exceptions:
-    found: Exceptions = {}
+    exceptions: Exceptions = {}
     for name, letters in recorded.items():
         pairs = enumerate(zip(letters, derived[name], strict=True))
         if differing := {place: ours for place, (ours, theirs) in pairs if ours != theirs}:
-            found[name] = differing
-    return found
+            exceptions[name] = differing
+    return exceptions

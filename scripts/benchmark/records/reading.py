@@ -67,8 +67,8 @@ def name_of(path: Path) -> str:
 
 def _read_folder(folder: Path) -> Results:
     run = read_run(folder)
-    found = {result.id: result for result in read_scenarios(folder) if result.settled}
-    ordered = tuple(found[name] for name in run.scenarios if name in found)
+    by_id = {result.id: result for result in read_scenarios(folder) if result.settled}
+    ordered = tuple(by_id[name] for name in run.scenarios if name in by_id)
     return Results(run, ordered)
 
 

@@ -1,4 +1,4 @@
-"""What a run was, and what came of each scenario.
+"""What was run, and the result of each scenario.
 
 Ids and numbers only, no texts: tables and plots are drawn from them without the model or the data.
 """
@@ -66,7 +66,7 @@ CALIBRATED = ", calibrated"
 
 
 class Run(Struct, frozen=True, omit_defaults=True):
-    """Everything that was decided before the first scenario was asked for."""
+    """Everything that was decided before the first request."""
 
     method: str
     """A method of `/select`, or `random` or `oracle`."""
@@ -80,7 +80,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     """Scenarios taken of the data by `sample_seed`; None for all."""
     sample_seed: int
     scenarios: tuple[str, ...]
-    """Ids, in the order in which they were asked for."""
+    """Ids, in the order of the requests."""
     command: str
     versions: dict[str, str]
     """Azimuth, Python and NumPy."""
@@ -91,13 +91,13 @@ class Run(Struct, frozen=True, omit_defaults=True):
     label: str = ""
     """Name of the run for tables; the method with its examples if not given."""
     scorer: dict[str, Any] = {}
-    """The scorer as the service told it with the first answer: fingerprint, model, revision …"""
+    """The scorer of the first answer: fingerprint, model, revision …"""
     calibration: dict[str, Any] = {}
-    """The calibration that selections go by, as the service told it: name and digest."""
+    """The calibration that selections are made with: name and digest."""
     order_check: int = 0
-    """Scenarios that were also asked for with the candidates in reverse order."""
+    """Scenarios that were also scored with the candidates in reverse order."""
     concurrency: int = 1
-    """Requests in flight at once when the run was begun; it may be resumed with another number."""
+    """Requests in flight when the run was started; it may be resumed with another number."""
     definitions: dict[str, str] = {}
     """Attribute -> its name with a digest of its definition, as score sets call its cells."""
 
@@ -106,7 +106,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
         """Name of the run in tables."""
         if self.label:
             return self.label
-        # What the scorer says, once known: examples that were asked for need a bank.
+        # The scorer's number, once known: without a bank there are no examples.
         shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
         if self.method not in ("comparative", "regression", "prompt_aligned"):
             return self.method
@@ -125,17 +125,17 @@ class Run(Struct, frozen=True, omit_defaults=True):
 
 
 class ScenarioResult(Struct, frozen=True, omit_defaults=True):
-    """What came of one scenario."""
+    """The result of one scenario."""
 
     id: str
     labels: tuple[dict[str, float], ...]
     """One mapping a candidate: attribute -> label in [0, 1]. Candidates stand in the order in which
-    they were sent, a seeded one (see `data.shuffled`)."""
+    they were sent, a seeded one (see `scenario_files.shuffled`)."""
     scores: dict[str, tuple[float, ...]] = {}
-    """Attribute -> score of each candidate, as selections go by it: calibrated where the run names
-    a calibration. Empty for methods that choose."""
+    """Attribute -> score of each candidate, as selections use it: calibrated where the run names a
+    calibration. Empty for methods that choose."""
     raw: dict[str, tuple[float, ...]] = {}
-    """With a calibration: attribute -> score of each candidate as the model gave it."""
+    """With a calibration: attribute -> raw score of each candidate."""
     spreads: dict[str, tuple[float, ...]] = {}
     """Attribute -> standard deviation over samples and orders, one a candidate."""
     unscored: dict[str, str] = {}
@@ -145,29 +145,29 @@ class ScenarioResult(Struct, frozen=True, omit_defaults=True):
     reversed: dict[str, str] = {}
     """The same from prompts that show the candidates in reverse order; empty where not measured."""
     forward: dict[str, str] = {}
-    """Beside `reversed`: the same from prompts in the usual order, to compare with."""
+    """With `reversed`: the same from prompts in the usual order."""
     chances: dict[str, tuple[float | None, ...]] = {}
-    """Target set -> for each target how likely the selected candidate is to be the nearest, as the
-    service has it; None where nothing is selected or known. Empty where it was not asked for."""
+    """Target set -> for each target the service's probability that the selected candidate is the
+    nearest; None where nothing is selected or known. Empty if not requested."""
     position_bias: dict[str, float] = {}
-    """Beside `reversed`: attribute (or `(choice)`, mean over targets) -> how much a score changes
+    """With `reversed`: attribute (or `(choice)`, mean over targets) -> how much a score changes
     when its candidate moves from the first place in the prompt to the last."""
     seconds: float = 0.0
-    """From request to answer; other scenarios were in flight meanwhile."""
+    """From request to answer, while other scenarios were in flight."""
     concurrency: int = 0
     """How many requests could be in flight; 0 in older records, for which the run's holds."""
     usage: Usage = Usage()
-    """Tokens that scoring took, also when the scores came from the cache."""
+    """Tokens of the scores, including those from the cache."""
     cached: bool = False
-    """Whether any score came from the cache, so that `seconds` says nothing about the model."""
+    """Whether any score came from the cache; `seconds` is then not the time of the model."""
     problem: str | None = None
-    """Why the scenario failed as a whole; it then has no selections."""
+    """Why the scenario failed; it then has no selections."""
     score_set: str = ""
     """Id under which the service knows the scores."""
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to be asked: there are selections, or there never will be."""
+        """Whether the scenario is finished: it has selections, or it failed."""
         return bool(self.selected) or self.problem is not None
 
 
@@ -178,7 +178,7 @@ class Results(Struct, frozen=True):
     scenarios: tuple[ScenarioResult, ...]
     """In the order of `run.scenarios`; those not yet answered are missing."""
     left_out: int = 0
-    """Scenarios of the folder that are not here, because those it stands beside lack them."""
+    """Scenarios of the run that were left out, because the runs it is compared with lack them."""
 
     @property
     def complete(self) -> bool:
@@ -192,16 +192,16 @@ class Results(Struct, frozen=True):
     @property
     def concurrencies(self) -> tuple[int, ...]:
         """Every number of requests in flight that scenarios were asked with."""
-        found = {self.concurrency_of(scenario) for scenario in self.scenarios}
-        return tuple(sorted(found or {self.run.concurrency}))
+        numbers = {self.concurrency_of(scenario) for scenario in self.scenarios}
+        return tuple(sorted(numbers or {self.run.concurrency}))
 
     @property
     def answered(self) -> tuple[ScenarioResult, ...]:
-        """Those that did not fail as a whole."""
+        """The scenarios that did not fail."""
         return tuple(s for s in self.scenarios if s.problem is None)
 
     def only(self, ids: Collection[str]) -> Results:
-        """The same run as if it had been asked for no other scenarios than these."""
+        """The run, restricted to these scenarios."""
         shared = tuple(name for name in self.run.scenarios if name in ids)
         return Results(
             run=msgspec.structs.replace(self.run, scenarios=shared),

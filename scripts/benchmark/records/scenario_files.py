@@ -1,4 +1,4 @@
-"""Scenario files in, a seeded sample of them out; ALIGN's records in both directions."""
+"""Read scenario files, and draw a seeded sample."""
 
 from __future__ import annotations
 
@@ -22,35 +22,34 @@ CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class UnusableData(ValueError):
-    """A file that the benchmark cannot use, and why."""
+    """A file that the benchmark cannot use; the message says why."""
 
 
 def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[DataFile]]:
     """Labelled scenarios of JSON Lines files (as banks are) or of ALIGN's `input_output.json`.
 
-    ALIGN's records in which no attribute is labelled on every response are left out, and counted
-    with their file: it writes them for choices that no attribute has to do with. Raises
-    `UnusableData` naming file and line; ids must differ over all files.
+    ALIGN's records in which no attribute is labelled on every response are left out and counted.
+    Ids must be unique over all files. Raises `UnusableData` naming file and line.
     """
     scenarios: list[LabelledScenario] = []
     files: list[DataFile] = []
     for path in paths:
         content = path.read_bytes()
-        found = every = _parse(path, content)
+        usable = every = _parse(path, content)
         if path.suffix == ".json":
-            found = [s for s in every if s.labels and labelled_attributes(s)]
-            if not found:
+            usable = [s for s in every if s.labels and labelled_attributes(s)]
+            if not usable:
                 raise UnusableData(
                     f"{path}: none of its {len(every)} scenarios has an attribute that every "
                     "response is labelled on"
                 )
         digest = hashlib.sha256(content).hexdigest()
-        files.append(DataFile(path.name, digest, len(found), len(every) - len(found)))
-        scenarios += found
+        files.append(DataFile(path.name, digest, len(usable), len(every) - len(usable)))
+        scenarios += usable
     seen: set[str] = set()
     for scenario in scenarios:
         if scenario.id in seen:
-            raise UnusableData(f"id {scenario.id!r} is there more than once")
+            raise UnusableData(f"id {scenario.id!r} occurs more than once")
         seen.add(scenario.id)
         if len(scenario.responses) > len(LETTERS):
             raise UnusableData(
@@ -67,10 +66,10 @@ def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[
 def sampled(
     scenarios: Sequence[LabelledScenario], count: int | None, seed: int
 ) -> list[LabelledScenario]:
-    """A seeded sample, the smaller ones part of the larger ones; all, in that order, for None.
+    """A seeded sample; smaller samples are part of larger ones. All, in that order, for None.
 
     The order is that of a hash of seed and id, so it depends on nothing else: every method and
-    every model meets the same scenarios.
+    every model gets the same scenarios.
     """
     ordered = sorted(scenarios, key=lambda scenario: text_digest(f"{seed}:{scenario.id}"))
     return [shuffled(scenario, seed) for scenario in ordered[:count]]
@@ -79,9 +78,9 @@ def sampled(
 def shuffled(scenario: LabelledScenario, seed: int) -> LabelledScenario:
     """A scenario with its responses in a seeded order.
 
-    Of candidates that tie the first listed is selected, and a file's order may tell the labels (the
-    triage data always lists the medically more urgent choice first): a judge that gives everything
-    one score would then be measured by the file's habit.
+    The first of tied candidates is selected, and the order in a file may reveal the labels (the
+    triage data always lists the medically more urgent choice first). A judge that gives every
+    candidate the same score would then profit from that order.
     """
     places = range(len(scenario.responses))
     order = sorted(places, key=lambda place: text_digest(f"{seed}:{scenario.id}:{place}"))
@@ -105,24 +104,24 @@ def levels_of(scenarios: Sequence[LabelledScenario]) -> dict[str, tuple[float, .
         for name in labelled_attributes(scenario):
             values.setdefault(name, set()).update(float(labels[name]) for labels in scenario.labels)
     return {
-        name: tuple(sorted(found)) if len(found) <= MAX_LEVELS else ()
-        for name, found in values.items()
+        name: tuple(sorted(observed)) if len(observed) <= MAX_LEVELS else ()
+        for name, observed in values.items()
     }
 
 
 def _parse(path: Path, content: bytes) -> list[LabelledScenario]:
     if path.suffix == ".json":
         try:
-            found = from_align(json.loads(content))
+            read = from_align(json.loads(content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableData(f"{path}: not a list of ALIGN's records: {error!r}") from error
-        for number, scenario in enumerate(found, start=1):
+        for number, scenario in enumerate(read, start=1):
             try:
                 parse_bank(msgspec.json.encode(scenario))
             except InvalidLines as error:
                 why = error.errors[0].detail
                 raise UnusableData(f"{path}: scenario {number}: {why}") from error
-        return found
+        return read
     try:
         return list(parse_bank(content).scenarios)
     except InvalidLines as error:

@@ -30,7 +30,7 @@ Choices = NDArray[np.int8]
 
 
 class UnusableTargets(ValueError):
-    """A target specification that cannot be met, and why."""
+    """Targets that cannot be read or made; the message says why."""
 
 
 def parse_targets(specifications: Sequence[str], levels: Levels, seed: int) -> list[TargetSet]:
@@ -39,17 +39,19 @@ def parse_targets(specifications: Sequence[str], levels: Levels, seed: int) -> l
     `levels` are the label levels of each attribute; a continuum (no levels) is cut into five.
     Raises `UnusableTargets`.
     """
-    made = [_parse(text, levels, seed) for text in specifications]
-    names = [target_set.name for target_set in made]
+    target_sets = [_parse(text, levels, seed) for text in specifications]
+    names = [target_set.name for target_set in target_sets]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise UnusableTargets(f"targets {repeated[0]!r} are given more than once")
-    return made
+    return target_sets
 
 
 def _parse(text: str, levels: Levels, seed: int) -> TargetSet:
     kind, _, argument = text.partition(":")
-    grid = {name: tuple(float(v) for v in found) or CONTINUUM for name, found in levels.items()}
+    grid = {
+        name: tuple(float(v) for v in observed) or CONTINUUM for name, observed in levels.items()
+    }
     if kind == "high" and not argument:
         return TargetSet("high", "high", (dict.fromkeys(grid, 1.0),))
     if kind == "low" and not argument:
@@ -63,13 +65,15 @@ def _parse(text: str, levels: Levels, seed: int) -> TargetSet:
         return TargetSet("sampled", "sampled", tuple(_read(Path(argument), grid)))
     if kind == "sample" and argument.isdigit() and int(argument) > 0:
         return TargetSet(f"sample-{argument}", "sampled", tuple(sample(int(argument), grid, seed)))
-    raise UnusableTargets(f"{text!r} names no targets: high, low, sampled:FILE, sample:N or all")
+    raise UnusableTargets(
+        f"{text!r} is not a set of targets: high, low, sampled:FILE, sample:N or all"
+    )
 
 
 def sample(count: int, levels: Levels, seed: int) -> list[dict[str, float]]:
     """`count` random targets for each number of attributes, 1 to all of them (section 5.1).
 
-    All different; fewer where there are not so many. Attributes in the order of `levels`.
+    All are different, and fewer if so many do not exist. Attributes in the order of `levels`.
     """
     targets: list[dict[str, float]] = []
     for size in range(1, len(levels) + 1):
@@ -78,23 +82,23 @@ def sample(count: int, levels: Levels, seed: int) -> list[dict[str, float]]:
             math.prod(len(levels[name]) for name in names)
             for names in itertools.combinations(levels, size)
         )
-        found: dict[tuple[tuple[str, float], ...], None] = {}
-        while len(found) < min(count, possible):
+        wishes: dict[tuple[tuple[str, float], ...], None] = {}
+        while len(wishes) < min(count, possible):
             chosen = set(draw.sample(list(levels), size))
             wish = tuple((n, draw.choice(list(levels[n]))) for n in levels if n in chosen)
-            found[wish] = None
-        targets += [dict(wish) for wish in found]
+            wishes[wish] = None
+        targets += [dict(wish) for wish in wishes]
     return targets
 
 
 def restricted(target: Mapping[str, float], attributes: Sequence[str]) -> dict[str, float]:
-    """What a target says about the attributes that a scenario labels."""
+    """The part of a target on attributes that a scenario labels."""
     return {name: target[name] for name in attributes if name in target}
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """All targets of a run as scenarios with certain attributes see them."""
+    """All targets of a run, restricted to the attributes that some scenarios label."""
 
     attributes: tuple[str, ...]
     unique: tuple[dict[str, float], ...]
@@ -113,7 +117,7 @@ class Wishes:
 
     def spread(self, choices: Choices) -> dict[str, str]:
         """Choices for `unique` as letters for every target of every set."""
-        padded = np.append(choices, np.int8(-1))  # what place -1 finds
+        padded = np.append(choices, np.int8(-1))  # at place -1
         return {name: encode_array(padded[places]) for name, places in self.places.items()}
 
 
@@ -122,11 +126,11 @@ def wishes_for(attributes: Sequence[str], target_sets: Iterable[TargetSet]) -> W
     place_of: dict[tuple[tuple[str, float], ...], int] = {}
     places: dict[str, NDArray[np.intp]] = {}
     for target_set in target_sets:
-        found: list[int] = []
+        own: list[int] = []
         for target in target_set.expand():
             left = tuple(restricted(target, attributes).items())
-            found.append(place_of.setdefault(left, len(place_of)) if left else -1)
-        places[target_set.name] = np.array(found, dtype=np.intp)
+            own.append(place_of.setdefault(left, len(place_of)) if left else -1)
+        places[target_set.name] = np.array(own, dtype=np.intp)
     return Wishes(tuple(attributes), tuple(dict(left) for left in place_of), places)
 
 
@@ -160,10 +164,14 @@ def _read(path: Path, levels: Levels) -> list[dict[str, float]]:
             wish = given.get("target", given)
             target = {str(name): float(value) for name, value in wish.items()}
         except (ValueError, AttributeError, TypeError) as error:
-            raise UnusableTargets(f"{path}, line {number}: no target: {error}") from error
+            raise UnusableTargets(f"{path}, line {number}: not a target: {error}") from error
         unknown = [name for name in target if name not in levels]
         if unknown or not target or not all(0 <= value <= 1 for value in target.values()):
-            why = f"{unknown[0]!r} is labelled nowhere" if unknown else "values lie in [0, 1]"
+            why = (
+                f"{unknown[0]!r} is not an attribute that the scenarios label"
+                if unknown
+                else "values lie in [0, 1]"
+            )
             raise UnusableTargets(f"{path}, line {number}: {why}")
         targets.append(target)
     if not targets:

@@ -41,7 +41,7 @@ def test_honest_probabilities_are_what_is_observed():
 
 def test_the_surest_are_right_more_often():
     found = certainty(results(*honest(4000)), HIGH)
-    assert found.correct_of_surest > found.correct + 0.03
+    assert found.correct_of_likeliest > found.correct + 0.03
 
 
 def test_claims_that_are_too_high_show_as_a_gap():

@@ -66,7 +66,7 @@ def test_files_are_read_with_their_digest_and_refused_by_line(tmp_path):
     scenarios, (file,) = read_scenarios([path])
     assert [s.id for s in scenarios] == ["x"]
     assert (file.name, file.scenarios, len(file.sha256)) == ("a.jsonl", 1, 64)
-    with pytest.raises(UnusableData, match="'x' is there more than once"):
+    with pytest.raises(UnusableData, match="'x' occurs more than once"):
         read_scenarios([path, path])
     path.write_text(json.dumps(line) + "\nnonsense\n")
     with pytest.raises(UnusableData, match="line 2"):

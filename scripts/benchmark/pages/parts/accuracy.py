@@ -54,20 +54,20 @@ def _share_of_scenarios(evaluated: Evaluated) -> str:
 
 
 def _accuracy_cell(evaluated: Evaluated, target_set: str) -> Cell:
-    found = evaluated.accuracies.get(target_set)
-    if found is None:
+    accuracy = evaluated.accuracies.get(target_set)
+    if accuracy is None:
         return Cell(DASH)
-    notes = [] if found.chance is None else [f"chance {percent(found.chance)}"]
+    notes = [] if accuracy.chance is None else [f"chance {percent(accuracy.chance)}"]
     figures = _paper_figures(evaluated.run, target_set)
     if figures:
         decoding = decoding_text(evaluated.run, figures[0].samples)
         means = ", ".join(f"{f.percent} {f.model}" for f in figures)
         notes.append(f"paper{decoding}: {means}")
     warnings = []
-    if found.unselected:
-        share = percent(found.unselected / (found.pairs + found.unselected))
+    if accuracy.unselected:
+        share = percent(accuracy.unselected / (accuracy.pairs + accuracy.unselected))
         warnings.append(f"{share} % of pairs without a selection")
-    return Cell(accuracy_text(found), tuple(notes), tuple(warnings))
+    return Cell(accuracy_text(accuracy), tuple(notes), tuple(warnings))
 
 
 def _paper_figures(run: Run, target_set: str) -> tuple[paper.PaperAccuracy, ...]:
@@ -80,14 +80,14 @@ def _paper_table(runs: Sequence[Evaluated]) -> tuple[Table, ...]:
         (
             Cell(e.title),
             Cell(name),
-            Cell(accuracy_text(found)),
+            Cell(accuracy_text(accuracy)),
             Cell(f"{figure.percent} (sd {figure.deviation})"),
             Cell(figure.model),
             Cell(f"{figure.samples} samples" if figure.samples > 1 else "greedy"),
             Cell(figure.source),
         )
         for e in runs
-        for name, found in e.accuracies.items()
+        for name, accuracy in e.accuracies.items()
         for figure in _paper_figures(e.run, name)
     )
     caption = (
@@ -103,16 +103,16 @@ def _pairs_table(runs: Sequence[Evaluated]) -> Table:
         (
             Cell(e.title),
             Cell(name),
-            Cell(str(found.scenarios)),
-            Cell(f"{found.targets:,}"),
-            Cell(f"{found.pairs:,}"),
-            Cell(f"{found.ties:,}"),
-            Cell(f"{found.unlabelled:,}"),
-            Cell(f"{found.unselected:,}"),
-            Cell(interval_text(found)),
+            Cell(str(accuracy.scenarios)),
+            Cell(f"{accuracy.targets:,}"),
+            Cell(f"{accuracy.pairs:,}"),
+            Cell(f"{accuracy.ties:,}"),
+            Cell(f"{accuracy.unlabelled:,}"),
+            Cell(f"{accuracy.unselected:,}"),
+            Cell(interval_text(accuracy)),
         )
         for e in runs
-        for name, found in e.accuracies.items()
+        for name, accuracy in e.accuracies.items()
     )
     caption = (
         "What the accuracies rest on: pairs of a scenario and a target that count, and those left "
@@ -131,7 +131,7 @@ def size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | N
     if name is None:
         return None
     absent = absence_note(runs, name)
-    shown = {e.title: found for e in runs if (found := _judged(e.by_size.get(name, {})))}
+    shown = {e.title: judged for e in runs if (judged := _judged(e.by_size.get(name, {})))}
     if not shown:
         return None
     sizes = sorted({size for by_size in shown.values() for size in by_size})
@@ -151,11 +151,11 @@ def size_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | N
     picture = Picture(
         size_plot(shown, style),
         f"Each line is the accuracy on the {name} targets that name so many attributes, its band "
-        "or thin line the 95\u00a0% interval over scenarios: a line that falls says that targets "
+        "or thin line the 95\u00a0% interval over scenarios: a falling line means that targets "
         f"of more attributes are met less often.{absent}",
     )
     return Part(f"{prefix}-attributes", "Accuracy by number of attributes", (table,), picture)
 
 
 def _judged(by_size: dict[int, Accuracy]) -> dict[int, Accuracy]:
-    return {size: found for size, found in by_size.items() if found.mean is not None}
+    return {size: accuracy for size, accuracy in by_size.items() if accuracy.mean is not None}

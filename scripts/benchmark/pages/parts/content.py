@@ -33,7 +33,7 @@ class Picture(Struct, frozen=True):
 
     svg: str
     reading: str
-    """One sentence."""
+    """How to read it, in one sentence."""
 
 
 class Part(Struct, frozen=True):
@@ -46,7 +46,7 @@ class Part(Struct, frozen=True):
 
     @property
     def plot(self) -> Markup | None:
-        """The plot as it stands in the page."""
+        """The plot as part of an HTML page."""
         if self.picture is None:
             return None
         return drawing.inline(self.picture.svg, self.id, self.picture.reading)

@@ -20,10 +20,14 @@ def leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part 
     attributes = list(dict.fromkeys(name for e in runs for name in e.run.attributes))
     panels: dict[str, dict[str, tuple[Leaning, ...]]] = {}
     for name in dict.fromkeys(name for name in chosen if name):
-        found = {e.title: leaning(e.answered, name, attributes) for e in runs if has_set(e, name)}
-        found = {t: leans for t, leans in found.items() if any(x.selected.parts for x in leans)}
-        if found:
-            panels[name] = found
+        leanings = {
+            e.title: leaning(e.answered, name, attributes) for e in runs if has_set(e, name)
+        }
+        leanings = {
+            t: leans for t, leans in leanings.items() if any(x.selected.parts for x in leans)
+        }
+        if leanings:
+            panels[name] = leanings
     if not panels or not attributes:
         return None
     tables = tuple(
@@ -42,7 +46,7 @@ def leaning_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part 
     picture = Picture(
         leaning_plot(panels, style),
         "Outside the dashed circle a run selects candidates that have more of the attribute than "
-        "the average candidate, inside less: a method that follows targets lies outside for high "
+        "the average candidate, inside less: a method that follows targets is outside for high "
         "and inside for low targets, one that does not follow them keeps its shape."
         + absence_note(runs, *panels),
     )

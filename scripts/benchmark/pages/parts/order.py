@@ -18,12 +18,12 @@ def order_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | 
         return None
     table = Table(
         "Share of selections in % that change when the candidates are shown in reverse order, ± "
-        "standard error over scenarios: 0 would be a judge to whom positions are nothing.",
+        "standard error over scenarios: 0 for a judge without position bias.",
         ("run", "scenarios", *sets),
         tuple(
             (
                 Cell(e.title),
-                Cell(str(max(found.scenarios for found in e.flips.values()))),
+                Cell(str(max(flips.scenarios for flips in e.flips.values()))),
                 *(Cell(ratio_text(e.flips[n]) if n in e.flips else DASH) for n in sets),
             )
             for e in runs
@@ -51,6 +51,6 @@ def _bias_table(runs: Sequence[Evaluated]) -> tuple[Table, ...]:
     caption = (
         "Position bias: how much a score changes when its candidate moves from the first place in "
         "the prompt to the last, ± standard error over scenarios. Scores go from 0 to 1, (choice) "
-        "is a share of votes; positive where later candidates fare better."
+        "is a share of votes; positive where later candidates score higher."
     )
     return (Table(caption, ("run", *names), rows),)

@@ -14,7 +14,7 @@ from scripts.benchmark.pages.parts.text import (
 from scripts.benchmark.pages.plots.scores import quality_plot
 
 LONG = 20
-"""Rows of a table that is folded where a plot tells the same."""
+"""More rows than this are folded, as a plot shows the same."""
 
 
 def quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part | None:
@@ -22,7 +22,9 @@ def quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part 
     reasons = {e.title: unscored_reasons(e.answered) for e in runs}
     if not shown and not any(reasons.values()):
         return None
-    rows = tuple((Cell(title), *_quality_cells(q)) for title, found in shown.items() for q in found)
+    rows = tuple(
+        (Cell(title), *_quality_cells(q)) for title, qualities in shown.items() for q in qualities
+    )
     caption = (
         "Scores against labels, both from 0 to 1, ± standard error over scenarios. Pairwise: share "
         "of pairs of candidates with different labels that the scores put in the right order; "
@@ -35,9 +37,9 @@ def quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part 
     )  # fmt: skip
     missing = tuple(
         (Cell(title), Cell(reason), Cell(f"{count:,}"))
-        for title, found in reasons.items()
+        for title, counts in reasons.items()
         if title not in shown
-        for reason, count in found.items()
+        for reason, count in counts.items()
     )
     folded = "Figures by attribute" if len(rows) > LONG else ""
     tables = [Table(caption, header, rows, folded)] if rows else []
@@ -48,21 +50,23 @@ def quality_part(prefix: str, runs: Sequence[Evaluated], style: Styles) -> Part 
     if shown:
         picture = Picture(
             quality_plot(shown, style),
-            "Above, how far scores lie from labels on the average (lower is better); below, how "
+            "Above, the mean distance of scores from labels (lower is better); below, how "
             "often the candidate with the higher label also has the higher score (higher is "
             "better, 50\u00a0% is chance).",
         )
     return Part(f"{prefix}-scores", "Scores by attribute", tuple(tables), picture)
 
 
-def _quality_cells(found: AttributeQuality) -> tuple[Cell, ...]:
-    unscored = ", ".join(f"{count} {reason}" for reason, count in found.unscored.items())
+def _quality_cells(quality: AttributeQuality) -> tuple[Cell, ...]:
+    unscored = ", ".join(f"{count} {reason}" for reason, count in quality.unscored.items())
     return (
-        Cell(found.attribute),
-        Cell(f"{found.labels:,}"),
-        Cell(ratio_text(found.absolute_error, 1, 3)),
-        Cell(DASH if found.correlation is None else f"{found.correlation:.2f}".replace("-", "−")),
-        Cell(ratio_text(found.pairwise), (f"{found.pairwise.parts:,} pairs",)),
-        Cell(ratio_text(found.tied)),
+        Cell(quality.attribute),
+        Cell(f"{quality.labels:,}"),
+        Cell(ratio_text(quality.absolute_error, 1, 3)),
+        Cell(
+            DASH if quality.correlation is None else f"{quality.correlation:.2f}".replace("-", "−")
+        ),
+        Cell(ratio_text(quality.pairwise), (f"{quality.pairwise.parts:,} pairs",)),
+        Cell(ratio_text(quality.tied)),
         Cell(unscored or "0"),
     )

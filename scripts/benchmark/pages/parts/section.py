@@ -20,7 +20,7 @@ from scripts.benchmark.records.grouping import slug
 
 
 def group_section(number: int, group: Group) -> Section:
-    """All that is told of one group, the `number`th of the report."""
+    """The section of a group, the `number`th of the report."""
     style = drawing.styles(e.title for e in group.runs)
     prefix = f"{number}-{slug(group.title)}"
     makers = (

@@ -14,21 +14,21 @@ def best_set(
     fits: Callable[[Evaluated, TargetSet], bool],
     kinds: Sequence[str],
 ) -> str | None:
-    """Name of the fitting target set of these kinds to draw; None where no run has any.
+    """Name of the best target set of these kinds to draw; None if no run has one.
 
-    One that at least two runs have, so that there is something to compare; of several the earliest
-    kind, then the most targets: a mean over few targets is a matter of luck.
+    Preferred are sets that at least two runs have, then the earliest kind, then the most targets: a
+    mean over few targets is noise.
     """
-    found = [
+    candidates = [
         (kind, t)
         for kind in kinds
         for e in runs
         for t in e.run.target_sets
         if t.kind == kind and fits(e, t)
     ]
-    count = Counter(t.name for _, t in found)
+    count = Counter(t.name for _, t in candidates)
     best = max(
-        found,
+        candidates,
         key=lambda one: (count[one[1].name] > 1, -kinds.index(one[0]), len(one[1])),
         default=None,
     )
@@ -36,12 +36,12 @@ def best_set(
 
 
 def absence_note(runs: Sequence[Evaluated], *target_sets: str) -> str:
-    """A sentence for each target set on the runs that lack it; empty where none does."""
-    told = ""
+    """A sentence for each target set that some runs lack."""
+    note = ""
     for name in target_sets:
         if without := [e.title for e in runs if not has_set(e, name)]:
-            told += f" Not asked for the {name} targets: {'; '.join(without)}."
-    return told
+            note += f" Not asked for the {name} targets: {'; '.join(without)}."
+    return note
 
 
 def has_set(evaluated: Evaluated, target_set: str) -> bool:

@@ -12,13 +12,13 @@ from scripts.benchmark.pages.parts.content import Cell
 from scripts.benchmark.records.results import Run
 
 DASH = "–"
-"""Stands where there is nothing to tell."""
+"""Stands for a missing figure."""
 
 CACHED = "from the cache"
 
 
 def name_cell(evaluated: Evaluated) -> Cell:
-    """A run's name, with what must be known of it wherever its figures stand."""
+    """A run's name, with warnings that belong to all its figures."""
     failed = len(evaluated.results.scenarios) - len(evaluated.answered)
     warnings = [] if evaluated.results.complete else ["incomplete"]
     if failed:
@@ -26,13 +26,13 @@ def name_cell(evaluated: Evaluated) -> Cell:
     return Cell(evaluated.title, warnings=tuple(warnings))
 
 
-def accuracy_text(found: Accuracy) -> str:
+def accuracy_text(accuracy: Accuracy) -> str:
     """`59.2 ± 1.9 (sd 4.5)`: percent, standard error over scenarios, deviation over targets."""
-    if found.mean is None:
+    if accuracy.mean is None:
         return DASH
-    error = "" if found.error is None else f" ± {percent(found.error)}"
-    deviation = "" if found.deviation is None else f" (sd {percent(found.deviation)})"
-    return f"{percent(found.mean)}{error}{deviation}"
+    error = "" if accuracy.error is None else f" ± {percent(accuracy.error)}"
+    deviation = "" if accuracy.deviation is None else f" (sd {percent(accuracy.deviation)})"
+    return f"{percent(accuracy.mean)}{error}{deviation}"
 
 
 def percent(share: float) -> str:
@@ -47,17 +47,17 @@ def decoding_text(run: Run, samples: int) -> str:
     return f", {samples} samples" if samples > 1 else ", greedy"
 
 
-def interval_text(found: Accuracy) -> str:
-    if found.interval is None:
+def interval_text(accuracy: Accuracy) -> str:
+    if accuracy.interval is None:
         return DASH
-    return f"{percent(found.interval[0])} to {percent(found.interval[1])}"
+    return f"{percent(accuracy.interval[0])} to {percent(accuracy.interval[1])}"
 
 
-def ratio_text(found: Ratio, scale: float = 100, digits: int = 1) -> str:
-    if found.value is None:
+def ratio_text(ratio: Ratio, scale: float = 100, digits: int = 1) -> str:
+    if ratio.value is None:
         return DASH
-    error = "" if found.error is None else f" ± {scale * found.error:.{digits}f}"
-    return f"{scale * found.value:.{digits}f}{error}"
+    error = "" if ratio.error is None else f" ± {scale * ratio.error:.{digits}f}"
+    return f"{scale * ratio.value:.{digits}f}{error}"
 
 
 def in_flight(evaluated: Evaluated) -> str:

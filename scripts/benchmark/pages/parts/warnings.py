@@ -1,4 +1,4 @@
-"""What a reader must know before comparing the runs of a group."""
+"""Warnings for readers who compare the runs of a group."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def warnings_about(group: Group) -> Iterable[str]:
         failed = [s.problem for s in e.results.scenarios if s.problem is not None]
         if failed:
             reasons = Counter(failed).most_common(3)
-            told = "; ".join(f"{shortened(reason)} ({count})" for reason, count in reasons)
-            yield f"{e.title}: {len(failed)} of {done} scenarios failed and are left out: {told}"
+            listed = "; ".join(f"{shortened(reason)} ({count})" for reason, count in reasons)
+            yield f"{e.title}: {len(failed)} of {done} scenarios failed and are left out: {listed}"
         missing = unscored_reasons(e.answered)
         if missing:
-            told = ", ".join(f"{count} {reason}" for reason, count in missing.items())
-            yield f"{e.title}: cells without a score or choice: {told}."
+            listed = ", ".join(f"{count} {reason}" for reason, count in missing.items())
+            yield f"{e.title}: cells without a score or choice: {listed}."
     yield from _differences(group.runs)
 
 
 def _differences(runs: Sequence[Evaluated]) -> Iterable[str]:
-    """What makes the runs of a group hard to compare."""
+    """Differences that make the runs of a group hard to compare."""
     compared: tuple[tuple[str, Callable[[Evaluated], Any]], ...] = (
         ("read different data", lambda e: {file.sha256 for file in e.run.data}),
         ("were asked different scenarios", lambda e: set(e.run.scenarios)),

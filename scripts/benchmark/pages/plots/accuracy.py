@@ -83,7 +83,7 @@ def size_plot(
     return figure
 
 
-def _mean_chance(found: Iterable[Accuracy]) -> float:
+def _mean_chance(accuracies: Iterable[Accuracy]) -> float:
     """Chance of several runs in percent: they differ only where selections are missing."""
-    chances = [a.chance for a in found if a.chance is not None]
+    chances = [a.chance for a in accuracies if a.chance is not None]
     return 100 * sum(chances) / len(chances) if chances else math.nan

@@ -23,8 +23,8 @@ from scripts.benchmark.pages.drawing import (
 def cost_plot(costs: Mapping[str, Cost], style: Mapping[str, Style]) -> Figure:
     """Mean tokens and seconds a scenario, a row a run (table 9).
 
-    `costs` is run title -> cost. Without any seconds only tokens are drawn. Rows of methods that
-    are asked for each target say so.
+    `costs` is run title -> cost. Without any seconds only tokens are drawn. The names of methods
+    that are asked for each target say so.
     """
     timed = any(cost.mean_seconds is not None for cost in costs.values())
     kinds = [

@@ -25,26 +25,25 @@ from scripts.benchmark.pages.drawing import (
 )
 
 BESIDE = 0.02
-"""Share of the axis by which calibrated points stand beside the raw ones of the same cost, so that
-both intervals show; of the picture, not of the cost, which would be a difference in cost."""
+"""Share of the axis by which calibrated points are shifted from raw ones of the same cost, so that
+both intervals show."""
 
 LEAST_SPAN = 4.0
-"""How many times its left end the right end of an axis of costs is at least: twice and half of what
-a single mode takes. A narrower one would make much of nothing."""
+"""Least ratio of the ends of an axis of costs: a narrower one would exaggerate differences."""
 
 FREE = "features only"
-"""The mode of a frontier that takes no model: a line, not a point."""
+"""The mode that asks no model: a line, not a point."""
 
 
 class FrontierPoint(Struct, frozen=True):
-    """What one mode reaches, and what it takes."""
+    """Accuracy and cost of one mode."""
 
     accuracy: Accuracy
     tokens: float | None
     """Prompt and output tokens a scenario without those that the engine's prefix cache has; None
     where no model is asked. Of methods that read the target, each of its targets."""
     seconds: float | None
-    """The same, when the model has nothing else to do; None where not measured."""
+    """Seconds of the model a scenario; None where not measured."""
     is_free: bool = False
     """Whether no model is asked at all."""
 
@@ -53,10 +52,10 @@ class FrontierPoint(Struct, frozen=True):
 def frontier_plot(
     points: Mapping[str, Mapping[str, FrontierPoint]], style: Mapping[str, Style], target_set: str
 ) -> Figure:
-    """Accuracy against what a scenario costs: in tokens, and in seconds where they are known.
+    """Accuracy against the cost of a scenario: tokens, and seconds where they are known.
 
-    `points` is mode -> `raw` or `calibrated` -> point. Raw and calibrated have one cost: an arrow
-    leads from one to the other. Modes whose cost is not known are named below the panel.
+    `points` is mode -> `raw` or `calibrated` -> point. Raw and calibrated have the same cost; an
+    arrow joins them. Modes whose cost is not known are named below the panel.
     """
     timed = any(p.seconds is not None for by_kind in points.values() for p in by_kind.values())
     figure, panels = new_figure(
@@ -72,13 +71,13 @@ def frontier_plot(
     )
     for axes, (unit, lacking, cost_of) in zip(panels, units, strict=False):
         costs = {mode: [cost_of(p) for p in by_kind.values()] for mode, by_kind in points.items()}
-        low, high = _cost_limits([x for found in costs.values() for x in found if x is not None])
+        low, high = _cost_limits([x for paid in costs.values() for x in paid if x is not None])
         axes.set_xscale("log")
         axes.set_xlim(low, high)
         absent = [
             mode
-            for mode, found in costs.items()
-            if set(found) == {None} and not any(p.is_free for p in points[mode].values())
+            for mode, paid in costs.items()
+            if set(paid) == {None} and not any(p.is_free for p in points[mode].values())
         ]
         for mode, by_kind in points.items():
             look = style[mode]
@@ -112,7 +111,7 @@ def frontier_plot(
 
 
 def _cost_limits(costs: Sequence[float]) -> tuple[float, float]:
-    """Ends of a logarithmic axis with room beside the costs, at least `LEAST_SPAN` apart."""
+    """Ends of a logarithmic axis with a margin, at least `LEAST_SPAN` apart."""
     if not costs:
         return 1.0, LEAST_SPAN
     middle = math.sqrt(min(costs) * max(costs))

@@ -120,8 +120,8 @@ def _angles(count: int, spokes: int) -> list[float]:
     return [2 * math.pi * place / spokes for place in range(count)]
 
 
-def _value(found: Ratio) -> float:
-    return math.nan if found.value is None else found.value
+def _value(ratio: Ratio) -> float:
+    return math.nan if ratio.value is None else ratio.value
 
 
 def _signed(value: float) -> str:
@@ -130,11 +130,11 @@ def _signed(value: float) -> str:
 
 def _leaning_bound(panels: Mapping[str, Mapping[str, Sequence[Leaning]]]) -> float:
     """Radius of the polar axis: the largest leaning and a little more."""
-    found = [
+    sizes = [
         abs(lean.difference.value)
         for runs in panels.values()
         for leanings in runs.values()
         for lean in leanings
         if lean.difference.value is not None
     ]
-    return max(0.1, math.ceil(max(found, default=0.0) * 1.1 * 20) / 20)
+    return max(0.1, math.ceil(max(sizes, default=0.0) * 1.1 * 20) / 20)

@@ -30,14 +30,14 @@ def quality_plot(
 
     `qualities` is run title -> one quality an attribute.
     """
-    names = list(dict.fromkeys(q.attribute for found in qualities.values() for q in found))
+    names = list(dict.fromkeys(q.attribute for by_title in qualities.values() for q in by_title))
     figure, (errors, orders) = new_figure(5.6, [*patches(qualities, style), dashed("chance")], 2)
 
     def bars(pick: Callable[[AttributeQuality], Ratio], scale: float) -> dict[str, list[Bar]]:
-        found = {title: {q.attribute: q for q in every} for title, every in qualities.items()}
+        by_title = {title: {q.attribute: q for q in every} for title, every in qualities.items()}
         return {
             title: [ratio_bar(pick(by_name[n]), scale) if n in by_name else NO_BAR for n in names]
-            for title, by_name in found.items()
+            for title, by_name in by_title.items()
         }
 
     grouped_bars(errors, names, bars(lambda q: q.absolute_error, 1), style, percent=False)
