@@ -209,7 +209,7 @@ def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
     rows = [header]
     for one in reports:
         errors = [one[f"error{of}"] for of in ("_raw", "_features", "_combined", "")]
-        pairs = [one[f"pairs{of}"] for of in ("_raw", "_features", "")]
+        pairs = [one.get(f"pairs{of}") for of in ("_raw", "_features", "")]
         rows.append(
             [
                 one["attribute"],

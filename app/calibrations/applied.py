@@ -1,42 +1,15 @@
-"""Results of applying a calibration to a score set, and what it needs of one."""
+"""Results of applying a calibration to a score set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from app.domain.calibration.estimate import Estimate
-from app.domain.cells import Cell
-from app.domain.features import SurfaceFeatures
-from app.domain.scorer import Scorer
 from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownCalibration
 
 POINTER = "#/calibration"
-
-
-class HasScores(Protocol):
-    """What a calibration needs of a score set."""
-
-    @property
-    def digest(self) -> str:
-        """Key of the score set."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the scorer."""
-
-    @property
-    def scorer(self) -> Scorer:
-        """Who scored."""
-
-    @property
-    def scores(self) -> Mapping[str, Cell]:
-        """Scored cells by field, without choices."""
-
-    @property
-    def surface(self) -> SurfaceFeatures | None:
-        """Of the candidates; None in a score set from before there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +44,7 @@ class Refused:
     or they lack what it needs."""
     detail: str
     hint: str = ""
-    """What to tell about the field of the request, if not the detail."""
+    """Detail of the field error, if it differs."""
     known: tuple[str, ...] | None = None
     """Names of the calibrations that exist, if that is the problem."""
 
@@ -83,17 +56,6 @@ class Refused:
             fields=[FieldError(POINTER, self.hint or self.detail)],
             extensions=None if self.known is None else {"known": list(self.known)},
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The parts of a score set that a calibration needs (see `HasScores`)."""
-
-    digest: str
-    fingerprint: str
-    scorer: Scorer
-    scores: Mapping[str, Cell]
-    surface: SurfaceFeatures | None
 
 
 Applied = Calibrated | Raw | Refused

@@ -7,12 +7,13 @@ from collections.abc import Collection, Sequence
 
 from cachetools import LRUCache
 
-from app.calibrations.applied import Applied, Calibrated, HasScores, Raw, Refused
+from app.calibrations.applied import Applied, Calibrated, Raw, Refused
 from app.calibrations.choosing import AS_GIVEN, choose, not_for, unknown, unusable, without_features
 from app.domain.calibration.artefact import InvalidArtefact, from_bytes
 from app.domain.calibration.estimate import Estimate, estimate
 from app.domain.calibration.evidence import Evidence, evidence_of
 from app.domain.calibration.model import AUTO, NONE, Calibration
+from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationInfo, CalibrationStore
 
 _KEPT_ARTEFACTS = 32
@@ -42,11 +43,11 @@ class Calibrator:
         self._age += 1
 
     async def apply(
-        self, wanted: str, score_sets: Sequence[tuple[HasScores, Collection[str]] | None]
+        self, wanted: str, score_sets: Sequence[tuple[ScoreSet, Collection[str]] | None]
     ) -> list[Applied]:
         """Apply `wanted` (a name, `auto` or `none`) to each score set; one result each.
 
-        The fields beside a score set are those whose scores are asked for: a calibration has to
+        The fields given with a score set are those whose scores are asked for: a calibration has to
         cover them. Its other cells only add to the evidence.
         """
         results: list[Applied] = [Raw()] * len(score_sets)
@@ -55,7 +56,7 @@ class Calibrator:
         ready = await self._infos()
         if wanted != AUTO and wanted not in ready:
             return [unknown(wanted, ready)] * len(score_sets)
-        chosen: dict[str, list[tuple[int, HasScores]]] = {}
+        chosen: dict[str, list[tuple[int, ScoreSet]]] = {}
         for index, one in enumerate(score_sets):
             if one is None or not one[1]:
                 continue
@@ -71,7 +72,7 @@ class Calibrator:
         return results
 
     async def apply_to_one(
-        self, wanted: str, score_set: HasScores, asked: Collection[str]
+        self, wanted: str, score_set: ScoreSet, asked: Collection[str]
     ) -> Calibrated | Raw:
         """Apply `wanted` to one score set.
 
@@ -119,7 +120,7 @@ class Calibrator:
         return calibration
 
     async def _estimate(
-        self, info: CalibrationInfo, score_sets: Sequence[HasScores]
+        self, info: CalibrationInfo, score_sets: Sequence[ScoreSet]
     ) -> list[Estimate | Refused]:
         """Estimates of score sets that the calibration is for."""
         calibration = await self._artefact(info)
@@ -159,7 +160,7 @@ def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> A
     return result
 
 
-def _key(info: CalibrationInfo, score_set: HasScores) -> _Key:
+def _key(info: CalibrationInfo, score_set: ScoreSet) -> _Key:
     # A cell that expired and was scored again may have other scores: the time tells them apart.
     made = frozenset((field, cell.created_ms) for field, cell in score_set.scores.items())
     return info.digest, score_set.digest, made

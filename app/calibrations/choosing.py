@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from app.calibrations.applied import HasScores, Raw, Refused
+from app.calibrations.applied import Raw, Refused
 from app.domain import features
 from app.domain.calibration.model import AUTO, Calibration
 from app.domain.fingerprint import attribute_name
+from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationInfo
 
 AS_GIVEN = "scores are as the model gave them"
@@ -53,7 +54,7 @@ def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> 
 
 
 def without_features(
-    info: CalibrationInfo, calibration: Calibration, score_set: HasScores
+    info: CalibrationInfo, calibration: Calibration, score_set: ScoreSet
 ) -> Refused | None:
     """Why the surface features of a calibration or a score set do not allow applying it."""
     if calibration.features != features.VERSION:

@@ -50,7 +50,6 @@ STARTED: dict[str, Any] = {
     "total": 500,
     "left_out": {},
     "warnings": [],
-    "fitted": None,
 }
 REQUESTS: Any = {
     "digits": {

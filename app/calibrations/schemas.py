@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.domain.calibration.model import Basis, Layer
-from app.schema import Name, Open
+from app.schema import Maybe, Name, Open
 from app.scoring.requests import ScorerRequest
 from app.scoring.schemas import BankRefOut, ScorerOut
 
@@ -46,10 +46,11 @@ class AttributeReportOut(Open):
     """Of surface features and the judge's scores together."""
     error: float
     """Of the calibrated score."""
-    pairs_raw: float | None
-    """Share of candidate pairs with different labels that raw scores put in the right order."""
-    pairs_features: float | None
-    pairs: float | None
+    pairs_raw: Maybe[float] = None
+    """Share of candidate pairs with different labels that raw scores put in the right order; absent
+    if there is no such pair."""
+    pairs_features: Maybe[float] = None
+    pairs: Maybe[float] = None
     """The same for calibrated scores."""
     summary: str
     """The result in words."""
@@ -87,8 +88,8 @@ class CalibrationOut(Open):
     left_out: dict[str, int] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     """About the last fit's request: settings without effect, for instance."""
-    fitted: FittedOut | None = None
-    """The version in use; null before there is one."""
+    fitted: Maybe[FittedOut] = None
+    """The version in use; absent before there is one."""
 
 
 class CalibrationsOut(Open):

@@ -1,4 +1,4 @@
-"""One fit under way: what it works on, how far it is, and what it tells the store."""
+"""One fit under way: its scenarios, its progress, and its reports to the store."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def labelled_scenarios(
 def sample(
     labelled: Sequence[LabelledScenario], request: CalibrationRequest
 ) -> Sequence[LabelledScenario]:
-    """The scenarios to score, in the same order: all, or as many as the request says."""
+    """The scenarios to score, in the same order: all, or a random sample."""
     if request.scenarios is None or request.scenarios >= len(labelled):
         return labelled
     drawn = random.Random(request.sample_seed).sample(range(len(labelled)), request.scenarios)

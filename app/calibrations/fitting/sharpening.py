@@ -55,8 +55,8 @@ def _observe(
 ) -> tuple[float, float, Floats]:
     """One scenario (C, A) against random targets.
 
-    Returns how many selections are correct, how many targets tell the candidates apart by their
-    labels, and the sum of the selected candidates' probabilities for each scale of the grid.
+    Returns how many selections are correct, for how many targets the labels decide between the
+    candidates, and the sum of the selected candidates' probabilities for each scale of the grid.
     """
     targets = _targets(source, errors)
     truth = distances(labels, targets)

@@ -1,6 +1,6 @@
 """A calibration: it maps what a judge said of a scenario to the expected label of each candidate.
 
-Shapes, here and in the modules beside this one: `R` rows (candidates of any number of scenarios),
+Shapes, in this package: `R` rows (candidates of any number of scenarios),
 `C` candidates of one scenario, `A` attributes, `J` numbers of one reading (what the judge's output
 says about one candidate and attribute), `F` surface features, `K` inputs of a model. Scores, labels
 and errors are in [0, 1].

@@ -37,7 +37,7 @@ class Abstention(Struct, frozen=True):
 
     reason: Literal["min-probability", "min-margin", "max-distance"]
     limit: float
-    found: float | None
+    observed: float | None
     """What there was instead; None for a probability that is not known."""
 
 

@@ -10,7 +10,6 @@ from tests.service.calibrations.support import (
     HELD_OUT,
     JUDGE,
     LEASE,
-    SCORER,
     fitted,
     lines,
     models,
@@ -73,4 +72,4 @@ def by_digits(judged):
     """A calibration for digit readings; two scenarios of its bank do not fit into a prompt."""
     with judged.client() as client:
         client.put("/v1/banks/long", content=lines(*too_long(2), *BANK[2:]))
-    return fitted(judged, "by-digits", bank="long", scorer=SCORER | DIGITS)
+    return fitted(judged, "by-digits", bank="long", scoring=DIGITS)

@@ -10,8 +10,6 @@ import random
 from tests.support import Service, wait_until
 
 ATTRIBUTES = ["helpfulness", "verbosity"]
-SCORER = {"attributes": ATTRIBUTES, "bank": None, "model": "fake"}
-SLOW = SCORER | {"model": "slow"}
 DIGITS = {"reasoning": False, "orders": 2}
 LATE = {"reasoning_chars": 200}
 # The judge sees helpfulness well, and knows nothing of verbosity, which lengths predict.
@@ -67,9 +65,14 @@ def models(service):
         return client.get("/readyz").json()["model"].get("models", [])
 
 
-def put(service, name, **body):
+def scorer(**scoring):
+    """The part of a request that names attributes, and how they are scored."""
+    return {"attributes": ATTRIBUTES, "scoring": {"bank": None, "model": "fake"} | scoring}
+
+
+def put(service, name, *, scoring=None, **body):
     with service.client() as client:
-        body = {"bank": "labelled", "scorer": SCORER} | body
+        body = {"bank": "labelled"} | scorer(**(scoring or {})) | body
         return client.put(f"/v1/calibrations/{name}", json=body)
 
 
@@ -105,14 +108,20 @@ def fitted(service, name, **body):
     return ready(service, name)
 
 
-def begin_slowly(service, name, **scorer):
+def slow_fit(reasoning_chars):
+    """Body of a fit by the slow judge; each length has scores of its own."""
+    return {"bank": "short", "scoring": {"model": "slow", "reasoning_chars": reasoning_chars}}
+
+
+def begin_slowly(service, name, reasoning_chars):
     """A fit in the middle of scoring."""
-    assert put(service, name, bank="short", scorer=SLOW | scorer).status_code == 202
+    assert put(service, name, **slow_fit(reasoning_chars)).status_code == 202
     wait_until(lambda: look(service, name)["done"] >= 4, what="some progress")
 
 
-def ask(scenario, **more):
-    return SCORER | {key: scenario[key] for key in ("question", "responses")} | more
+def ask(scenario, *, scoring=None, **more):
+    question = {key: scenario[key] for key in ("question", "responses")}
+    return scorer(**(scoring or {})) | question | more
 
 
 def score(service, scenario, **more):
@@ -128,11 +137,28 @@ def look_at(service, score_set_id, status=200, **query):
     return response.json()
 
 
-def retarget(service, score_set, status=200, **more):
+def select(service, scenario, **more):
+    response = service.post("/v1/select", ask(scenario, **more))
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def retarget(service, score_set, **more):
     body = {"score_set_ids": score_set.get("id"), "targets": TARGETS} | more
     response = service.post("/v1/retarget", body)
-    assert response.status_code == status, response.text
+    assert response.status_code == 200, response.text
     return response.json()
+
+
+def selections(service, score_set, **more):
+    """The selections of all pairs."""
+    return [pair["selection"] for pair in retarget(service, score_set, **more)["pairs"]]
+
+
+def problem_of_pair(service, score_set, **more):
+    """The problem of the only pair."""
+    (pair,) = retarget(service, score_set, **more)["pairs"]
+    return pair["problem"]
 
 
 def compact(service, score_sets, **more):
@@ -153,7 +179,7 @@ def last_job(service):
 def calibrated(score_set):
     """Attribute -> calibrated scores."""
     return {
-        cell["attribute"]: [s["calibrated"] and s["calibrated"]["score"] for s in cell["scores"]]
+        cell["attribute"]: [s["calibrated"]["score"] for s in cell["scores"] if "calibrated" in s]
         for cell in score_set["cells"]
     }
 

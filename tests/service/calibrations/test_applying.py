@@ -5,13 +5,14 @@ import pytest
 from tests.service.calibrations.support import (
     ATTRIBUTES,
     HELD_OUT,
-    ask,
     calibrated,
     compact,
     look_at,
     raw,
     retarget,
     score,
+    select,
+    selections,
 )
 
 
@@ -38,9 +39,9 @@ def test_calibrated_scores_are_nearer_to_unseen_labels(judged, house):
     for scenario in HELD_OUT[:20]:
         answer = score(judged, scenario)
         for name, of in (("raw", raw), ("calibrated", calibrated)):
-            found = of(answer)
+            scores = of(answer)
             lost[name] += sum(
-                (found[attribute][index] - label) ** 2
+                (scores[attribute][index] - label) ** 2
                 for index, labels in enumerate(scenario["labels"])
                 for attribute, label in labels.items()
             )
@@ -64,36 +65,36 @@ def test_candidates_in_another_order_have_the_same_calibrated_scores(judged, hou
     ids=str,
 )
 def test_selections_use_calibrated_scores(judged, house, target):
-    """Those of the attributes that the target names, in whatever order it names them."""
-    answer = judged.post("/v1/select", ask(HELD_OUT[2], target=target)).json()
-    found = calibrated(answer["score_set"])
+    """Of the attributes that the target names, in any order."""
+    answer = select(judged, HELD_OUT[2], target=target)
+    scores = calibrated(answer["score_set"])
     expected = [
-        sum((found[name][index] - wish) ** 2 for name, wish in target.items()) ** 0.5
+        sum((scores[name][index] - wish) ** 2 for name, wish in target.items()) ** 0.5
         for index in range(2)
     ]
-    (again,) = retarget(judged, answer["score_set"], targets=[target])["selections"]
-    for selection in (answer, again):
+    (again,) = selections(judged, answer["score_set"], targets=[target])
+    for selection in (answer["selection"], again):
         distances = {one["index"]: one["distance"] for one in selection["ranking"]}
         assert distances == pytest.approx(dict(enumerate(expected)))
 
 
 def test_none_keeps_raw_scores(judged, house):
     target = {"helpfulness": 1, "verbosity": 0}
-    answer = judged.post("/v1/select", ask(HELD_OUT[2], target=target, calibration="none")).json()
+    answer = select(judged, HELD_OUT[2], target=target, calibration="none")
     score_set = answer["score_set"]
-    assert score_set["calibration"] is None
-    assert calibrated(score_set) == {name: [None, None] for name in ATTRIBUTES}
-    found = raw(score_set)
+    assert "calibration" not in score_set
+    assert calibrated(score_set) == {name: [] for name in ATTRIBUTES}
+    scores = raw(score_set)
     expected = [
         ((1 - helpful) ** 2 + verbose**2) ** 0.5
-        for helpful, verbose in zip(found["helpfulness"], found["verbosity"], strict=True)
+        for helpful, verbose in zip(scores["helpfulness"], scores["verbosity"], strict=True)
     ]
-    distances = {one["index"]: one["distance"] for one in answer["ranking"]}
+    distances = {one["index"]: one["distance"] for one in answer["selection"]["ranking"]}
     assert distances == pytest.approx(dict(enumerate(expected)))
-    assert look_at(judged, score_set["id"], calibration="none")["calibration"] is None
-    pair, *_ = retarget(judged, score_set, targets=[target], calibration="none")["selections"]
-    assert pair["calibration"] is None
-    assert {one["index"]: one["distance"] for one in pair["ranking"]} == distances
+    assert "calibration" not in look_at(judged, score_set["id"], calibration="none")
+    (again,) = selections(judged, score_set, targets=[target], calibration="none")
+    assert "calibration" not in again
+    assert {one["index"]: one["distance"] for one in again["ranking"]} == distances
 
 
 def test_if_only_some_attributes_are_scored_each_is_calibrated_alone(judged, house):
@@ -103,34 +104,39 @@ def test_if_only_some_attributes_are_scored_each_is_calibrated_alone(judged, hou
 
 
 def test_retarget_names_the_calibration_in_full_and_compact_answers(judged, house):
-    sets = [score(judged, HELD_OUT[5]), score(judged, HELD_OUT[5], orders=3)]
+    sets = [score(judged, HELD_OUT[5]), score(judged, HELD_OUT[5], scoring={"orders": 3})]
     ids = [one["id"] for one in sets]
-    full = retarget(judged, sets[0], score_set_ids=ids)["selections"]
+    full = retarget(judged, sets[0], score_set_ids=ids)["pairs"]
     short = compact(judged, sets)
     reference = {"name": "house", "digest": house["digest"], "basis": "together"}
     assert short["calibrations"] == [reference, None]
     chosen = [[], []]
     for pair in full:
         row = ids.index(pair["score_set_id"])
-        assert pair["calibration"] == (reference if row == 0 else None)
-        chosen[row].append(pair["selected"]["index"])
+        assert pair["selection"].get("calibration") == (reference if row == 0 else None)
+        chosen[row].append(pair["selection"]["selected"]["index"])
     assert short["selected"] == chosen
     assert short["warnings"] == []
 
 
 def test_calibrated_scores_give_probabilities(judged, house):
-    """A single raw answer tells nothing of its error; the labelled bank does."""
-    body = ask(HELD_OUT[7], target={"helpfulness": 1, "verbosity": 0.5})
-    unsure = judged.post("/v1/select", body | {"min_probability": 0.999}).json()
-    assert unsure["selected"] is None
-    assert unsure["abstained"]["reason"] == "min-probability"
-    assert 0 < unsure["abstained"]["found"] < 0.999
-    assert sum(one["probability"] for one in unsure["ranking"]) == pytest.approx(1)
-    sure = judged.post("/v1/select", body | {"min_probability": 0.3}).json()
+    """The error of a single raw answer is unknown; that of a calibrated one is not."""
+    target = {"helpfulness": 1, "verbosity": 0.5}
+
+    def chosen(min_probability, **more):
+        options = {"min_probability": min_probability}
+        return select(judged, HELD_OUT[7], target=target, selection=options, **more)
+
+    unsure = chosen(0.999)
+    abstained = unsure["selection"]["abstained"]
+    assert unsure["selection"]["selected"] is None
+    assert abstained["reason"] == "min-probability"
+    assert 0 < abstained["observed"] < 0.999
+    assert sum(one["probability"] for one in unsure["selection"]["ranking"]) == pytest.approx(1)
+    sure = chosen(0.3)["selection"]
     assert sure["selected"]["probability"] >= 0.3
-    blind = body | {"min_probability": 0.3, "calibration": "none"}
-    assert judged.post("/v1/select", blind).json()["abstained"]["found"] is None
-    pair, *_ = retarget(judged, unsure["score_set"], targets=[body["target"]], min_probability=0.3)[
-        "selections"
-    ]
-    assert pair["ranking"] == sure["ranking"]
+    raw_answer = chosen(0.3, calibration="none")["selection"]
+    assert "observed" not in raw_answer["abstained"]
+    options = {"min_probability": 0.3}
+    (again,) = selections(judged, unsure["score_set"], targets=[target], selection=options)
+    assert again["ranking"] == sure["ranking"]

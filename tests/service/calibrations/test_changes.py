@@ -7,7 +7,6 @@ import pytest
 from tests.service.calibrations.support import (
     HELD_OUT,
     LATE,
-    SCORER,
     compact,
     delete,
     fitted,
@@ -31,9 +30,9 @@ class Late:
 
 @pytest.fixture(scope="module")
 def late(judged, second):
-    score_sets = [score(judged, scenario, **LATE) for scenario in HELD_OUT[:10]]
+    score_sets = [score(judged, scenario, scoring=LATE) for scenario in HELD_OUT[:10]]
     before, elsewhere = (compact(api, score_sets) for api in (judged, second))
-    calibration = fitted(judged, "late", scorer=SCORER | LATE)
+    calibration = fitted(judged, "late", scoring=LATE)
     return Late(score_sets, before, elsewhere, last_job(judged), calibration)
 
 
@@ -42,7 +41,7 @@ def test_a_new_fit_applies_to_cached_scores_without_the_model(judged, late):
     after = compact(judged, late.score_sets)
     assert {one["digest"] for one in after["calibrations"]} == {late.fitted["digest"]}
     assert after["selected"] != late.before["selected"]
-    again = score(judged, HELD_OUT[0], **LATE)
+    again = score(judged, HELD_OUT[0], scoring=LATE)
     assert raw(again) == raw(late.score_sets[0])
     assert again["calibration"]["digest"] == late.fitted["digest"]
     assert all(cell["cached"] for cell in again["cells"])
@@ -63,5 +62,5 @@ def test_other_api_processes_learn_of_new_and_deleted_calibrations(judged, secon
     # Deleted and put again: its scores are cached.
     assert delete(judged, "late") == 204
     wait_until(lambda: elsewhere() is None, timeout_s=5)
-    assert fitted(judged, "late", scorer=SCORER | LATE)["digest"] == late.fitted["digest"]
+    assert fitted(judged, "late", scoring=LATE)["digest"] == late.fitted["digest"]
     wait_until(lambda: elsewhere() == late.fitted["digest"], timeout_s=5)

@@ -7,7 +7,6 @@ from tests.service.calibrations.support import (
     COUNT,
     DIGITS,
     HELD_OUT,
-    SCORER,
     delete,
     ended,
     fitted,
@@ -26,7 +25,7 @@ def test_a_fit_is_accepted_with_the_place_to_poll(accepted):
     assert (begun["name"], begun["state"]) == ("house", "scoring")
     assert (begun["done"], begun["total"]) == (0, COUNT)
     assert begun["detail"] == f"0 of {COUNT} scenarios are scored"
-    assert begun["fitted"] is None
+    assert "fitted" not in begun
 
 
 def test_a_finished_fit_shows_its_bank_and_its_scorer(judged, house):
@@ -54,9 +53,9 @@ def test_the_reports_show_where_the_judge_helps(house):
 
 
 def test_settings_without_effect_are_warnings_from_start_to_end(judged):
-    scorer = SCORER | DIGITS | {"samples": 3}
-    (warning,) = put(judged, "idle-samples", scorer=scorer).json()["warnings"]
-    assert "makes no use of samples" in warning
+    unused = put(judged, "idle-samples", scoring=DIGITS | {"samples": 3})
+    (warning,) = unused.json()["warnings"]
+    assert "does not use samples" in warning
     assert ended(judged, "idle-samples")["warnings"] == [warning]
     assert delete(judged, "idle-samples") == 204
 
@@ -72,21 +71,21 @@ def test_scenarios_with_too_many_responses_are_left_out_and_counted(judged):
     crowd["labels"] = [dict.fromkeys(ATTRIBUTES, 0.5)] * 27
     with judged.client() as client:
         client.put("/v1/banks/crowded", content=lines(crowd, *BANK[:24])).raise_for_status()
-    another = SCORER | {"reasoning_chars": 210}  # not what `house` is for
-    found = fitted(judged, "crowded", bank="crowded", scorer=another)
-    assert found["left_out"] == {"too-many-responses": 1}
+    another = {"reasoning_chars": 210}  # `house` is not for this scorer
+    crowded = fitted(judged, "crowded", bank="crowded", scoring=another)
+    assert crowded["left_out"] == {"too-many-responses": 1}
     assert not judged.redis.keys("azimuth:dead:*")
 
 
 def test_only_the_sample_is_scored_and_surface_features_learn_from_all(judged, house):
-    found = fitted(judged, "sampled", scenarios=24, scorer=SCORER)
-    assert (found["scenarios"], found["labelled"]) == (24, COUNT)
+    sampled = fitted(judged, "sampled", scenarios=24)
+    assert (sampled["scenarios"], sampled["labelled"]) == (24, COUNT)
     assert (house["scenarios"], house["labelled"]) == (COUNT, COUNT)
-    assert {report["scenarios"] for report in found["reports"]} == {24}
+    assert {report["scenarios"] for report in sampled["reports"]} == {24}
     (verbosity,) = [
-        r for r in found["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
+        r for r in sampled["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
     ]
-    # Twice the labels, and surface features that tell them: nothing is lost for the sample.
+    # Surface features predict verbosity: they lose nothing when only a sample is scored.
     (whole,) = [
         r for r in house["reports"] if (r["attribute"], r["basis"]) == ("verbosity", "together")
     ]
@@ -95,13 +94,13 @@ def test_only_the_sample_is_scored_and_surface_features_learn_from_all(judged, h
 
 
 def test_digit_readings_are_calibrated_as_well(judged, by_digits):
-    answer = score(judged, HELD_OUT[0], **DIGITS)
+    answer = score(judged, HELD_OUT[0], scoring=DIGITS)
     assert answer["calibration"]["digest"] == by_digits["digest"]
     assert answer["scorer"]["orders"] == 2
     one = answer["cells"][0]["scores"][0]
-    assert len(one["raw"]) == 5
+    assert len(one["digit_probabilities"]) == 5
     assert one["calibrated"]["standard_error"] > 0
-    # The label's own deviation and what the bank tells of such scores are two errors.
+    # The digit's own deviation and the error of such scores on the bank are two errors.
     assert one["standard_error"] != one["calibrated"]["standard_error"]
 
 
@@ -111,10 +110,10 @@ def test_the_command_line_prints_the_reports(judged, house, tmp_path, capsys):
     given = ["by-hand", "--bank", "labelled", "--bank-file", str(path), "--url", judged.url]
     how = ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake"]
     assert calibrate([*given, *how]) == 0
-    told = capsys.readouterr().out
-    assert f"on {COUNT} scenarios of labelled" in told
-    assert "on verbosity this judge adds nothing to surface features" in told
-    assert house["digest"] in told  # the same scenarios, scored the same
+    printed = capsys.readouterr().out
+    assert f"on {COUNT} scenarios of labelled" in printed
+    assert "on verbosity this judge adds nothing to surface features" in printed
+    assert house["digest"] in printed  # the same scenarios, scored the same
     assert delete(judged, "by-hand") == 204
     assert calibrate([*given, *how, "--orders", "99"]) == 1
-    assert "#/scorer/orders" in capsys.readouterr().err
+    assert "#/scoring/orders" in capsys.readouterr().err

@@ -5,7 +5,6 @@ import signal
 
 from tests.service.calibrations.support import (
     COUNT,
-    SLOW,
     SLOW_COUNT,
     begin_slowly,
     delete,
@@ -16,13 +15,14 @@ from tests.service.calibrations.support import (
     problem_of,
     put,
     second_api,
+    slow_fit,
     store_banks,
 )
 from tests.support import wait_until
 
 
 def test_progress_is_shown_and_a_second_fit_of_the_same_name_is_refused(judged):
-    begin_slowly(judged, "running", reasoning_chars=100)
+    begin_slowly(judged, "running", 100)
     seen = look(judged, "running")
     assert seen["state"] == "scoring"
     assert 4 <= seen["done"] < seen["total"] == SLOW_COUNT
@@ -36,7 +36,7 @@ def test_progress_is_shown_and_a_second_fit_of_the_same_name_is_refused(judged):
 
 
 def test_deleting_stops_a_fit_for_good(judged):
-    begin_slowly(judged, "gone", reasoning_chars=110)
+    begin_slowly(judged, "gone", 110)
     assert delete(judged, "gone") == 204
     assert delete(judged, "gone") == 404
     wait_until(lambda: judged.jobs() == 0, what="the end of the jobs in flight")
@@ -47,20 +47,19 @@ def test_deleting_stops_a_fit_for_good(judged):
 
 
 def test_a_fit_whose_process_is_killed_can_resume_to_the_same_result(judged, tmp_path):
-    scorer = {"reasoning_chars": 120}
     with second_api(judged, tmp_path) as other:
-        begin_slowly(other, "cut", **scorer)
+        begin_slowly(other, "cut", 120)
         os.kill(other.api_child.pid, signal.SIGKILL)
         other.api_child.process.wait(20)
     cut = ended(judged, "cut")
     assert cut["state"] == "interrupted"
     assert "PUT it again to continue" in cut["detail"]
     assert 0 < cut["done"] < SLOW_COUNT
-    assert cut["fitted"] is None
-    whole = fitted(judged, "cut", bank="short", scorer=SLOW | scorer)
+    assert "fitted" not in cut
+    whole = fitted(judged, "cut", **slow_fit(120))
     assert whole["scenarios"] == SLOW_COUNT
     before = last_job(judged)
-    again = fitted(judged, "never-cut", bank="short", scorer=SLOW | scorer)
+    again = fitted(judged, "never-cut", **slow_fit(120))
     assert again["digest"] == whole["digest"]
     assert last_job(judged) == before  # cached scores are not made again
 
@@ -68,13 +67,13 @@ def test_a_fit_whose_process_is_killed_can_resume_to_the_same_result(judged, tmp
 def test_a_process_that_is_stopped_leaves_its_fit_interrupted_at_once(judged, tmp_path):
     """Nothing is fitted on the part that is scored by then."""
     with second_api(judged, tmp_path) as other:
-        begin_slowly(other, "stopped", reasoning_chars=130)
+        begin_slowly(other, "stopped", 130)
         other.api_child.process.terminate()
         assert other.api_child.process.wait(20) in (0, -signal.SIGTERM)
         stopped = look(judged, "stopped")
     assert stopped["state"] == "interrupted"
     assert stopped["done"] < SLOW_COUNT
-    assert stopped["fitted"] is None
+    assert "fitted" not in stopped
     assert stopped["left_out"] == {}
     assert delete(judged, "stopped") == 204
 

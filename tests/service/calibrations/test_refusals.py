@@ -5,7 +5,6 @@ import pytest
 from tests.service.calibrations.support import (
     BANK,
     HELD_OUT,
-    SCORER,
     delete,
     ended,
     lines,
@@ -15,7 +14,7 @@ from tests.service.calibrations.support import (
     too_long,
 )
 
-SET = "#/scorer/attribute_set"
+JOINT_DIGITS = {"reasoning": False, "joint": True}
 
 
 @pytest.mark.parametrize(
@@ -25,21 +24,16 @@ SET = "#/scorer/attribute_set"
         ({"bank": None}, 422, "invalid-request", "#/bank"),
         ({"scenarios": 19}, 422, "invalid-request", "#/scenarios"),
         ({"targets": []}, 422, "invalid-request", "#/targets"),
-        ({"scorer": {"orders": 99}}, 422, "invalid-request", "#/scorer/orders"),
-        ({"scorer": {"question": "why?"}}, 422, "invalid-request", "#/scorer/question"),
-        ({"scorer": {"attributes": ["wit"]}}, 422, "unknown-attribute", "#/scorer/attributes/0"),
-        ({"scorer": {"attribute_set": "x"}}, 404, "unknown-attribute-set", SET),
-        ({"scorer": {"bank": "x"}}, 404, "unknown-bank", "#/scorer/bank"),
-        ({"scorer": {"model": "x"}}, 404, "unknown-model", "#/scorer/model"),
-        ({"scorer": {"method": "x"}}, 422, "unknown-method", "#/scorer/method"),
-        ({"scorer": {"method": "unaligned"}}, 422, "unknown-method", "#/scorer/method"),
-        (
-            {"scorer": {"reasoning": False, "joint": True}},
-            422,
-            "invalid-request",
-            "#/scorer/joint",
-        ),
-        ({"scorer": {"attributes": ["coherence"], "bank": None}}, 422, "invalid-request", "#/bank"),
+        ({"attributes": ["wit"]}, 422, "unknown-attribute", "#/attributes/0"),
+        ({"attributes": ["coherence"]}, 422, "invalid-request", "#/bank"),
+        ({"attribute_set": "x"}, 404, "unknown-attribute-set", "#/attribute_set"),
+        ({"scoring": {"orders": 99}}, 422, "invalid-request", "#/scoring/orders"),
+        ({"scoring": {"question": "why?"}}, 422, "invalid-request", "#/scoring/question"),
+        ({"scoring": {"bank": "x"}}, 404, "unknown-bank", "#/scoring/bank"),
+        ({"scoring": {"model": "x"}}, 404, "unknown-model", "#/scoring/model"),
+        ({"scoring": {"method": "x"}}, 422, "unknown-method", "#/scoring/method"),
+        ({"scoring": {"method": "unaligned"}}, 422, "unknown-method", "#/scoring/method"),
+        ({"scoring": JOINT_DIGITS}, 422, "invalid-request", "#/scoring/joint"),
     ],
     ids=str,
 )  # fmt: skip
@@ -57,14 +51,14 @@ def test_reserved_names_are_refused(judged, name):
 
 
 def test_an_attribute_that_is_named_twice_is_refused(judged):
-    response = put(judged, "twice", scorer=SCORER | {"attributes": ["helpfulness"] * 2})
+    response = put(judged, "twice", attributes=["helpfulness"] * 2)
     assert response.status_code == 422
     pointers = [error["pointer"] for error in response.json()["errors"]]
-    assert pointers == ["#/scorer/attributes/0", "#/scorer/attributes/1"]
+    assert pointers == ["#/attributes/0", "#/attributes/1"]
 
 
 def test_too_few_labels_are_refused_and_the_earlier_version_stays_in_use(judged, house):
-    """Without asking the judge for any score, where it can be told before."""
+    """Before scoring, if the bank has too few labels; else when too few can be scored."""
     with judged.client() as client:
         client.put("/v1/banks/few", content=lines(*BANK[:19]))
         client.put("/v1/banks/lost", content=lines(*BANK[1:20], *too_long(1)))

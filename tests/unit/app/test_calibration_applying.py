@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.calibrations.applied import Raw, Refused, Scored
+from app.calibrations.applied import Raw, Refused
 from app.calibrations.applying import Calibrator
 from app.calibrations.choosing import choose
 from app.calibrations.fitting.fit import fit
@@ -14,6 +14,7 @@ from app.domain.calibration.artefact import to_bytes, with_digest
 from app.domain.calibration.evidence import Evidence
 from app.domain.cells import CandidateScore, Cell
 from app.domain.features import NAMES, VERSION, SurfaceFeatures
+from app.domain.score_set import ScoreSet
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest, UnknownCalibration
 from app.store.calibrations import CalibrationInfo
@@ -30,7 +31,7 @@ def info(name, *fields, fingerprint="mine", created_ms=0):
 
 def scored(*fields):
     cells = {field: Cell(field.partition("@")[0], ()) for field in fields}
-    return Scored("set", "mine", SCORER, cells, None), fields
+    return ScoreSet("set", SCORER, "mine", cells=cells), fields
 
 
 def chosen(wanted, *infos, asked=("wit@1",)):
@@ -159,7 +160,7 @@ SURFACE = SurfaceFeatures(VERSION, ((0.0,) * len(NAMES), (1.0,) * len(NAMES)))
 
 def judged(*scores, made=0, surface=SURFACE):
     cell = Cell("wit", tuple(map(CandidateScore, scores)), created_ms=made)
-    return Scored("set", "mine", SCORER, {"wit@1": cell}, surface), ["wit@1"]
+    return ScoreSet("set", SCORER, "mine", surface, cells={"wit@1": cell}), ["wit@1"]
 
 
 @pytest.fixture(scope="module")

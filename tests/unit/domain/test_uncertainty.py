@@ -180,7 +180,7 @@ def test_without_limits_everything_is_selected():
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason", "found"),
+    ("limits", "reason", "observed"),
     [
         (Limits(min_probability=0.8), "min-probability", 0.7),
         (Limits(min_margin=0.2), "min-margin", 0.1),
@@ -188,11 +188,11 @@ def test_without_limits_everything_is_selected():
         (Limits(min_margin=0.2, max_distance=0.05), "min-margin", 0.1),
     ],
 )
-def test_a_selection_that_misses_a_limit_is_none_and_says_which(limits, reason, found):
+def test_a_selection_that_misses_a_limit_is_none_and_says_which(limits, reason, observed):
     missed = abstain(selection(0.1, 0.2), 0.7, limits)
     assert isinstance(missed, Abstention)
     assert missed.reason == reason
-    assert missed.found == pytest.approx(found)
+    assert missed.observed == pytest.approx(observed)
 
 
 def test_limits_that_are_met_select():
@@ -201,7 +201,7 @@ def test_limits_that_are_met_select():
 
 
 def test_a_probability_that_is_not_known_is_not_enough():
-    assert abstain(selection(0.1, 0.9), None, Limits(min_probability=0.1)).found is None
+    assert abstain(selection(0.1, 0.9), None, Limits(min_probability=0.1)).observed is None
 
 
 def test_a_single_candidate_has_no_margin_to_miss():
