@@ -113,7 +113,3 @@ class ScoreRequest(ScorerRequest):
     all the attributes, if there is one; `none`: scores as the model gave them."""
     deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds after which the scores are of no use: work that has not begun by then is dropped."""
-
-
-AUTO, NONE = "auto", "none"
-"""Values of `calibration` that are no names."""

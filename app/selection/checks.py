@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from app.domain.calibration.model import NONE
 from app.domain.methods import MethodTraits
 from app.domain.selection.distance import Distance
 from app.domain.selection.targets import Bounds, Wish
 from app.errors import FieldError, InvalidRequest, escaped
 from app.scoring.planner import Resolved
-from app.scoring.requests import NONE
 from app.selection.options import Options
 from app.selection.requests import SelectRequest
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from urllib.parse import quote
 
 from tests.service.calibrations.support import (
     COUNT,
@@ -14,6 +15,7 @@ from tests.service.calibrations.support import (
     look,
     problem_of,
     put,
+    scorer,
     second_api,
     slow_fit,
     store_banks,
@@ -33,6 +35,20 @@ def test_progress_is_shown_and_a_second_fit_of_the_same_name_is_refused(judged):
         listed = client.get("/v1/calibrations").json()["calibrations"]
     assert "running" in [one["name"] for one in listed if one["state"] == "scoring"]
     assert delete(judged, "running") == 204
+
+
+def test_names_may_have_any_letters_spaces_and_slashes(judged):
+    name = "评审, $100,000 or more/some"
+    path = f"/v1/calibrations/{quote(name, safe='')}"
+    with judged.client() as client:
+        started = client.put(path, json={"bank": "short"} | scorer(reasoning_chars=140))
+        assert started.status_code == 202, started.text
+        assert started.headers["location"] == path
+        assert client.get(path).json()["name"] == name
+        assert name in [
+            one["name"] for one in client.get("/v1/calibrations").json()["calibrations"]
+        ]
+        assert client.delete(path).status_code == 204
 
 
 def test_deleting_stops_a_fit_for_good(judged):

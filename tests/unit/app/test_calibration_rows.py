@@ -11,8 +11,8 @@ def test_labels_go_to_the_candidate_that_a_response_became():
     scenario = LabelledScenario(
         id="s", question="?", responses=("b", "a"), labels=({"wit": 0.25, "care": 1}, {"wit": 1})
     )
-    found = labels_of(scenario, (1, 0), ["care", "wit"])
-    assert_array_equal(found, [[np.nan, 1], [1, 0.25]])
+    labels = labels_of(scenario, (1, 0), ["care", "wit"])
+    assert_array_equal(labels, [[np.nan, 1], [1, 0.25]])
 
 
 def test_the_same_text_twice_has_the_mean_of_its_labels():
@@ -22,5 +22,5 @@ def test_the_same_text_twice_has_the_mean_of_its_labels():
         responses=("a", "b", "a"),
         labels=({"wit": 0.25}, {"wit": 1}, {"wit": 0.75, "care": 0.5}),
     )
-    found = labels_of(scenario, (0, 1, 0), ["wit", "care"])
-    assert_array_equal(found, [[0.5, 0.5], [1, np.nan]])
+    labels = labels_of(scenario, (0, 1, 0), ["wit", "care"])
+    assert_array_equal(labels, [[0.5, 0.5], [1, np.nan]])

@@ -53,9 +53,9 @@ def judged(scenarios, seed):
         for column, name in enumerate(ATTRIBUTES):
             attribute = Attribute(name, name)
             messages = method.messages(Task(attribute, shown, ask_settings), ask, ())
-            found = judge.scores(engine.encode(messages))
+            answer = judge.scores(engine.encode(messages))
             for place, position in enumerate(ask.positions):
-                scores[position, column] = round(found[("AB"[place],)], 2)
+                scores[position, column] = round(answer[("AB"[place],)], 2)
         labels = np.array([[one[name] for name in ATTRIBUTES] for one in scenario.labels])
         yield labels, scores
 
@@ -103,8 +103,8 @@ def test_surface_features_alone_are_far_above_chance(data):
         LabelledEvidence(s.question, evidence(s, nothing), label)
         for s, label in zip(train, labels, strict=True)
     ]
-    found = estimate(fit_features(known, fields=FIELDS), [evidence(s, nothing) for s in test])
+    estimates = estimate(fit_features(known, fields=FIELDS), [evidence(s, nothing) for s in test])
     labels = [np.array([[one[n] for n in ATTRIBUTES] for one in s.labels]) for s in test]
-    alone = accuracy(labels, [one.scores for one in found], targets)
+    alone = accuracy(labels, [one.scores for one in estimates], targets)
     print(f"surface features alone {alone:.1f} %")
     assert alone > 60
