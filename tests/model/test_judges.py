@@ -322,7 +322,7 @@ def test_special_tokens_in_a_reply_are_plain_text(start, request, folder):
     running = start(RewardModel, path)
     tokenizer = AutoTokenizer.from_pretrained(path)
     encoder = running.judge._encoder
-    encode = encoder.conversation if encoder.converses else encoder.pair
+    encode = encoder.conversation if encoder.has_chat_template else encoder.pair
     special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
 
     def specials(question: str, reply: str) -> list[int]:
@@ -374,7 +374,9 @@ def test_the_tokenizer_s_limit_holds_if_it_is_lower(start, pair_reward):
 
 
 def test_a_longer_context_than_the_model_has_is_refused(start, chat_reward):
-    with pytest.raises(EngineError, match="AZIMUTH_CONTEXT_LENGTH=300, and the model takes 160"):
+    with pytest.raises(
+        EngineError, match="AZIMUTH_CONTEXT_LENGTH=300: the model takes at most 160"
+    ):
         start(RewardModel, chat_reward, context_length=300)
 
 
@@ -391,9 +393,7 @@ def poison(folder: Path, target: Path, name: str) -> Path:
     return target
 
 
-def test_an_output_that_is_not_a_number_becomes_no_score(
-    start, chat_reward, tiny_kaleido, tmp_path
-):
+def test_an_output_that_is_not_finite_becomes_no_score(start, chat_reward, tiny_kaleido, tmp_path):
     reward = start(RewardModel, poison(chat_reward, tmp_path / "r", "score.weight"))
     kaleido = start(
         Kaleido, poison(tiny_kaleido, tmp_path / "k", "decoder.final_layer_norm.weight")
@@ -417,7 +417,9 @@ def test_a_model_whose_reward_head_is_missing_is_refused(start, tmp_path):
     weights = load_file(folder / "model.safetensors")
     del weights["score.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(EngineError, match=r"lacks weights that its kind needs: score\.weight"):
+    with pytest.raises(
+        EngineError, match=r"lacks weights that its model class needs: score\.weight"
+    ):
         start(RewardModel, folder)
 
 
@@ -509,7 +511,7 @@ def test_statements_contain_no_special_token_and_no_template(start, tiny_kaleido
 
 def test_valences_that_share_their_first_token_are_refused(start, tmp_path):
     folder = make_kaleido(tmp_path / "m", words=("Supports",))
-    with pytest.raises(EngineError, match="the labels do not begin with tokens of their own"):
+    with pytest.raises(EngineError, match="the valences do not begin with different tokens"):
         start(Kaleido, folder)
 
 
@@ -532,7 +534,7 @@ def test_the_weights_template_is_used_and_another_template_is_another_profile(st
 
 
 def test_a_reward_model_is_refused_as_kaleido(start, chat_reward):
-    with pytest.raises(EngineError, match="no encoder with a decoder"):
+    with pytest.raises(EngineError, match="not an encoder-decoder model"):
         start(Kaleido, chat_reward)
 
 
@@ -572,7 +574,7 @@ def test_a_batch_that_does_not_fit_in_memory_is_halved(start, chat_reward):
     limit = 0
     unscored = running.choice()
     assert (unscored.reason, unscored.attribute) == ("engine-error", CHOICE)
-    assert "no memory for a text of" in unscored.detail
+    assert "not enough memory for a text of" in unscored.detail
 
 
 def test_a_pass_that_ran_out_of_memory_holds_none_when_its_halves_run(start, chat_reward):
@@ -656,9 +658,7 @@ def test_a_worker_announces_one_method_and_serves_it(
     assert "sentence" not in service.log("worker").lower()
 
 
-def test_other_judges_serve_their_methods_next_to_a_language_model(
-    service, chat_reward, tiny_kaleido
-):
+def test_judges_serve_their_methods_next_to_a_language_model(service, chat_reward, tiny_kaleido):
     """Over HTTP: requests need not name a model, because the method determines the pool."""
     service.start_api()
     service.start_worker()

@@ -55,9 +55,7 @@ def test_revisions_are_stable_over_versions_of_azimuth(tmp_path):
 
 
 @pytest.mark.parametrize("revision", [model_revision, tokenizer_revision])
-def test_a_repository_without_the_file_that_identifies_the_commit_is_no_error(
-    revision, monkeypatch
-):
+def test_a_repository_without_the_file_with_the_commit_is_no_error(revision, monkeypatch):
     from transformers.utils import hub
 
     def missing(name, file, revision=None):

@@ -101,9 +101,7 @@ def test_declared_levels_are_used_and_labels_belong_to_the_nearest():
     ),
     st.integers(1, 8),
 )
-def test_chosen_examples_are_different_labelled_and_cover_what_is_not_reported_as_uncovered(
-    labels, count
-):
+def test_examples_are_different_and_labelled_and_uncovered_levels_are_reported(labels, count):
     bank = [scenario(str(i), *row) for i, row in enumerate(labels)]
     rows, uncovered = choose(bank, count)
     assert len(rows) == len(set(rows)) == min(count, len(bank))
