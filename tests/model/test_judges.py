@@ -21,7 +21,7 @@ from app.settings import EngineSettings, StoreSettings
 from app.store.queue import JobQueue
 from app.store.redis import connect
 from app.store.score_sets import ScoreCache
-from tests.support import wait_until
+from tests.support import grouped, wait_until
 from workers.engines.base import EngineInfo
 from workers.errors import EngineError
 from workers.judges import network
@@ -374,9 +374,7 @@ def test_the_tokenizer_s_limit_holds_if_it_is_lower(start, pair_reward):
 
 
 def test_a_longer_context_than_the_model_has_is_refused(start, chat_reward):
-    with pytest.raises(
-        EngineError, match="=300: the model takes at most 160"
-    ):
+    with pytest.raises(EngineError, match="=300: the model takes at most 160"):
         start(RewardModel, chat_reward, context_length=300)
 
 
@@ -417,9 +415,7 @@ def test_a_model_whose_reward_head_is_missing_is_refused(start, tmp_path):
     weights = load_file(folder / "model.safetensors")
     del weights["score.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(
-        EngineError, match=r"weights that its model class needs: score\.weight"
-    ):
+    with pytest.raises(EngineError, match=r"weights that its model class needs: score\.weight"):
         start(RewardModel, folder)
 
 
@@ -669,28 +665,28 @@ def test_judges_serve_their_methods_next_to_a_language_model(service, chat_rewar
     wait_until(lambda: service.redis.hlen("azimuth:pools") == 3, timeout_s=90, what="the pools")
     body = {"question": QUESTION, "responses": list(REPLIES)}
 
-    preferred = service.post("/v1/select", body | {"method": "reward_model"}).json()
+    preferred = service.post("/v1/select", body | grouped(method="reward_model")).json()
     rewards = reference_rewards(chat_reward)
-    assert preferred["selected"]["index"] == rewards.index(max(rewards))
-    assert sum(r["preference"] for r in preferred["ranking"]) == pytest.approx(1)
+    assert preferred["selection"]["selected"]["index"] == rewards.index(max(rewards))
+    assert sum(r["preference"] for r in preferred["selection"]["ranking"]) == pytest.approx(1)
     (cell,) = preferred["score_set"]["cells"]
-    assert [s["raw"][0] for s in cell["scores"]] == pytest.approx(rewards, abs=1e-4)
+    assert [s["reward"] for s in cell["scores"]] == pytest.approx(rewards, abs=1e-4)
 
-    valued = body | {"method": "kaleido", "attribute_set": "moral-foundations"}
+    valued = body | grouped(method="kaleido", attribute_set="moral-foundations")
     answer = service.post("/v1/select", valued | {"target": {"care": 1, "fairness": 0.5}}).json()
     care = next(c for c in answer["score_set"]["cells"] if c["attribute"] == "care")
     for scored in care["scores"]:
-        supports, either, opposes = scored["raw"]
-        assert supports + either + opposes == pytest.approx(1)
-        assert scored["score"] == pytest.approx(supports + either / 2)
+        valence = scored["valence"]
+        assert sum(valence.values()) == pytest.approx(1)
+        assert scored["score"] == pytest.approx(valence["supports"] + valence["either"] / 2)
     target = {"score_set_ids": answer["score_set"]["id"], "targets": {"care": 0}}
-    assert service.post("/v1/retarget", target).json()["selections"][0]["selected"]
+    assert service.post("/v1/retarget", target).json()["pairs"][0]["selection"]["selected"]
 
     plain = service.post("/v1/select", body | {"target": {"helpfulness": 1}}).json()
     assert plain["score_set"]["scorer"]["engine"] == "fake"
-    refused = service.post("/v1/score", body | {"model": chat_reward.name})
+    refused = service.post("/v1/score", body | grouped(model=chat_reward.name))
     assert refused.status_code == 422
-    assert "not served by model" in refused.json()["detail"]
+    assert "does not serve method 'comparative'" in refused.json()["detail"]
 
 
 async def ask(redis_url: str, pool: str, asked: Job) -> Cell:
