@@ -19,7 +19,13 @@ from scripts.serve.processes import Child, free_port, start_redis
 from tests import contract_check
 from tests.forking import ForkedChild
 
-FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing", "AZIMUTH_LOG_LEVEL": "info"}
+FAKE = {
+    "AZIMUTH_ENGINE": "fake",
+    "AZIMUTH_EMBEDDER": "hashing",
+    "AZIMUTH_LOG_LEVEL": "info",
+    "AZIMUTH_WORKER_TAKE_OVER_S": "0.2",
+    "AZIMUTH_WORKER_RETRY_S": "0.2",
+}
 SCENARIO = {
     "question": "How do I boil an egg?",
     # Not in canonical order, so that tests see where the caller's is mixed up with it.

@@ -230,6 +230,24 @@ def test_restarts_that_ask_a_job_back_do_not_use_up_its_attempts(service):
         assert answer.result(30).status_code == 200
 
 
+def test_a_worker_whose_model_hangs_in_its_warm_up_can_be_stopped(service):
+    worker = service.start_worker(ready=False, AZIMUTH_FAKE_FAULTS="hang-warm-up")
+    wait_until(
+        lambda: any("warming up" in one for one in service.redis.hvals("azimuth:workers")),
+        what="the warm-up",
+    )
+    worker.process.terminate()
+    assert worker.process.wait(10) == 0
+
+
+def test_a_worker_whose_model_does_not_answer_after_loading_ends(service):
+    worker = service.start_worker(
+        ready=False, AZIMUTH_FAKE_FAULTS="hang-warm-up", AZIMUTH_WORKER_WARM_UP_S="0.2"
+    )
+    assert worker.process.wait(20) == 70
+    assert "did not answer within 0.2 s" in service.log("worker")
+
+
 def test_an_api_that_is_stopped_tells_those_who_wait_where_to_ask(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="20")
