@@ -96,10 +96,11 @@ class JobHandler:
         if isinstance(decision, Bury):
             await self._bury(claimed, decision.why)
             return None
+        deadline = time.monotonic() + started.left_ms / 1000
         try:
             await self._score(claimed)
         except Exception as error:
-            return await self._after_failure(claimed, error)
+            return await self._after_failure(claimed, error, deadline)
         return None
 
     async def _score(self, claimed: ClaimedJob) -> None:
@@ -126,18 +127,22 @@ class JobHandler:
             },
         )
 
-    async def _after_failure(self, claimed: ClaimedJob, error: Exception) -> RetryLater | None:
+    async def _after_failure(
+        self, claimed: ClaimedJob, error: Exception, deadline: float
+    ) -> RetryLater | None:
         extra = {"job": claimed.job.id, "request_id": claimed.job.request_id}
         expected = isinstance(error, EngineError | StoreUnavailable | UnknownBank)
         _log.warning("job failed: %s", plain(error), extra=extra, exc_info=not expected)
         wait_s = self.settings.retry_s
         if is_outage(error):
             wait_s = self._outages.failed(time.monotonic())
+        left_s = max(0.0, deadline - time.monotonic())
         decision = decide_failure(
             error,
             attempt=claimed.attempt,
             max_attempts=self.settings.max_attempts,
-            retry_s=jittered(wait_s, random.random()),
+            # Not beyond the deadline, so that callers learn of it in time.
+            retry_s=min(jittered(wait_s, random.random()), left_s),
         )
         if isinstance(decision, RetryLater):
             return decision

@@ -22,8 +22,9 @@ SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 8192, "hashing
 class Queue:
     """Jobs by id, each with the number of its earlier attempts."""
 
-    def __init__(self, **attempts: int) -> None:
+    def __init__(self, *, left_ms: int = 60_000, **attempts: int) -> None:
         self.attempts = attempts
+        self.left_ms = left_ms
         self.released: dict[str, float] = {}
         self.finished: list[str] = []
 
@@ -32,7 +33,7 @@ class Queue:
         return ClaimedJob(entry_id, job, self.attempts[job_id] + 1)
 
     async def start(self, pool, worker, claimed):
-        return StartedJob(claimed, left_ms=60_000)
+        return StartedJob(claimed, left_ms=self.left_ms)
 
     async def settle(self, job, results):
         pass
@@ -104,3 +105,10 @@ async def test_a_failed_job_is_released_for_another_attempt(attempts):
     await handler(queue, Scores(EngineError("odd"), "job"), retry_s=0.01).handle("job", "job")
     assert list(queue.released) == ["job"]
     assert queue.finished == []
+
+
+async def test_a_job_is_not_kept_beyond_its_deadline():
+    queue = Queue(left_ms=50, job=0)
+    made = handler(queue, Scores(EngineOverloaded("busy"), "job"), retry_s=60, max_retry_s=60)
+    await asyncio.wait_for(made.handle("job", "job"), 5)
+    assert list(queue.released) == ["job"]

@@ -79,7 +79,7 @@ async def test_stored_banks_are_indexed_first_then_each_new_one():
 
 @pytest.mark.parametrize(
     "error",
-    [StoreUnavailable("takes nothing in"), RuntimeError("a bug"), MemoryError()],
+    [StoreUnavailable("refuses writes"), RuntimeError("a bug"), MemoryError()],
     ids=lambda error: type(error).__name__,
 )
 async def test_a_bank_that_fails_does_not_hold_up_the_others(error):
@@ -112,7 +112,7 @@ async def test_a_store_that_is_away_at_first_is_asked_again():
 
 
 async def test_after_the_store_was_away_banks_without_a_notice_are_found():
-    """Notices that were published while nobody listened are lost."""
+    """Notices that were published meanwhile are lost."""
     banks, library = Banks("a"), Library(a=StoreUnavailable("Redis does not answer"))
     async with indexing(banks, library, FAST):
         await until(lambda: library.asked)
