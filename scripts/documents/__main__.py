@@ -1,11 +1,11 @@
-"""Write generated documents: `python -m scripts.documents [openapi] [settings]`."""
+"""Write generated documents, or check all: `python -m scripts.documents [NAME …]`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 
-from scripts.documents import openapi, settings
+from scripts.documents import check, openapi, settings
 
 DOCUMENTS: dict[str, Callable[[], None]] = {
     "openapi": openapi.write,
@@ -14,14 +14,15 @@ DOCUMENTS: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    """Write the documents that the command line names; all of them if it names none."""
+    """Write the documents that the command line names, all if it names none; or check them."""
+    names = [*DOCUMENTS, "check"]
     parser = argparse.ArgumentParser(prog="python -m scripts.documents", description=__doc__)
-    parser.add_argument("documents", nargs="*", metavar="DOCUMENT", help=", ".join(DOCUMENTS))
-    names = parser.parse_args().documents or list(DOCUMENTS)
-    if unknown := [name for name in names if name not in DOCUMENTS]:
-        parser.error(f"no document is called {unknown[0]!r}: {', '.join(DOCUMENTS)}")
-    for name in names:
-        DOCUMENTS[name]()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    chosen = parser.parse_args().names or list(DOCUMENTS)
+    if unknown := [name for name in chosen if name not in names]:
+        parser.error(f"there is no document {unknown[0]!r}: {', '.join(names)}")
+    for name in chosen:
+        check.check() if name == "check" else DOCUMENTS[name]()
 
 
 if __name__ == "__main__":

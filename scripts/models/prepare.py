@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
@@ -43,5 +44,14 @@ def convert(gguf: Path, folder: Path) -> None:
     partial.rename(folder)
 
 
+def main() -> None:
+    """Convert the file that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.models.prepare", description=__doc__)
+    parser.add_argument("gguf", metavar="GGUF", type=Path, help="the file to convert")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="replaced if it exists")
+    arguments = parser.parse_args()
+    convert(arguments.gguf, arguments.folder)
+
+
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

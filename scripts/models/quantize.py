@@ -7,9 +7,9 @@ their outlier columns). Embeddings and norms stay as they are.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,15 @@ def _scheme() -> dict[str, Any]:
     }
 
 
+def main() -> None:
+    """Quantize the model that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.models.quantize", description=__doc__)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the model to quantize")
+    parser.add_argument("out", metavar="OUT", type=Path, help="new folder for the quantized model")
+    arguments = parser.parse_args()
+    layers = quantize(arguments.folder, arguments.out)
+    print(f"{arguments.out}: {layers} layers as 8-bit integers")
+
+
 if __name__ == "__main__":
-    layers = quantize(Path(sys.argv[1]), Path(sys.argv[2]))
-    print(f"{sys.argv[2]}: {layers} layers as 8-bit integers")
+    main()
