@@ -37,7 +37,7 @@ class Command(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run its command; the exit status."""
-    parser, command = _parser_for(list(sys.argv[1:] if arguments is None else arguments))
+    parser, command = parser_for(list(sys.argv[1:] if arguments is None else arguments))
     parsed = parser.parse_args(arguments)
     assert command is not None, "the parser accepts known commands only"
     try:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser_for(given: list[str]) -> tuple[argparse.ArgumentParser, Command | None]:
+def parser_for(given: list[str]) -> tuple[argparse.ArgumentParser, Command | None]:
     """The parser, and the command that was named: only its module is imported."""
     parser = argparse.ArgumentParser(prog="python -m scripts.benchmark", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

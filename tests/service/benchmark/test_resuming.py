@@ -11,7 +11,7 @@ from tests.service.benchmark.runs import ROOT, evaluate, numbers, write_scenario
 from tests.support import wait_until
 
 
-def test_a_killed_run_goes_on_to_the_same_numbers(service, tmp_path):
+def test_a_killed_run_resumes_to_the_same_numbers(service, tmp_path):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.3", AZIMUTH_WORKER_CONCURRENCY="2")
     path = write_scenarios(tmp_path / "data.jsonl", 10)
@@ -52,7 +52,7 @@ def test_a_folder_of_another_run_is_refused(azimuth, tmp_path, capsys):
     assert "other method" in capsys.readouterr().err
 
 
-def test_a_scenario_that_fails_is_told_counted_and_tried_again(service, tmp_path, capsys):
+def test_failed_scenarios_are_reported_counted_and_retried(service, tmp_path, capsys):
     service.start_api()
     worker = service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:1")
     path = write_scenarios(tmp_path / "data.jsonl", 3)
@@ -102,7 +102,7 @@ def test_other_definitions_of_the_same_attributes_are_another_run(azimuth, tmp_p
     assert "other definitions" in capsys.readouterr().err
 
 
-def test_a_command_that_the_folder_refuses_leaves_the_bank_alone(azimuth, tmp_path):
+def test_a_run_that_the_folder_refuses_does_not_replace_the_bank(azimuth, tmp_path):
     path = write_scenarios(tmp_path / "data.jsonl", 4)
     given = ["--targets", "high", "--bank", "kept", "--bank-file", str(path)]
     assert evaluate(azimuth, path, tmp_path / "r", "--method", "comparative", *given) == 0

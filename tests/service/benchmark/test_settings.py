@@ -6,7 +6,7 @@ from scripts.benchmark.records.reading import read_results
 from tests.service.benchmark.runs import NAMES, evaluate, write_scenarios
 
 
-def test_a_slip_in_the_settings_ends_the_run_with_the_service_s_words(azimuth, tmp_path, capsys):
+def test_unknown_settings_end_the_run_with_the_service_s_message(azimuth, tmp_path, capsys):
     path = write_scenarios(tmp_path / "data.jsonl", 2)
     given = ["--method", "comparative", "--targets", "high", "--bank", "nowhere"]
     assert evaluate(azimuth, path, tmp_path / "r", *given) == 1
@@ -23,7 +23,7 @@ def test_a_bank_file_can_be_stored_first_without_its_long_scenarios(azimuth, tmp
     assert 0 < stored["scenarios"] < 12
 
 
-def test_a_deadline_above_the_service_s_own_is_left_to_the_service(service, tmp_path):
+def test_a_deadline_above_the_service_s_limit_is_left_out(service, tmp_path):
     service.start_api(AZIMUTH_MAX_DEADLINE_S="700")
     service.start_worker()
     path = write_scenarios(tmp_path / "data.jsonl", 2)
@@ -39,7 +39,7 @@ def test_a_setting_that_the_service_refuses_ends_the_run_at_once(azimuth, tmp_pa
     assert read_results(tmp_path / "r").scenarios == ()
 
 
-def test_nothing_is_ignored_silently(azimuth, tmp_path, capsys):
+def test_options_without_effect_are_reported(azimuth, tmp_path, capsys):
     path = write_scenarios(tmp_path / "data.jsonl", 2, ("wit",))
     definitions = tmp_path / "attributes.json"
     definitions.write_text('[{"name": "wit", "definition": "Funny."}]')
@@ -61,7 +61,7 @@ def test_a_run_without_a_bank_is_called_zero_shot(azimuth, tmp_path):
     assert read_results(tmp_path / "r").run.title == "comparative, zero-shot"
 
 
-def test_a_joint_run_bears_scenarios_that_are_labelled_on_different_attributes(azimuth, tmp_path):
+def test_a_joint_run_can_have_scenarios_with_different_attributes(azimuth, tmp_path):
     path = write_scenarios(tmp_path / "data.jsonl", 3)
     other = write_scenarios(tmp_path / "other.jsonl", 2, NAMES[:2])
     single = write_scenarios(tmp_path / "single.jsonl", 1, NAMES[:1])
@@ -76,7 +76,7 @@ def test_a_joint_run_bears_scenarios_that_are_labelled_on_different_attributes(a
     assert evaluate(azimuth, path, tmp_path / "r", *given) == 0  # taken up again
 
 
-def test_a_joint_run_that_cannot_be_ends_with_the_reason(azimuth, tmp_path, capsys):
+def test_methods_that_cannot_be_joint_end_the_run_with_a_reason(azimuth, tmp_path, capsys):
     path = write_scenarios(tmp_path / "data.jsonl", 1)
     given = ["--method", "regression", "--joint", "--targets", "high"]
     assert evaluate(azimuth, path, tmp_path / "r", *given) == 1

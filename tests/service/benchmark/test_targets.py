@@ -14,7 +14,7 @@ from tests.service.benchmark.runs import evaluate, write_scenarios
 
 
 @pytest.mark.parametrize("method", ["comparative", "prompt_aligned", "unaligned", "oracle"])
-def test_targets_that_name_nothing_that_a_scenario_labels_select_nothing(azimuth, tmp_path, method):
+def test_targets_on_other_attributes_select_nothing(azimuth, tmp_path, method):
     path = write_scenarios(tmp_path / "data.jsonl", 2)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[0]["labels"] = [{"verbosity": 0}, {"verbosity": 1}]
@@ -28,7 +28,7 @@ def test_targets_that_name_nothing_that_a_scenario_labels_select_nothing(azimuth
     assert "-" not in selected["s1"]
 
 
-def test_a_single_pair_without_scores_is_no_problem_of_the_run(service, tmp_path):
+def test_a_single_pair_without_scores_does_not_fail_the_run(service, tmp_path):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="truncated:1")
     path = write_scenarios(tmp_path / "data.jsonl", 1)
@@ -39,7 +39,7 @@ def test_a_single_pair_without_scores_is_no_problem_of_the_run(service, tmp_path
     assert scenario.problem is None
 
 
-def test_many_targets_of_many_attributes_fit_the_service_s_bodies(azimuth, tmp_path):
+def test_many_targets_of_many_attributes_are_sent_in_several_bodies(azimuth, tmp_path):
     names = [f"an-attribute-with-a-long-name-that-takes-many-bytes-{n}" for n in range(12)]
     asked = {"attributes": [{"name": name, "definition": "Longish."} for name in names]}
     with azimuth.client() as client:

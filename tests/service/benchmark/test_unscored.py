@@ -16,7 +16,7 @@ def test_unscored_cells_are_kept_with_their_reason_and_select_nothing(service, t
         assert scenario.selected == {"high": "-"}
 
 
-def test_one_target_without_a_valid_answer_costs_one_selection(service, tmp_path):
+def test_one_target_without_a_valid_answer_loses_one_selection(service, tmp_path):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:0.5")
     path = write_scenarios(tmp_path / "data.jsonl", 2)
@@ -30,7 +30,7 @@ def test_one_target_without_a_valid_answer_costs_one_selection(service, tmp_path
         assert scenario.unscored == ({"(choice)": "invalid-output"} if lost else {})
 
 
-def test_answers_that_take_longer_than_the_service_waits_are_polled_for(service, tmp_path):
+def test_slow_answers_are_polled_for(service, tmp_path):
     service.start_api(AZIMUTH_WAIT_S="0.2")
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.6")
     path = write_scenarios(tmp_path / "data.jsonl", 1)
@@ -42,7 +42,7 @@ def test_answers_that_take_longer_than_the_service_waits_are_polled_for(service,
         assert scenario.seconds > 0.5
 
 
-def test_what_stays_unscored_is_not_asked_for_without_end(service, tmp_path, capsys):
+def test_cells_that_stay_unscored_are_not_requested_forever(service, tmp_path, capsys):
     service.start_api(AZIMUTH_WAIT_S="0.2")
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.4", AZIMUTH_FAKE_FAULTS="truncated:1")
     path = write_scenarios(tmp_path / "data.jsonl", 1)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -71,43 +72,60 @@ def frontier_plot(
     )
     for axes, (unit, lacking, cost_of) in zip(panels, units, strict=False):
         costs = {mode: [cost_of(p) for p in by_kind.values()] for mode, by_kind in points.items()}
-        low, high = _cost_limits([x for paid in costs.values() for x in paid if x is not None])
-        axes.set_xscale("log")
-        axes.set_xlim(low, high)
+        limits = _cost_limits([x for known in costs.values() for x in known if x is not None])
+        _scale(axes, limits)
+        for mode, by_kind in points.items():
+            _draw_mode(axes, costs[mode], by_kind, style[mode], limits)
         absent = [
             mode
-            for mode, paid in costs.items()
-            if set(paid) == {None} and not any(p.is_free for p in points[mode].values())
+            for mode, known in costs.items()
+            if set(known) == {None} and not any(p.is_free for p in points[mode].values())
         ]
-        for mode, by_kind in points.items():
-            look = style[mode]
-            ends: list[tuple[float, float]] = []
-            for x, (kind, point) in zip(costs[mode], by_kind.items(), strict=True):
-                bar = accuracy_bar(point.accuracy)
-                if point.is_free:
-                    axes.axhline(bar[0], color=INK, ls="--", lw=1.3)
-                    axes.axhspan(bar[0] - bar[1], bar[0] + bar[2], color=INK, alpha=0.06, lw=0)
-                    continue
-                if x is None:
-                    continue
-                place = x * (high / low) ** BESIDE if kind == "calibrated" else x
-                axes.errorbar(
-                    place, bar[0], ([bar[1]], [bar[2]]), color=look.colour, fmt=look.marker, ms=8,
-                    mfc=look.colour if kind == "calibrated" else "white", lw=0.9,
-                )  # fmt: skip
-                ends.append((place, bar[0]))
-            if len(ends) == 2:
-                arrow = {"arrowstyle": "->", "color": look.colour, "alpha": 0.6, "shrinkA": 6}
-                axes.annotate("", ends[1], ends[0], arrowprops=arrow)
-        wide = high / low > 10
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 2, 3, 5)))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        more = wrapped(f"{lacking}: {'; '.join(absent)}", 56) if absent else ""
-        axes.set_xlabel(f"{unit}\n{more}".strip())
-        grid(axes)
+        note = wrapped(f"{lacking}: {'; '.join(absent)}", 56) if absent else ""
+        axes.set_xlabel(f"{unit}\n{note}".strip())
     panels[0].set_ylabel(f"accuracy (%) on {target_set}")
     return figure
+
+
+def _draw_mode(
+    axes: Axes,
+    costs: Sequence[float | None],
+    points: Mapping[str, FrontierPoint],
+    look: Style,
+    limits: tuple[float, float],
+) -> None:
+    """A point for each kind of scores, and an arrow from raw to calibrated; a line if free."""
+    low, high = limits
+    ends: list[tuple[float, float]] = []
+    for cost, (kind, point) in zip(costs, points.items(), strict=True):
+        height, below, above = accuracy_bar(point.accuracy)
+        if point.is_free:
+            axes.axhline(height, color=INK, ls="--", lw=1.3)
+            axes.axhspan(height - below, height + above, color=INK, alpha=0.06, lw=0)
+            continue
+        if cost is None:
+            continue
+        place = cost * (high / low) ** BESIDE if kind == "calibrated" else cost
+        axes.errorbar(
+            place, height, ([below], [above]), color=look.colour, fmt=look.marker, ms=8,
+            mfc=look.colour if kind == "calibrated" else "white", lw=0.9,
+        )  # fmt: skip
+        ends.append((place, height))
+    if len(ends) == 2:
+        arrow = {"arrowstyle": "->", "color": look.colour, "alpha": 0.6, "shrinkA": 6}
+        axes.annotate("", ends[1], ends[0], arrowprops=arrow)
+
+
+def _scale(axes: Axes, limits: tuple[float, float]) -> None:
+    """A logarithmic axis of costs, with plain numbers."""
+    low, high = limits
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    wide = high / low > 10
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 2, 3, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    grid(axes)
 
 
 def _cost_limits(costs: Sequence[float]) -> tuple[float, float]:

@@ -109,7 +109,7 @@ def test_the_same_input_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
         assert one == two
 
 
-def test_a_failed_write_leaves_the_old_bank_and_no_litter(
+def test_a_failed_write_keeps_the_old_bank_and_leaves_no_drafts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_helpsteer2(tmp_path / "export.jsonl")
@@ -161,7 +161,7 @@ def test_bad_input_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
-def test_a_quota_must_be_a_whole_number_above_zero(tmp_path: Path, number: str) -> None:
+def test_quotas_are_whole_numbers_above_zero(tmp_path: Path, number: str) -> None:
     argv = helpsteer2_command(tmp_path, tmp_path / "export.jsonl", "--eval-per-label", number)
     with pytest.raises(SystemExit) as stop:
         build.main(argv)
@@ -190,7 +190,7 @@ class FakeDatasets(ModuleType):
         return self.splits
 
 
-def test_the_dataset_is_read_whole_and_cached_where_asked(
+def test_the_whole_dataset_is_read_and_cached_in_the_given_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits = {

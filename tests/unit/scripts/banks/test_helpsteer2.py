@@ -40,13 +40,13 @@ def test_a_reasoning_belongs_to_its_label() -> None:
         assert scenario.reasonings[1][name] == wordings[4]
 
 
-def test_rows_are_grouped_by_prompt_wherever_they_stand() -> None:
+def test_rows_are_grouped_by_prompt_in_any_order() -> None:
     rows = [rated("P", "p1"), rated("Q", "q1"), rated("P", "p2"), rated("Q", "q2")]
     grouped = [(s.question, s.responses) for s in helpsteer2_pool(rows).scenarios]
     assert grouped == [("P", ("p1", "p2")), ("Q", ("q1", "q2"))]
 
 
-def test_what_makes_no_scenario_is_counted() -> None:
+def test_rows_that_yield_no_scenario_are_counted() -> None:
     rows = [
         *(rated("P", "one answer"), rated("P", "one answer", 4)),
         *(rated("Q", "a"), rated("Q", "b"), rated("Q", "")),
@@ -64,7 +64,7 @@ def test_what_makes_no_scenario_is_counted() -> None:
 
 
 @pytest.mark.parametrize("rating", [5, -1, 2.5, True, "3", None, float("nan")])
-def test_a_rating_that_is_no_whole_number_up_to_four_is_refused(rating: object) -> None:
+def test_ratings_must_be_whole_numbers_up_to_four(rating: object) -> None:
     text = json.dumps(rated_row(coherence=rating))
     with pytest.raises(RowError, match="line 7, column 'coherence'"):
         parse_rated_json(text, 7)

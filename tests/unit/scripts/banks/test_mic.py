@@ -186,7 +186,7 @@ def test_unreadable_rows_can_be_left_out_and_are_then_reported() -> None:
     )
 
 
-def test_answers_of_one_question_become_one_scenario_whatever_the_row_order() -> None:
+def test_answers_to_one_question_become_one_scenario_in_any_row_order() -> None:
     rows = [annotation(AGREES, answer="Never.")] * 3 + [annotation(DISAGREES, answer="Do.")] * 3
     pool = mic_pool(rows[::2] + rows[1::2], skip_unreadable=False)
     (scenario,) = pool.scenarios
@@ -208,7 +208,7 @@ def test_answers_without_exactly_three_annotations_are_left_out_and_counted() ->
     }
 
 
-def test_an_annotation_without_an_agreement_is_no_annotation() -> None:
+def test_annotations_without_an_agreement_are_ignored() -> None:
     rows = [annotation(answer="Never.")] * 3 + [annotation(answer="Do.")] * 2
     pool = mic_pool([*rows, annotation(None, answer="Do.")], skip_unreadable=False)
     assert not pool.scenarios

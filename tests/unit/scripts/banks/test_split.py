@@ -47,7 +47,7 @@ def test_the_parts_share_no_scenario_and_no_question(seed: int, size: int) -> No
     assert len(set(ids)) == len(set(questions)) == len(ids)
 
 
-def test_questions_alike_but_for_case_and_spacing_are_one_question() -> None:
+def test_questions_that_differ_only_in_case_and_spacing_are_one() -> None:
     left_out: Counter[str] = Counter()
     kept = one_per_question([scenario_of(q) for q in ("Why?", "why? ", "Why  me?")], left_out)
     assert [s.question for s in kept] == ["Why?", "Why  me?"]
@@ -67,7 +67,7 @@ def test_questions_alike_but_for_case_and_spacing_are_one_question() -> None:
         (8, 20, 2, (6, 2)),
     ],
 )
-def test_eval_takes_up_to_half_of_what_is_scarce(
+def test_eval_takes_up_to_half_of_scarce_label_pairs(
     available: int, eval_wanted: int, train_wanted: int, shares: tuple[int, int]
 ) -> None:
     assert share(available, eval_wanted, train_wanted) == shares
@@ -84,7 +84,7 @@ def test_scarce_label_pairs_are_shared_and_reported() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_rarest_label_pairs_are_served_first(seed: int) -> None:
+def test_the_rarest_label_pairs_are_assigned_first(seed: int) -> None:
     # Warmth 0.5, warmth 1 and wit 1 occur twice, the others three times. Served in the order of
     # the attributes, warmth 0 would take for one part what the other needs.
     pool = [
@@ -97,7 +97,7 @@ def test_the_rarest_label_pairs_are_served_first(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_part_leaves_the_other_what_only_that_one_still_needs(seed: int) -> None:
+def test_a_part_leaves_scenarios_that_only_the_other_needs(seed: int) -> None:
     # Eval gets wit 0 with the only warmth 0. The second wit 0 is then for train, although it
     # comes with more that eval needs than any other scenario.
     pool = [

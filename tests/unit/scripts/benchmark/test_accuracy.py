@@ -77,7 +77,7 @@ def nearest_by_hand(labels: Sequence[dict[str, float]], target: dict[str, float]
 
 @settings(deadline=None)
 @given(st.lists(LABELS, min_size=1, max_size=5), TARGETS)
-def test_who_selects_by_labels_is_always_right_and_chance_is_the_share_of_the_nearest(
+def test_selecting_by_labels_is_always_correct_and_chance_is_the_share_of_nearest(
     scenarios, wanted
 ):
     nearest = [[nearest_by_hand(labels, t) for t in wanted] for labels in scenarios]
@@ -99,7 +99,7 @@ def test_who_selects_by_labels_is_always_right_and_chance_is_the_share_of_the_ne
     assert found.pairs + found.ties + found.unlabelled == len(scenarios) * len(wanted)
 
 
-def test_accuracy_by_size_takes_each_pair_by_the_attributes_that_count_for_it():
+def test_accuracy_by_size_counts_labelled_attributes_only():
     both = scenario([{"kind": 1.0, "brief": 1.0}, {"kind": 0.0, "brief": 0.0}], "AB")
     wanted = targets({"kind": 1.0}, {"kind": 1.0, "brief": 1.0})
     found = accuracy_by_size(pairs_of([both, scenario(KIND, "AB", id="s2")], wanted))

@@ -31,7 +31,7 @@ def honest(count, seed=0):
     return chances.tolist(), (draw.random(count) < chances).tolist()
 
 
-def test_honest_probabilities_are_what_is_observed():
+def test_calibrated_probabilities_match_observed_shares():
     found = certainty(results(*honest(4000)), HIGH)
     assert found.pairs == 4000
     assert found.worst < 0.07
@@ -39,12 +39,12 @@ def test_honest_probabilities_are_what_is_observed():
     assert [decile.pairs for decile in found.deciles] == [400] * 10
 
 
-def test_the_surest_are_right_more_often():
+def test_selections_with_higher_probability_are_correct_more_often():
     found = certainty(results(*honest(4000)), HIGH)
     assert found.correct_of_likeliest > found.correct + 0.03
 
 
-def test_claims_that_are_too_high_show_as_a_gap():
+def test_probabilities_that_are_too_high_give_a_positive_gap():
     found = certainty(results([0.99] * 100, [True, False] * 50), HIGH)
     assert found.worst == pytest.approx(0.49, abs=0.11)
     assert found.correct == 0.5
@@ -57,7 +57,7 @@ def test_the_error_of_a_decile_is_that_of_its_mean_gap():
     assert found.deciles[0].error == pytest.approx(np.sqrt(2 * 0.25) / 2)
 
 
-def test_targets_of_one_scenario_that_go_together_make_nothing_surer():
+def test_correlated_targets_of_one_scenario_do_not_shrink_the_error():
     chances = np.linspace(0.5, 0.99, 50).round(3)
     right = np.random.default_rng(0).random(50) < chances
     once = results(chances.tolist(), right.tolist())
@@ -75,14 +75,14 @@ def test_targets_of_one_scenario_that_go_together_make_nothing_surer():
     assert [decile.error for decile in often.deciles] == pytest.approx(errors)
 
 
-def test_pairs_that_are_in_no_accuracy_are_in_no_decile():
+def test_pairs_left_out_of_accuracy_are_left_out_of_deciles():
     tied = ScenarioResult("t", ({"wit": 1.0}, {"wit": 1.0}), selected={"high": "A"})
     unknown = ScenarioResult("u", ({"wit": 1.0}, {"wit": 0.0}), selected={"high": "A"})
     found = certainty([*results(*honest(20)), tied, unknown], HIGH)
     assert found.pairs == 20
 
 
-def test_without_probabilities_there_is_nothing_to_tell():
+def test_without_probabilities_there_is_no_result():
     unknown = ScenarioResult("u", ({"wit": 1.0}, {"wit": 0.0}), selected={"high": "A"})
     assert certainty([unknown] * 50, HIGH) is None
     assert certainty([], HIGH) is None

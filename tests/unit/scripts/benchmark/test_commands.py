@@ -42,7 +42,7 @@ def runs(data, tmp_path_factory):
     return folder / "oracle", folder / "random"
 
 
-def test_compare_says_what_the_second_gains_on_the_first(runs, capsys):
+def test_compare_reports_the_gain_of_the_second_run(runs, capsys):
     right, guess = map(str, runs)
     capsys.readouterr()
     assert main(["compare", guess, right, "--targets", "low"]) == 0
@@ -82,7 +82,7 @@ def test_align_writes_records_that_can_be_read_again(runs, data, tmp_path, capsy
         assert again[result.id].labels == result.labels
 
 
-def test_align_names_the_target_sets_that_there_are(runs, data, tmp_path, capsys):
+def test_align_names_the_target_sets_of_the_run(runs, data, tmp_path, capsys):
     given = [str(runs[0]), "--scenarios", str(data), "--targets", "all"]
     assert main(["align", *given, "--out", str(tmp_path / "f.json")]) == 1
     assert "the run has high, low, not 'all'" in capsys.readouterr().err

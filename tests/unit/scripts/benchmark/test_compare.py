@@ -65,7 +65,7 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return {cells[0]: cells[1:] for cells in lines[2:]}
 
 
-def test_a_large_difference_is_real_and_small_ones_are_not_told_apart(tmp_path):
+def test_large_differences_are_real_and_small_ones_are_not_clear(tmp_path):
     a = results_folder(tmp_path / "a", right=0.5, seed=1)
     b = results_folder(tmp_path / "b", right=0.9, seed=2)
     c = results_folder(tmp_path / "c", right=0.5, seed=3)
@@ -81,7 +81,7 @@ def test_figures_are_percent_and_points_on_the_same_pairs(tmp_path):
     assert row[:7] == ["80", "80", "0.0", "100.0", "+100.0", "+100.0 to +100.0", "0.0 %"]
 
 
-def test_only_the_target_sets_asked_for_are_compared(tmp_path):
+def test_only_the_requested_target_sets_are_compared(tmp_path):
     a, b = (results_folder(tmp_path / name) for name in "ab")
     assert list(rows_of(compare(a, b, None))) == ["high (1)", "all (4)"]
     assert list(rows_of(compare(a, b, ["all"]))) == ["all (4)"]
@@ -96,7 +96,7 @@ def test_scenarios_of_one_run_only_are_left_out(tmp_path):
     assert rows_of(text)["high (1)"][0] == "35"
 
 
-def test_missing_selections_are_left_out_of_both_and_said(tmp_path):
+def test_missing_selections_are_left_out_of_both_and_reported(tmp_path):
     a = results_folder(tmp_path / "a", missing=10)
     b = results_folder(tmp_path / "b")
     text = compare(a, b, ["high"])
@@ -104,7 +104,7 @@ def test_missing_selections_are_left_out_of_both_and_said(tmp_path):
     assert rows_of(text)["high (1)"][:2] == ["70", "70"]
 
 
-def test_failed_scenarios_are_left_out_and_told_of_the_run_that_has_them(tmp_path):
+def test_failed_scenarios_are_left_out_and_reported_with_their_run(tmp_path):
     a = results_folder(tmp_path / "a")
     b = results_folder(tmp_path / "b", failed=5)
     text = compare(a, b)
@@ -114,13 +114,13 @@ def test_failed_scenarios_are_left_out_and_told_of_the_run_that_has_them(tmp_pat
     assert rows_of(text)["high (1)"][0] == "75"
 
 
-def test_runs_on_different_files_are_told(tmp_path):
+def test_runs_on_different_files_are_reported(tmp_path):
     a, b = results_folder(tmp_path / "a"), results_folder(tmp_path / "b", data="1")
     assert "The runs read different data files." in compare(a, b)
     assert "different data files" not in compare(a, a)
 
 
-def test_few_scenarios_are_said(tmp_path):
+def test_few_scenarios_are_reported(tmp_path):
     a, b = (results_folder(tmp_path / name, ids=range(8)) for name in "ab")
     assert "Fewer than 30 scenarios" in compare(a, b)
     c, d = (results_folder(tmp_path / name, ids=range(1)) for name in "cd")
@@ -132,7 +132,7 @@ def test_a_name_cannot_break_the_table(tmp_path):
     assert list(rows_of(compare(a, b))) == ["high (1)", "all (4)"]
 
 
-def test_what_cannot_be_compared_is_refused(tmp_path):
+def test_incomparable_runs_are_refused(tmp_path):
     a = results_folder(tmp_path / "a")
     other = (TargetSet("high", "high", ({"kind": 0.75},)),)
     for name, changed, why in (

@@ -15,7 +15,7 @@ def test_a_run_does_not_differ_from_itself():
     assert found.verdict == "unclear"
 
 
-def test_a_clear_difference_is_told():
+def test_a_clear_difference_is_found():
     rng = np.random.default_rng(0)
     a, b = (table((rng.random((100, 20)) < p).astype(int)) for p in (0.5, 0.6))
     found = paired_difference(a, b)
@@ -36,7 +36,7 @@ def test_pairs_without_a_selection_in_either_run_are_left_out_of_both():
     assert (found.a, found.b) == (pytest.approx((1 + 0.5) / 2), pytest.approx((0 + 0.5) / 2))
 
 
-def test_only_shared_scenarios_are_compared_whatever_their_order():
+def test_only_shared_scenarios_are_compared_in_any_order():
     a = table([[1, 1], [0, 0], [1, 0]])
     b = Pairs(("s2", "s9", "s0"), a.outcomes[[2, 1, 0]], a.nearest, a.candidates, a.sizes)
     found = paired_difference(a, b, resamples=50)
@@ -51,7 +51,7 @@ def test_the_bootstrap_repeats_with_its_seed():
     assert once.interval != other.interval
 
 
-def test_one_scenario_tells_a_difference_but_no_interval():
+def test_one_scenario_gives_a_difference_but_no_interval():
     found = paired_difference(table([[1]]), table([[0]]))
     assert (found.difference, found.interval, found.verdict) == (-1.0, None, "unclear")
 

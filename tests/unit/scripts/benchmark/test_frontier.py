@@ -72,7 +72,7 @@ def folders(tmp_path):
     ]
 
 
-def test_modes_stand_with_what_they_reach_take_and_gain(folders):
+def test_the_table_shows_accuracy_cost_and_gain_of_each_mode(folders):
     (frontier,) = frontiers_of(read_all(folders))
     lines = table(frontier, ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
@@ -88,7 +88,7 @@ def test_modes_stand_with_what_they_reach_take_and_gain(folders):
     assert reference[4] == ""  # it is what the others are compared with
 
 
-def test_seconds_count_with_the_requests_that_were_then_in_flight(tmp_path):
+def test_seconds_are_divided_by_the_requests_in_flight(tmp_path):
     """A run that was resumed with another concurrency."""
     folder = run(tmp_path / "a", "digits", 20, seconds=8.0)  # 2 s apart: four in flight
     lines = (folder / "scenarios.jsonl").read_text().splitlines()
@@ -100,7 +100,7 @@ def test_seconds_count_with_the_requests_that_were_then_in_flight(tmp_path):
     assert frontier.measured[0].results.concurrencies == (1, 4)
 
 
-def test_calibrated_scores_cost_what_the_raw_ones_did(folders):
+def test_calibrated_scores_cost_as_much_as_raw_ones(folders):
     (frontier,) = frontiers_of(read_all(folders))
     svg = picture(frontier, "high")
     assert svg.count("<svg ") == 1
@@ -126,7 +126,7 @@ def share_of(axes, x):
 
 
 @pytest.mark.parametrize("others", [{}, {"few-shot": {"raw": point(40, seconds=500.0)}}])
-def test_calibrated_points_stand_beside_the_raw_ones_as_far_whatever_the_axis_spans(others):
+def test_calibrated_points_are_shifted_by_a_constant_share_of_the_axis(others):
     """They cost the same: a shift of the picture, too small to be read as a difference."""
     pair = {"raw": point(50, seconds=4.0), "calibrated": point(60, seconds=4.0)}
     seconds = panels({"digits": pair} | others)[1]
@@ -161,7 +161,7 @@ def test_modes_without_a_time_are_named_below_the_seconds():
     assert len(panels({"few-shot": points["few-shot"]})) == 1  # no seconds, no panel
 
 
-def test_an_endpoint_that_counts_no_tokens_has_none_to_show(tmp_path):
+def test_endpoints_that_count_no_tokens_have_no_token_figures(tmp_path):
     folders = [run(tmp_path / "u", "digits", 20, tokens=0), run(tmp_path / "f", "few-shot", 22)]
     (frontier,) = frontiers_of(read_all(folders))
     assert {one.mode: one.point("high").tokens for one in frontier.measured} == {
@@ -212,7 +212,7 @@ def test_features_alone_count_with_the_scenarios_that_the_model_was_asked_about(
     assert len(alone.measured[0].results.answered) == 40
 
 
-def test_modes_on_different_numbers_of_scenarios_say_so_in_the_picture(folders, tmp_path):
+def test_the_picture_names_different_numbers_of_scenarios(folders, tmp_path):
     (frontier,) = frontiers_of(read_all(folders))
     assert list(points_of(frontier, "high")) == [FREE, "digits", "few-shot"]
     short = run(tmp_path / "short", "few-shot", 9, of=20)
@@ -229,7 +229,7 @@ def test_modes_on_different_numbers_of_scenarios_say_so_in_the_picture(folders, 
     assert list(found[name]) == ["raw", "calibrated"]
 
 
-def test_two_runs_of_one_mode_are_not_drawn_over_each_other(folders, tmp_path, capsys):
+def test_two_runs_of_one_mode_are_refused(folders, tmp_path, capsys):
     folders.append(run(tmp_path / "again", "digits", 25))
     assert main(["draw", *map(str, folders), "--out", str(tmp_path / "out")]) == 1
     first, last = folders[1].name, folders[-1].name
@@ -237,7 +237,7 @@ def test_two_runs_of_one_mode_are_not_drawn_over_each_other(folders, tmp_path, c
     assert message in capsys.readouterr().err
 
 
-def test_a_folder_that_holds_no_run_is_told(tmp_path, capsys):
+def test_a_folder_without_a_run_is_an_error(tmp_path, capsys):
     assert main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert "error:" in capsys.readouterr().err
 
@@ -265,12 +265,12 @@ def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
     ("text", "sizes"),
     [("digits", (None, None)), ("few-shot=20:50", (20, 50)), ("zero-shot=all", (None, None))],
 )
-def test_sizes_are_given_with_the_mode(text, sizes):
+def test_modes_can_have_sizes(text, sizes):
     mode = mode_from(text)
     assert (mode.scenarios, mode.training) == sizes
 
 
-def test_a_target_set_that_no_run_has_is_told(folders, tmp_path, capsys):
+def test_a_target_set_that_no_run_has_is_an_error(folders, tmp_path, capsys):
     given = ["draw", str(folders[0]), "--out", str(tmp_path), "--targets", "sampled"]
     assert main(given) == 1
     assert "no run has the targets 'sampled': high" in capsys.readouterr().err

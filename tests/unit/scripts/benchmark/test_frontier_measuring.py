@@ -53,9 +53,7 @@ def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, asked, mod
         assert one.scorer.attributes == Path("a.json")
 
 
-def test_what_could_not_be_calibrated_is_not_evaluated_as_if_it_were(
-    tmp_path, asked, monkeypatch, capsys
-):
+def test_a_failed_fit_leaves_no_calibrated_run(tmp_path, asked, monkeypatch, capsys):
     def fails(_):
         raise FitFailed("the bank has no labels")
 
@@ -66,7 +64,7 @@ def test_what_could_not_be_calibrated_is_not_evaluated_as_if_it_were(
     assert "error: the bank has no labels" in capsys.readouterr().err
 
 
-def test_only_what_every_response_is_labelled_on_is_asked_for(tmp_path, asked, capsys):
+def test_only_attributes_that_label_every_response_are_scored(tmp_path, asked, capsys):
     """As by a single run. Scenarios that differ in that have no joint scorer in common."""
     labels = [[{"wit": 1, "care": 0}, {"wit": 0}], [{"wit": 1, "warmth": 0}] * 2]
     path = write_scenarios(tmp_path, labels)

@@ -21,7 +21,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
     Journal.open(tmp_path / "r", RUN).close()
 
 
-def test_a_refused_run_lets_the_folder_go(tmp_path):
+def test_a_refused_run_releases_the_folder(tmp_path):
     Journal.open(tmp_path, RUN).close()
     other = Run(**{**{f: getattr(RUN, f) for f in RUN.__struct_fields__}, "method": "random"})
     with pytest.raises(OtherRun, match="other method"):
@@ -42,7 +42,7 @@ SCORER = {"fingerprint": "f", "model": "m", "prompt_profile": "joint/1:a", "join
         ({"fingerprint": "g", "joint": ["a"], "model": "n"}, False),
     ],
 )
-def test_a_run_has_one_scorer_but_for_what_its_scenarios_ask_together(tmp_path, changes, same):
+def test_a_run_has_one_scorer_except_for_attributes_asked_jointly(tmp_path, changes, same):
     journal = Journal.open(tmp_path / "r", RUN)
     journal.know_scorer(SCORER)
     if same:
@@ -62,7 +62,7 @@ def test_a_run_has_one_scorer_but_for_what_its_scenarios_ask_together(tmp_path, 
         (["--scenarios", "{file}", "--url", "127.0.0.1:1"], "is no URL"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(tmp_path, capsys, given, why):
+def test_errors_are_one_line(tmp_path, capsys, given, why):
     file = tmp_path / "data.jsonl"
     file.write_text(
         '{"id": "a", "question": "q", "responses": ["x", "y"], "labels": [{"c": 0}, {"c": 1}]}'

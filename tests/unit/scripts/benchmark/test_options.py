@@ -26,13 +26,13 @@ def idle(*given):
 @pytest.mark.parametrize(
     "method", ["unaligned", "prompt_aligned", "reward_model", "random", "oracle", "features"]
 )
-def test_without_scores_of_the_service_nothing_is_calibrated_and_no_probability_known(method):
+def test_methods_without_scores_have_no_calibration_and_no_probabilities(method):
     options = ["--method", method, "--calibration", "c", "--probabilities"]
     assert idle(*options) == {"calibration", "probabilities"}
     assert not parsed(*options).is_calibrated
 
 
-def test_results_are_of_one_calibration_by_name(capsys):
+def test_a_run_names_its_calibration(capsys):
     with pytest.raises(SystemExit):
         parsed("--method", "comparative", "--calibration", "auto")
     assert "--calibration: name a calibration" in capsys.readouterr().err
@@ -55,13 +55,13 @@ def test_scores_can_be_calibrated_and_have_probabilities(method):
         ("oracle", {"calibration", "order-check"}),
     ],
 )
-def test_an_order_check_is_idle_where_order_can_change_nothing(method, told):
+def test_an_order_check_has_no_effect_where_order_changes_nothing(method, told):
     options = ["--method", method, "--calibration", "c", "--order-check", "5"]
     assert idle(*options) == told
     assert len(without_effect(parsed(*options))) == len(told)  # each for one reason
 
 
-def test_a_set_that_only_the_service_knows_is_told_to_be_unknown_without_it():
+def test_only_built_in_sets_are_known_without_the_service():
     assert idle("--method", "oracle", "--attribute-set", "mine") == {"attribute-set"}
     assert idle("--method", "oracle", "--attribute-set", "moral-foundations") == set()
     assert idle("--method", "comparative", "--attribute-set", "mine") == set()
@@ -114,7 +114,7 @@ def levels_of_run(tmp_path, path, *given):
 
 
 @pytest.mark.parametrize("method", ["random", "oracle"])
-def test_targets_are_those_of_the_declared_levels_whatever_the_data_shows(tmp_path, method):
+def test_targets_have_the_declared_levels_even_if_the_data_lacks_some(tmp_path, method):
     """So the methods of the evaluator itself take the same targets as those of the service."""
     path = write_scenarios(tmp_path, "helpfulness", "wit")
     assert levels_of_run(tmp_path, path, "--method", method) == {
@@ -123,7 +123,7 @@ def test_targets_are_those_of_the_declared_levels_whatever_the_data_shows(tmp_pa
     }
 
 
-def test_levels_of_a_file_of_definitions_count_before_those_of_a_set(tmp_path):
+def test_levels_of_a_definition_file_take_precedence_over_a_set(tmp_path):
     path = write_scenarios(tmp_path, "helpfulness", "wit")
     definitions = tmp_path / "attributes.json"
     declared = [

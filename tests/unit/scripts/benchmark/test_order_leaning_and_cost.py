@@ -44,14 +44,14 @@ def test_cost_is_timed_without_what_came_from_the_cache():
     assert cost(results([])).prompt_tokens is None
 
 
-def test_seconds_are_divided_by_the_requests_that_were_then_in_flight():
+def test_seconds_are_divided_by_each_scenario_s_requests_in_flight():
     """A scenario that is in flight with seven others takes an eighth of the machine."""
     scenarios = [scenario(KIND, seconds=16.0), scenario(KIND, seconds=6.0, concurrency=2)]
     found = cost(results(scenarios, concurrency=8))
     assert (found.mean_seconds, found.per_target) == (2.5, False)
 
 
-def test_a_method_that_reads_the_target_costs_what_each_of_its_targets_does():
+def test_methods_that_read_the_target_have_costs_per_target():
     """Each different target that a scenario can tell apart is asked for once; those without a
     valid answer are in no sum."""
     sets = (
@@ -74,7 +74,7 @@ def test_a_method_that_reads_the_target_costs_what_each_of_its_targets_does():
     assert (once.prompt_tokens, once.mean_seconds, once.per_target) == (100, 4.0, False)
 
 
-def test_position_biases_are_means_over_the_scenarios_that_were_asked_both_ways():
+def test_position_biases_are_means_over_scenarios_scored_in_both_orders():
     measured = [
         scenario(KIND, "A", id=str(i), position_bias={"kind": bias})
         for i, bias in enumerate([0.1, 0.3])

@@ -30,7 +30,7 @@ def test_a_difference_in_the_last_bit_is_a_tie():
     assert accuracy(outcome([{"kind": 0.1 + 0.2}, {"kind": 0.3}], "A", {"kind": 1.0})).ties == 1
 
 
-def test_of_three_candidates_with_two_nearest_both_are_correct():
+def test_all_nearest_candidates_are_correct():
     labels = [{"kind": 0.25}, {"kind": 0.75}, {"kind": 0.0}]
     found = {letter: accuracy(outcome(labels, letter, {"kind": 0.5})) for letter in ("A", "B", "C")}
     assert {letter: a.mean for letter, a in found.items()} == {"A": 1.0, "B": 1.0, "C": 0.0}
@@ -70,7 +70,7 @@ def test_selections_that_do_not_fit_are_refused(chosen):
         outcome(KIND, chosen, {"kind": 1.0})
 
 
-def test_scenarios_with_different_attributes_stand_in_one_set():
+def test_one_set_can_have_scenarios_with_different_attributes():
     other = scenario([{"brief": 0.0}, {"brief": 1.0}], "-B", id="s2")
     pairs = pairs_of([scenario(KIND, "A-"), other], targets({"kind": 1.0}, {"brief": 1.0}))
     found = accuracy(pairs)

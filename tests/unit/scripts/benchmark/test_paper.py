@@ -9,7 +9,7 @@ def run(method: str, examples: int, samples: int, dataset: str = "helpsteer2") -
     return Run(method, chosen, {}, (), (), None, 0, (), "", {}, "", dataset)
 
 
-def test_the_papers_figures_are_found_by_their_conditions():
+def test_figures_of_the_paper_are_matched_by_conditions():
     greedy = paper.matching_accuracies(run("comparative", 5, 1), "all")
     assert [(f.model, f.percent, f.deviation) for f in greedy] == [
         ("Llama-3.2-3B", 55.2, 4.6),
@@ -23,7 +23,7 @@ def test_the_papers_figures_are_found_by_their_conditions():
     assert paper.matching_accuracies(run("comparative", 5, 1, "triage"), "all") == ()
 
 
-def test_the_papers_seconds_are_those_of_the_like_method():
+def test_seconds_of_the_paper_are_those_of_the_same_method():
     found = paper.matching_seconds(run("comparative", 5, 1))
     assert [f.seconds for f in found] == [137.9, 138.2]
     assert paper.matching_seconds(run("comparative", 0, 1)) == ()

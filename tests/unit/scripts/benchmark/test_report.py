@@ -33,7 +33,7 @@ def test_every_run_is_in_tables_and_plots(tmp_path, runs):
         assert ET.parse(file).getroot().tag.endswith("svg")
 
 
-def test_the_page_takes_nothing_from_elsewhere(tmp_path):
+def test_the_page_loads_nothing_from_other_places(tmp_path):
     html, _ = report_on(tmp_path, results_folder(tmp_path / "run"))
     assert not re.search(r"https?:", html)
     for tag, attributes in Page(html).tags:
@@ -53,7 +53,7 @@ def test_links_and_references_lead_somewhere_and_ids_are_unique(tmp_path):
     assert used <= set(ids)
 
 
-def test_what_comes_from_files_is_escaped(tmp_path):
+def test_texts_from_files_are_escaped(tmp_path):
     folder = results_folder(
         tmp_path / "run",
         label=HOSTILE,

@@ -16,7 +16,7 @@ from tests.unit.scripts.benchmark.report_pages import (
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_the_papers_figures_stand_beside_like_runs_only(tmp_path):
+def test_figures_of_the_paper_are_shown_for_like_runs_only(tmp_path):
     _, markdown = report_on(
         tmp_path,
         results_folder(tmp_path / "a", label="proposed"),
@@ -30,7 +30,7 @@ def test_the_papers_figures_stand_beside_like_runs_only(tmp_path):
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_scenarios_that_all_came_from_the_cache_have_no_seconds(tmp_path):
+def test_scenarios_from_the_cache_have_no_seconds(tmp_path):
     _, markdown = report_on(tmp_path, results_folder(tmp_path / "run", cached=True))
     assert "| from the cache | from the cache | 0 of 6 |" in markdown
 
@@ -44,7 +44,7 @@ def few_and_many() -> tuple[TargetSet, TargetSet]:
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_figures_of_means_over_targets_take_the_set_with_most_of_them(tmp_path):
+def test_means_over_targets_use_the_largest_set(tmp_path):
     """Not the one that all runs have, which may be a single target for each number of attributes;
     who lacks it is named."""
     few, many = few_and_many()
@@ -65,7 +65,7 @@ def test_figures_of_means_over_targets_take_the_set_with_most_of_them(tmp_path):
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_a_set_that_only_one_run_has_compares_nothing_and_is_not_taken(tmp_path):
+def test_sets_that_several_runs_have_are_preferred(tmp_path):
     few, many = few_and_many()
     folders = [
         results_folder(tmp_path / "a", label="short", sets=[few]),
@@ -80,7 +80,7 @@ def test_a_set_that_only_one_run_has_compares_nothing_and_is_not_taken(tmp_path)
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_what_costs_are_for_and_whose_were_not_timed_is_said(tmp_path):
+def test_costs_per_target_and_missing_times_are_explained(tmp_path):
     sets = target_sets()[:3]
     folders = [
         results_folder(tmp_path / "a", label="scored", sets=sets),
@@ -100,7 +100,7 @@ def test_what_costs_are_for_and_whose_were_not_timed_is_said(tmp_path):
     assert "Not timed" not in simple
 
 
-def test_rows_of_cost_tell_what_they_are_for_and_what_was_not_timed():
+def test_rows_of_cost_show_units_and_missing_times():
     def spent(seconds, *, per_target=False):
         timed = 0 if seconds is None else 9
         return Cost(9, 100.0, 20.0, 10.0, timed, seconds, seconds, per_target)

@@ -16,7 +16,7 @@ from tests.unit.scripts.benchmark.report_pages import (
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_incomplete_runs_failures_and_missing_selections_are_said(tmp_path):
+def test_incomplete_runs_failures_and_missing_selections_are_reported(tmp_path):
     problems = ["context-overflow: 5210 tokens", "context-overflow: 5210 tokens"]
     unscored = {"unscored": {"verbosity": "truncated"}}
     cut = results_folder(tmp_path / "cut", label="cut", answered=4)
@@ -31,7 +31,7 @@ def test_incomplete_runs_failures_and_missing_selections_are_said(tmp_path):
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_pairs_without_a_selection_are_said_beside_the_accuracy(tmp_path):
+def test_pairs_without_a_selection_are_reported_with_the_accuracy(tmp_path):
     folder = results_folder(tmp_path / "run", scenarios=1)
     row = msgspec.json.decode((folder / SCENARIOS_FILE).read_bytes(), type=ScenarioResult)
     row = msgspec.structs.replace(row, selected={"all": "-" * 125})
@@ -42,7 +42,7 @@ def test_pairs_without_a_selection_are_said_beside_the_accuracy(tmp_path):
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_runs_that_cannot_be_compared_are_said_to(tmp_path):
+def test_incomparable_runs_are_reported(tmp_path):
     one = results_folder(tmp_path / "one")
     other = (*target_sets()[:2], TargetSet("sampled", "sampled", ({"helpfulness": 0.0},)))
     two = results_folder(tmp_path / "two", digest="d2" * 32, scenarios=5, sets=other)
@@ -84,7 +84,7 @@ def test_runs_without_a_model_count_with_the_scenarios_that_the_model_was_asked_
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_runs_on_different_numbers_of_scenarios_say_so_wherever_they_are_named(tmp_path):
+def test_titles_name_different_numbers_of_scenarios(tmp_path):
     folders = [
         results_folder(tmp_path / "many", label="many", scenarios=9),
         results_folder(tmp_path / "few", label="few", scenarios=5),
@@ -98,7 +98,7 @@ def test_runs_on_different_numbers_of_scenarios_say_so_wherever_they_are_named(t
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_runs_of_one_name_are_distinguished_by_their_folders(tmp_path):
     _, markdown = report_on(
         tmp_path, results_folder(tmp_path / "first"), results_folder(tmp_path / "second")
     )
@@ -107,7 +107,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
 
 
 @pytest.mark.usefixtures("without_plots")
-def test_what_was_run_is_told(tmp_path):
+def test_settings_of_runs_are_shown(tmp_path):
     html, markdown = report_on(tmp_path, results_folder(tmp_path / "run"))
     for fact in ("python -m scripts.benchmark run --sample 6", "acme/judge-1b", "abc123",
                  "f00dcafe",
@@ -116,6 +116,6 @@ def test_what_was_run_is_told(tmp_path):
         assert fact in markdown
 
 
-def test_a_run_without_any_answer_is_reported_all_the_same(tmp_path):
+def test_a_run_without_any_answer_is_reported(tmp_path):
     _, markdown = report_on(tmp_path, results_folder(tmp_path / "run", answered=0))
     assert "incomplete, 0 of 6 scenarios so far" in markdown

@@ -24,7 +24,7 @@ def test_the_tables_of_results_md_are_those_of_the_published_runs(published):
     assert with_tables(text, published) == text, "run: python -m scripts.benchmark results"
 
 
-def test_every_table_has_its_place():
+def test_results_md_must_have_every_table():
     with pytest.raises(ValueError, match=r"RESULTS\.md has the tables order, not accuracy-"):
         with_tables("<!-- generated: order -->\n<!-- end -->", Published([]))
     assert len(TABLES) == 6

@@ -26,7 +26,7 @@ def scenario(name, *labels):
 MANY = [scenario(f"s{i}", {"care": 0}, {"care": 1}) for i in range(40)]
 
 
-def test_a_sample_is_the_same_for_everybody_and_part_of_every_larger_one():
+def test_samples_are_reproducible_and_part_of_larger_ones():
     small = [s.id for s in sampled(MANY, 5, seed=0)]
     assert small == [s.id for s in sampled(MANY[::-1], 5, seed=0)]
     assert [s.id for s in sampled(MANY, 12, seed=0)][:5] == small
@@ -34,7 +34,7 @@ def test_a_sample_is_the_same_for_everybody_and_part_of_every_larger_one():
     assert len(sampled(MANY, None, seed=0)) == 40
 
 
-def test_candidates_stand_in_a_seeded_order_that_the_file_cannot_tell():
+def test_candidates_are_in_a_seeded_order_independent_of_the_file():
     """Or ties, which go to the first listed, would be decided by whoever wrote the file."""
     found = sampled(MANY, None, seed=0)
     firsts = [s.labels[0]["care"] for s in found]
@@ -48,7 +48,7 @@ def test_candidates_stand_in_a_seeded_order_that_the_file_cannot_tell():
     assert [s.labels for s in sampled(MANY, None, seed=1)] != [s.labels for s in found]
 
 
-def test_a_scenario_is_evaluated_on_what_all_its_responses_are_labelled_on():
+def test_scenarios_are_evaluated_on_attributes_that_label_every_response():
     partly = scenario("p", {"care": 0, "wit": 1}, {"wit": 0})
     assert labelled_attributes(partly) == ["wit"]
     assert levels_of([partly, MANY[0]]) == {"wit": (0.0, 1.0), "care": (0.0, 1.0)}
@@ -92,7 +92,7 @@ def test_more_candidates_than_a_request_takes_are_refused_before_the_run(tmp_pat
         ([{"c": 0}, {"c": float("nan")}], "scenario 1"),
     ],
 )
-def test_align_s_records_are_checked_as_lines_are(tmp_path, labels, why):
+def test_records_of_align_are_checked_like_lines(tmp_path, labels, why):
     path = tmp_path / "input_output.json"
     record = {"prompt": "q", "responses": ["a", "b"], "labels": labels}
     path.write_text(json.dumps([{"input": record}]))
@@ -140,7 +140,7 @@ def align_record(number, *associations, label=None):
     return {"input": given, "label": label} if label is not None else {"input": given}
 
 
-def test_choices_that_no_attribute_has_to_do_with_have_no_labels():
+def test_choices_without_an_attribute_have_no_labels():
     """ALIGN writes null or {} for them, and its labels are then empty as well."""
     found = from_align(
         [
@@ -175,7 +175,7 @@ def test_records_that_cannot_be_evaluated_are_left_out_and_counted(tmp_path, cap
     assert read_results(tmp_path / "r").run.data == (file,)
 
 
-def test_a_file_of_which_nothing_can_be_evaluated_is_refused(tmp_path):
+def test_files_without_usable_scenarios_are_refused(tmp_path):
     path = tmp_path / "input_output.json"
     path.write_text(json.dumps([align_record(0, None, None), align_record(1, {}, {})]))
     with pytest.raises(UnusableData, match="none of its 2 scenarios has an attribute"):
@@ -191,7 +191,7 @@ def test_different_scenarios_under_one_id_are_kept_apart():
     ]
 
 
-def test_what_is_no_record_is_refused(tmp_path):
+def test_other_json_than_records_is_refused(tmp_path):
     path = tmp_path / "input_output.json"
     path.write_text('[{"input": {}}]')
     with pytest.raises(UnusableData, match="ALIGN"):
@@ -228,7 +228,7 @@ def test_selections_become_records_that_read_back_to_the_same_scenarios():
     )
 
 
-def test_attribute_definitions_take_what_align_says_on_scores_with_them(tmp_path):
+def test_score_examples_of_align_are_part_of_definitions(tmp_path):
     path = tmp_path / "attributes.json"
     path.write_text(
         json.dumps([{"name": "care", "definition": "Kind.", "score_examples": "A hug is 100."}])

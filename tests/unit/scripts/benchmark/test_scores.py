@@ -38,7 +38,7 @@ def test_pairwise_accuracy_takes_every_pair_with_different_labels():
     assert (found.pairwise.value, found.pairwise.parts) == (pytest.approx(2 / 3), 3)
 
 
-def test_without_scores_there_is_nothing_to_tell():
+def test_without_scores_there_is_no_quality():
     found = attribute_quality([scenario(KIND)], "kind")
     assert found.absolute_error.value is None
     assert found.correlation is None
@@ -49,7 +49,7 @@ def test_equal_values_share_their_ranks():
     assert average_ranks(np.array([0.5, 0.1, 0.5, 0.9])).tolist() == [2.5, 1.0, 2.5, 4.0]
 
 
-def test_spearman_sees_order_only():
+def test_spearman_depends_on_order_only():
     assert spearman(np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.2, 0.9])) == pytest.approx(1.0)
     # Ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4.
     x, y = np.array([0.0, 0.5, 0.5, 1.0]), np.array([0.1, 0.3, 0.2, 0.4])

@@ -46,7 +46,7 @@ def write_run(folder: Path, selected: str, **changes) -> Path:
     return folder
 
 
-def test_a_row_a_run_a_column_a_target_set_and_the_paper_beside(tmp_path, capsys):
+def test_rows_are_runs_and_columns_are_target_sets_and_the_paper(tmp_path, capsys):
     right = write_run(tmp_path / "right", "AA")
     half = write_run(tmp_path / "half", "AB", settings={"examples": 0})
     assert main(["table", str(right), str(half)]) == 0
@@ -97,7 +97,7 @@ def test_runs_without_a_model_count_with_the_scenarios_that_the_model_was_asked_
     assert "| features | 4 | 50.0 " in table(read_all(folders[:1]))  # alone it counts with all
 
 
-def test_what_was_not_asked_for_stays_empty(tmp_path):
+def test_missing_target_sets_are_empty_cells(tmp_path):
     one = write_run(tmp_path / "one", "AA")
     few = (TargetSet("high", "high", ({"help": 1.0},)),)
     two = write_run(tmp_path / "two", "AA", method="unaligned", target_sets=few)

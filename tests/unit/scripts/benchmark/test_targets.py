@@ -18,7 +18,7 @@ from scripts.benchmark.records.targets import (
 LEVELS = {"care": (0.0, 0.5, 1.0), "wit": (0.0, 1.0)}
 
 
-def test_high_asks_for_all_of_everything_and_low_for_none():
+def test_high_is_one_and_low_is_zero_for_every_attribute():
     high, low = parse_targets(["high", "low"], LEVELS, 0)
     assert high.expand() == [{"care": 1.0, "wit": 1.0}]
     assert low.expand() == [{"care": 0.0, "wit": 0.0}]
@@ -36,7 +36,7 @@ def test_a_continuum_is_cut_into_five_levels():
     assert len(parse_targets(["all"], {"care": ()}, 0)[0]) == 5
 
 
-def test_a_sample_has_as_many_for_each_number_of_attributes_all_different():
+def test_samples_have_equally_many_different_targets_of_each_size():
     targets = sample(2, LEVELS, 0)
     assert [len(t) for t in targets] == [1, 1, 2, 2]
     assert len({json.dumps(t) for t in targets}) == 4
@@ -45,7 +45,7 @@ def test_a_sample_has_as_many_for_each_number_of_attributes_all_different():
     assert all(value in LEVELS[name] for t in targets for name, value in t.items())
 
 
-def test_a_sample_larger_than_what_there_is_has_all_of_it():
+def test_a_sample_larger_than_all_targets_has_all():
     assert len(sample(100, LEVELS, 0)) == 5 + 6
 
 
@@ -57,7 +57,7 @@ def test_targets_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["[]", "nonsense", '{"target": {"luck": 1}}', '{"care": 2}', "{}"])
-def test_a_file_with_anything_else_is_refused_by_line(tmp_path, line):
+def test_other_lines_in_a_target_file_are_refused_by_number(tmp_path, line):
     path = tmp_path / "t.jsonl"
     path.write_text(line)
     with pytest.raises(UnusableTargets, match="line 1"):
@@ -65,7 +65,7 @@ def test_a_file_with_anything_else_is_refused_by_line(tmp_path, line):
 
 
 @pytest.mark.parametrize("text", ["highest", "sample:0", "sample:x", "sampled:", "all:3"])
-def test_other_words_are_refused(text):
+def test_unknown_specifications_are_refused(text):
     with pytest.raises(UnusableTargets, match="high, low"):
         parse_targets([text], LEVELS, 0)
 
@@ -75,7 +75,7 @@ def test_the_same_targets_twice_are_refused():
         parse_targets(["high", "high"], LEVELS, 0)
 
 
-def test_a_scenario_meets_each_target_by_what_it_labels():
+def test_targets_are_restricted_to_labelled_attributes():
     sets = parse_targets(["high", "all"], LEVELS, 0)
     wishes = wishes_for(["care"], sets)
     assert sorted(w["care"] for w in wishes.unique) == [0.0, 0.5, 1.0]
@@ -86,14 +86,14 @@ def test_a_scenario_meets_each_target_by_what_it_labels():
     assert other.spread(choices_of([])) == {"high": "-", "all": "------"}
 
 
-def test_a_choice_needs_scores_for_all_that_a_target_names():
+def test_a_selection_needs_scores_for_every_attribute_of_the_target():
     wishes = wishes_for(["care", "wit"], parse_targets(["high", "low"], LEVELS, 0))
     scores = {"care": np.array([0.9, 0.2]), "wit": np.array([0.1, 0.2])}
     assert selected_by(scores, wishes).tolist() == [0, 1]
     assert selected_by({"care": scores["care"]}, wishes).tolist() == [-1, -1]
 
 
-def test_prompt_aligned_refuses_all_and_says_why(tmp_path, capsys):
+def test_prompt_aligned_refuses_all_targets_with_a_reason(tmp_path, capsys):
     path = tmp_path / "s.jsonl"
     line = {"id": "x", "question": "q", "responses": ["a", "b"], "labels": [{"c": 0}, {"c": 1}]}
     path.write_text(json.dumps(line))

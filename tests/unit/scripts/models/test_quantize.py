@@ -35,7 +35,7 @@ def test_each_row_has_its_own_scale():
     assert torch.allclose(levels * scale, weight, atol=0.4)
 
 
-def test_linear_layers_become_integers_and_all_else_stays(folder, tmp_path):
+def test_linear_layers_become_integers_and_other_layers_stay(folder, tmp_path):
     out = tmp_path / "int8"
     assert quantize(folder, out) == 1
     before, after = (load_file(f / "model.safetensors") for f in (folder, out))
@@ -50,7 +50,7 @@ def test_linear_layers_become_integers_and_all_else_stays(folder, tmp_path):
     assert (out / "tokenizer.json").exists()
 
 
-def test_what_cannot_be_quantized_is_told(folder, tmp_path):
+def test_models_that_cannot_be_quantized_are_refused(folder, tmp_path):
     quantize(folder, tmp_path / "once")
     with pytest.raises(ValueError, match="quantized already"):
         quantize(tmp_path / "once", tmp_path / "twice")
