@@ -79,9 +79,19 @@ class Resources:
         recent = RecentScoreSets(cache)
         calibrations = CalibrationStore(redis)
         calibrator = Calibrator(calibrations)
-        hub = NoticeHub(listening, on_cell=recent.forget, on_calibration=calibrator.forget)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
+
+        def forget_names() -> None:
+            attribute_sets.forget()
+            banks.forget()
+
+        hub = NoticeHub(
+            listening,
+            on_cell=recent.forget,
+            on_calibration=calibrator.forget,
+            on_names=forget_names,
+        )
         fleet = Fleet(redis)
         queue = JobQueue(
             redis,

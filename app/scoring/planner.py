@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from app.domain.methods import METHODS, MethodTraits, profile_name
+from app.domain.methods import MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
 from app.domain.scorer import BankRef, Scorer
 from app.domain.selection.targets import Wish
-from app.errors import (
-    FieldError,
-    InvalidRequest,
-    ModelNotReady,
-    UnknownAttributeSet,
-    UnknownMethod,
-    UnknownModel,
-)
+from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownAttributeSet
 from app.scoring.attributes import check_label_coverage, resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.joint import asked_together, check_joint
+from app.scoring.pools import choose_pool
 from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest
 from app.scoring.scorer_settings import scorer_settings, unused_options
 from app.store.attribute_sets import AttributeSetStore
@@ -172,70 +167,14 @@ class Planner:
         return info
 
     async def _pool(self, requested: str | None, method: str) -> tuple[Pool, bool]:
-        """The pool for a model and a method, and whether one of its workers is ready.
-
-        Not every model serves every method: reward models and Kaleido serve only their own. A
-        request that names no model gets the default one if that serves the method, else one that
-        does.
-        """
-        fleet = await self._fleet.snapshot()
-        pools, workers = fleet.pools, fleet.workers
-        ready = {w.pool for w in workers if w.state == "ready"}
-        named = [p for p in pools if requested is None or p.model.name == requested]
-        if not named:
-            if requested is not None and pools:
-                raise _unknown_model(requested, pools)
-            raise await not_ready(self._fleet)
-        default = [p for p in named if p.model.name == self._default_model]
-        if requested is None and self._default_model and METHODS[method].generates:
-            # Never another model than the configured one, not even while that one is away.
-            if not default:
-                if self._default_model in {w.model for w in workers}:
-                    raise await not_ready(self._fleet)
-                live = [p for p in named if p.name in ready and method in p.model.profiles]
-                raise _default_away(self._default_model, live)
-            named = default
-        serving = [p for p in named if method in p.model.profiles]
-        if not serving:
-            raise _method_not_served(method, named)
-        preferred = [p for p in serving if p in default] or serving
-        # During an upgrade one model has several pools: a live one first, then the latest.
-        pool = next((p for p in preferred if p.name in ready), preferred[0])
-        return pool, pool.name in ready
-
-
-async def not_ready(fleet: Fleet) -> ModelNotReady:
-    """The error that says what the workers are doing instead of serving."""
-    workers = await fleet.workers()
-    states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
-    return ModelNotReady("; ".join(states) if states else "no worker is running")
-
-
-def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
-    known = sorted({p.model.name for p in pools})
-    return UnknownModel(
-        f"there is no model {name!r}",
-        fields=[FieldError("#/scoring/model", f"known are {', '.join(known)}")],
-        extensions={"known": known},
-    )
-
-
-def _method_not_served(method: str, pools: Sequence[Pool]) -> UnknownMethod:
-    known = sorted({name for p in pools for name in p.model.profiles if name in METHODS})
-    models = ", ".join(sorted({repr(p.model.name) for p in pools}))
-    detail = f"model {models} does not serve method {method!r}; known are {', '.join(known)}"
-    return UnknownMethod(
-        detail, fields=[FieldError("#/scoring/method", detail)], extensions={"known": known}
-    )
-
-
-def _default_away(default: str, live: Sequence[Pool]) -> ModelNotReady:
-    """The error for a default model that no worker serves or loads, though others are ready."""
-    detail = f"no worker serves {default!r}, the model in AZIMUTH_DEFAULT_MODEL"
-    if live:
-        others = ", ".join(sorted({repr(pool.model.name) for pool in live}))
-        detail += f"; a request may name {others} instead"
-    return ModelNotReady(detail)
+        """The pool for a model and a method, and whether one of its workers is ready."""
+        with suppress(AzimuthError):
+            recent = await self._fleet.recent()
+            pool, live = choose_pool(recent, requested, method, self._default_model)
+            if live:
+                return pool, live
+        # What is missing may have come in this moment.
+        return choose_pool(await self._fleet.snapshot(), requested, method, self._default_model)
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.job import Job
+from app.domain.plan import ScorePlan
 from app.domain.scenario import Attribute, Choice
 from app.domain.score_set import ScoreSet
 from app.errors import (
@@ -23,8 +24,10 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
-from app.scoring.planner import PlannedRequest, not_ready
+from app.scoring.planner import PlannedRequest
+from app.scoring.pools import not_ready
 from app.store.fleet import Fleet
+from app.store.jobs import Submission
 from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
 from app.store.score_sets import LOST, ScoreCache
@@ -73,43 +76,54 @@ class ScoringService:
         """
         started = time.monotonic()
         plan = planned.plan
-        fields = list(plan.asked)
-        known = await self._cache.cells(plan.score_set.digest, fields)
-        hits = frozenset(field for field, cell in known.items() if isinstance(cell, Cell))
-        if len(hits) < len(fields) and not planned.live:
-            raise await not_ready(self._fleet)
+        if not planned.live:
+            await self._check_all_cached(plan)
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
             wait = _Wait(planned, listener, until, deadline, request_id)
-            settled, waiting = await self._collect(wait, fields)
+            hits, settled, waiting = await self._collect(wait)
             if listener.resynced:
                 await self._restore_presentation(wait, settled, waiting)
         cells = {
             field: _state(field, asked.name, settled, waiting)
             for field, asked in plan.asked.items()
         }
-        score_set = replace(plan.score_set, cells=cells, cached=hits)
+        score_set = replace(plan.score_set, cells=cells, cached=frozenset(hits))
         _count(score_set)
         _raise_failures(score_set, patience)
         return score_set
 
-    async def _collect(
-        self, wait: _Wait, fields: list[str]
-    ) -> tuple[dict[str, Cell | Unscored], set[str]]:
-        """Ask for cells and wait: the settled ones, and the fields that are still in flight."""
-        waiting = await self._submit(wait, fields)
-        while True:
-            waiting = await self._wait_for(wait, waiting)
-            settled = await self._cache.cells(wait.planned.plan.score_set.digest, fields)
-            again = _to_ask_again(fields, settled, waiting)
-            if not again or time.monotonic() >= wait.deadline:
-                return settled, waiting - settled.keys()
-            wait.listener.settled.difference_update(again)
-            waiting |= await self._submit(wait, again)
+    async def _check_all_cached(self, plan: ScorePlan) -> None:
+        """Raise `ModelNotReady` unless all cells are in the cache: nobody would score them."""
+        known = await self._cache.cells(plan.score_set.digest, list(plan.asked))
+        if any(not isinstance(known.get(field), Cell) for field in plan.asked):
+            raise not_ready(await self._fleet.workers())
 
-    async def _submit(self, wait: _Wait, fields: Sequence[str]) -> set[str]:
-        """Ask for cells; returns the fields that must be waited for."""
+    async def _collect(
+        self, wait: _Wait
+    ) -> tuple[dict[str, Cell], dict[str, Cell | Unscored], set[str]]:
+        """Ask for cells and wait for them.
+
+        Returns those that were in the cache, all that are settled, and the fields that are still
+        in flight. When everything is in the cache, this takes one round trip.
+        """
+        plan = wait.planned.plan
+        submission = await self._submit(wait, list(plan.asked))
+        hits, waiting = submission.scored, set(submission.waiting)
+        rest = [field for field in plan.asked if field not in hits]
+        while rest:
+            waiting = await self._wait_for(wait, waiting)
+            settled = hits | await self._cache.cells(plan.score_set.digest, rest)
+            again = _to_ask_again(rest, settled, waiting)
+            if not again or time.monotonic() >= wait.deadline:
+                return hits, settled, waiting - settled.keys()
+            wait.listener.settled.difference_update(again)
+            waiting |= set((await self._submit(wait, again)).waiting)
+        return hits, dict(hits), set()
+
+    async def _submit(self, wait: _Wait, fields: Sequence[str]) -> Submission:
+        """Ask for cells."""
         plan = wait.planned.plan
         wanted = {field: plan.asked[field] for field in fields}
         job = Job(
@@ -122,7 +136,7 @@ class ScoringService:
             request_id=wait.request_id,
             submitted_ms=int(time.time() * 1000),
         )
-        submission = await self._queue.submit(
+        return await self._queue.submit(
             job,
             wait.planned.pool.name,
             within_ms=max(0, int((wait.deadline - time.monotonic()) * 1000)),
@@ -130,7 +144,6 @@ class ScoringService:
             presentation=plan.presentation,
             surface=plan.surface,
         )
-        return set(submission.waiting)
 
     async def _wait_for(self, wait: _Wait, waiting: set[str]) -> set[str]:
         """Wait until all cells are settled, or until `wait.until`; returns those that are not."""
@@ -144,7 +157,7 @@ class ScoringService:
                 # To submit again finds what is scored, joins what is in flight, queues the rest.
                 listener.resync = False
                 try:
-                    waiting = await self._submit(wait, list(waiting))
+                    waiting = set((await self._submit(wait, list(waiting))).waiting)
                 except StoreUnavailable:
                     await asyncio.sleep(_STORE_RETRY_S)
                     listener.request_resync()

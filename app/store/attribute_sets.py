@@ -9,9 +9,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from app.domain.scenario import AttributeSet
-from app.store.redis import PREFIX, as_text, translated
+from app.store.memory import Memory
+from app.store.notices import NamesNotice
+from app.store.redis import NOTICES, PREFIX, as_text, translated
 
 _KEY = PREFIX + "attribute-sets"
+_CHANGED = msgspec.json.encode(NamesNotice("attribute-sets"))
 _decoder = msgspec.json.Decoder(AttributeSet)
 
 
@@ -32,25 +35,41 @@ class AttributeSetStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._memory: Memory[AttributeSet] = Memory()
+
+    def forget(self) -> None:
+        """Read the sets again: they have changed, or may have."""
+        self._memory.forget()
 
     async def get(self, name: str) -> AttributeSet | None:
         """The set called `name`; a stored one hides a built-in one of the same name."""
-        with translated():
-            stored = await self._redis.hget(_KEY, name)
-        return _decoder.decode(stored) if stored else builtin_attribute_sets().get(name)
+
+        async def read() -> AttributeSet | None:
+            with translated():
+                stored = await self._redis.hget(_KEY, name)
+            return _decoder.decode(stored) if stored else builtin_attribute_sets().get(name)
+
+        return await self._memory.get(name, read)
 
     async def put(self, attribute_set: AttributeSet) -> bool:
         """Store a set under its name; True if the name is new."""
         with translated():
-            added = await self._redis.hset(
-                _KEY, attribute_set.name, msgspec.json.encode(attribute_set)
-            )
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(_KEY, attribute_set.name, msgspec.json.encode(attribute_set))
+            pipe.publish(NOTICES, _CHANGED)
+            added, _ = await pipe.execute()
+        self.forget()
         return bool(added)
 
     async def delete(self, name: str) -> bool:
         """Delete a stored set, which uncovers a built-in one of that name; False if none was."""
         with translated():
-            return bool(await self._redis.hdel(_KEY, name))
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hdel(_KEY, name)
+            pipe.publish(NOTICES, _CHANGED)
+            deleted, _ = await pipe.execute()
+        self.forget()
+        return bool(deleted)
 
     async def all(self) -> list[AttributeSet]:
         """All sets, sorted by name."""

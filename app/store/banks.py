@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
 from app.errors import FieldError, StoreUnavailable, UnknownBank
-from app.store.notices import BankNotice
+from app.store.memory import Memory
+from app.store.notices import BankNotice, NamesNotice
 from app.store.redis import NOTICES, PREFIX, as_text, now_ms, translated
 from app.store.scripts import script
 
@@ -25,6 +26,7 @@ _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
 _EMBEDDED = PREFIX + "bank-embedded:"
 _INDEXED = PREFIX + "bank-indexed:"
+_CHANGED = msgspec.json.encode(NamesNotice("banks"))
 _RETIRED_S = 86_400
 _PIECE_BYTES = 1_000_000
 """Embeddings are stored in pieces of this size. Redis limits the size of a string (512 MB by
@@ -81,17 +83,26 @@ class BankStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._memory: Memory[BankInfo] = Memory()
         self._retire = script(redis, "retire_bank")
         self._follow = script(redis, "follow_bank")
 
+    def forget(self) -> None:
+        """Read names again: they have changed, or may have."""
+        self._memory.forget()
+
     async def info(self, name: str) -> BankInfo | None:
         """The bank called `name`; a stored one hides a built-in one."""
-        with translated():
-            stored = await self._redis.hget(_NAMES, name)
-        if stored:
-            return msgspec.json.decode(stored, type=BankInfo)
-        packaged = builtin_banks().get(name)
-        return packaged.info if packaged else None
+
+        async def read() -> BankInfo | None:
+            with translated():
+                stored = await self._redis.hget(_NAMES, name)
+            if stored:
+                return msgspec.json.decode(stored, type=BankInfo)
+            packaged = builtin_banks().get(name)
+            return packaged.info if packaged else None
+
+        return await self._memory.get(name, read)
 
     async def unknown(self, name: str, pointer: str) -> UnknownBank:
         """The error for a request whose field at `pointer` names an unknown bank."""
@@ -127,7 +138,9 @@ class BankStore:
             pipe.set(_DATA + bank.digest, content)
             pipe.hset(_NAMES, name, msgspec.json.encode(info))
             pipe.publish(NOTICES, notice)
+            pipe.publish(NOTICES, _CHANGED)
             before, *_ = await pipe.execute()
+            self.forget()
             # This version may have been stored before: its embeddings must not expire.
             await self._follow(keys=[_DATA + bank.digest, _EMBEDDED + bank.digest], args=[])
         await self._let_expire(before)
@@ -142,7 +155,9 @@ class BankStore:
             pipe = self._redis.pipeline(transaction=True)
             pipe.hget(_NAMES, name)
             pipe.hdel(_NAMES, name)
-            before, deleted = await pipe.execute()
+            pipe.publish(NOTICES, _CHANGED)
+            before, deleted, _ = await pipe.execute()
+            self.forget()
         await self._let_expire(before)
         return bool(deleted)
 

@@ -6,6 +6,7 @@ import time
 from typing import Literal
 
 import msgspec
+from cachetools import TTLCache
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -16,6 +17,7 @@ from app.store.redis import PREFIX, dead_letter_key, now_ms, stream_key, transla
 _POOLS = PREFIX + "pools"
 _WORKERS = PREFIX + "workers"
 HEARTBEAT_S = 2.0
+_RECENT_S = 0.5
 ALIVE_S = 7.0
 """A worker without a heartbeat for this long does not count as alive."""
 _WORKER_KEPT_S = 60 * ALIVE_S
@@ -76,6 +78,7 @@ class Fleet:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._recent: TTLCache[None, FleetSnapshot] = TTLCache(1, _RECENT_S)
 
     async def beat(self, worker: WorkerInfo, pool: Pool | None) -> None:
         """Store a worker's heartbeat and, once its model is loaded, the pool it serves.
@@ -122,6 +125,12 @@ class Fleet:
                 reverse=True,
             ),
         )
+
+    async def recent(self) -> FleetSnapshot:
+        """A snapshot that may be up to half a second old."""
+        if (known := self._recent.get(None)) is None:
+            known = self._recent[None] = await self.snapshot()
+        return known
 
     async def pools(self) -> list[Pool]:
         """All known pools, the latest announced first."""

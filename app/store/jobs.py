@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from app.domain.cells import Cell
 from app.domain.job import Job
 
 
@@ -12,6 +13,8 @@ class Submission(Struct, frozen=True):
 
     waiting: tuple[str, ...]
     """Fields that are not scored yet: queued now, or in flight for another request."""
+    scored: dict[str, Cell]
+    """Field -> cell, for those that were in the cache."""
     queued: bool
     """Whether a job was added for some of them."""
     depth: int

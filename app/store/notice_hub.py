@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.store.notices import CalibrationNotice, CellNotice, decode_notice
+from app.store.notices import CalibrationNotice, CellNotice, NamesNotice, decode_notice
 from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
@@ -69,12 +69,15 @@ class NoticeHub:
         redis: Redis,
         on_cell: Callable[[str], None] | None = None,
         on_calibration: Callable[[], None] | None = None,
+        on_names: Callable[[], None] | None = None,
     ) -> None:
         self._redis = redis
         self._on_cell = on_cell
         """Called with the score set of every settled cell, awaited in this process or not."""
         self._on_calibration = on_calibration
         """Called when calibrations have changed, or may have."""
+        self._on_names = on_names
+        """Called when names of attribute sets or banks have changed, or may have."""
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -142,6 +145,8 @@ class NoticeHub:
         """Notices published while the connection was down are lost: waiters must read the store."""
         if self._on_calibration is not None:
             self._on_calibration()
+        if self._on_names is not None:
+            self._on_names()
         self._add_bank(EVERY_BANK)
         for subscription in self._all():
             subscription.request_resync()
@@ -164,5 +169,8 @@ class NoticeHub:
         elif isinstance(notice, CalibrationNotice):
             if self._on_calibration is not None:
                 self._on_calibration()
+        elif isinstance(notice, NamesNotice):
+            if self._on_names is not None:
+                self._on_names()
         else:
             self._add_bank(notice.digest)

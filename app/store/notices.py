@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
@@ -25,7 +27,13 @@ class CalibrationNotice(Struct, frozen=True, tag="calibration"):
     name: str
 
 
-Notice = CellNotice | BankNotice | CalibrationNotice
+class NamesNotice(Struct, frozen=True, tag="names"):
+    """An attribute set or a bank was stored or deleted under its name."""
+
+    kind: Literal["attribute-sets", "banks"]
+
+
+Notice = CellNotice | BankNotice | CalibrationNotice | NamesNotice
 _decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.domain.cells import CellResults, Unscored
+from app.domain.cells import Cell, CellResults, Unscored
 from app.domain.features import SurfaceFeatures
 from app.domain.fingerprint import attribute_name
 from app.domain.job import Job
@@ -45,6 +45,8 @@ _POLL_GRACE_S = 60
 """How long a score set outlives the deadline of those who poll it."""
 _DEAD_LETTERS_KEPT = 1000
 _UNREADABLE = "the job was queued by another version of Azimuth and cannot be read; ask again"
+
+_cell = msgspec.json.Decoder(Cell)
 
 
 class JobQueue:
@@ -76,7 +78,7 @@ class JobQueue:
         presentation: Presentation,
         surface: SurfaceFeatures,
     ) -> Submission:
-        """Request a job's cells: skip those scored, join those in flight, queue the rest.
+        """Request a job's cells: answer those scored, join those in flight, queue the rest.
 
         The job is not started later than `within_ms` from now, unless another request for the
         same cells has a later deadline. Atomic, and safe to repeat. Raises `QueueFull`.
@@ -108,11 +110,15 @@ class JobQueue:
                     *fields,
                 ],
             )
-        state, depth, *waiting = answer
+        state, depth, waiting, scored = answer
         if state == b"full":
             raise QueueFull(f"The queue is full ({depth} scenarios).", retry_after_s=_RETRY_AFTER_S)
         return Submission(
             waiting=tuple(field.decode() for field in waiting),
+            scored={
+                field.decode(): _cell.decode(cell)
+                for field, cell in zip(scored[::2], scored[1::2], strict=True)
+            },
             queued=state == b"queued",
             depth=depth,
         )

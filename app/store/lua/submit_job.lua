@@ -1,6 +1,6 @@
--- Request cells: skip those that are scored, join those in flight, queue the rest.
--- Returns {state, queue depth, field...}: state is 'full', 'queued' or 'joined'; the fields are
--- those that are not scored yet.
+-- Request cells: answer those that are scored, join those in flight, queue the rest.
+-- Returns {state, queue depth, fields, scored}: state is 'full', 'queued' or 'joined'; `fields` are
+-- those that are not scored yet; `scored` is field, cell, field, cell, ... for the others.
 
 local score_set_key = KEYS[1]
 local inflight_key = KEYS[2]
@@ -33,10 +33,14 @@ local function live_at_least(key, ttl_ms)
   end
 end
 
-local waiting, missing, joined = {}, {}, {}
+local waiting, scored, missing, joined = {}, {}, {}, {}
 for i = FIRST_CELL, #ARGV, 2 do
   local field = ARGV[i]
-  if redis.call('HEXISTS', score_set_key, 'cell:' .. field) == 0 then
+  local cell = redis.call('HGET', score_set_key, 'cell:' .. field)
+  if cell then
+    table.insert(scored, field)
+    table.insert(scored, cell)
+  else
     table.insert(waiting, field)
     local other_id = redis.call('HGET', inflight_key, field)
     local other_key = other_id and (job_key_prefix .. other_id)
@@ -51,7 +55,7 @@ end
 
 local depth = redis.call('XLEN', stream_key)
 if #missing > 0 and depth >= queue_limit then
-  return {'full', depth}
+  return {'full', depth, {}, {}}
 end
 
 for _, other_key in ipairs(joined) do
@@ -72,7 +76,7 @@ local view_left_ms = redis.call('PTTL', view_key)
 redis.call('SET', view_key, view, 'PX', math.max(view_left_ms, score_set_ttl_ms))
 
 if #missing == 0 then
-  return {'joined', depth, unpack(waiting)}
+  return {'joined', depth, waiting, scored}
 end
 for _, field in ipairs(missing) do
   redis.call('HDEL', score_set_key, 'fail:' .. field)
@@ -83,4 +87,4 @@ redis.call('HSET', job_key, 'body', job_body, 'deadline', deadline_ms, 'stream',
            'score_set', score_set_id, 'fields', table.concat(missing, '\n'), 'attempts', 0)
 redis.call('PEXPIRE', job_key, job_ttl_ms)
 redis.call('XADD', stream_key, '*', 'job', job_id)
-return {'queued', depth + 1, unpack(waiting)}
+return {'queued', depth + 1, waiting, scored}

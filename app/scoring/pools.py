@@ -1,0 +1,75 @@
+"""Which pool of workers serves a request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.methods import METHODS
+from app.errors import FieldError, ModelNotReady, UnknownMethod, UnknownModel
+from app.store.fleet import FleetSnapshot, Pool, WorkerInfo
+
+
+def choose_pool(
+    fleet: FleetSnapshot, requested: str | None, method: str, default_model: str | None
+) -> tuple[Pool, bool]:
+    """The pool for a model and a method, and whether one of its workers is ready.
+
+    Not every model serves every method: reward models and Kaleido serve only their own. A request
+    that names no model gets the default one if that serves the method, else one that does. Raises
+    `UnknownModel`, `UnknownMethod` and `ModelNotReady`.
+    """
+    ready = {w.pool for w in fleet.workers if w.state == "ready"}
+    named = [p for p in fleet.pools if requested is None or p.model.name == requested]
+    if not named:
+        if requested is not None and fleet.pools:
+            raise _unknown_model(requested, fleet.pools)
+        raise not_ready(fleet.workers)
+    default = [p for p in named if p.model.name == default_model]
+    if requested is None and default_model and METHODS[method].generates:
+        # Never another model than the configured one, not even while that one is away.
+        if not default:
+            if default_model in {w.model for w in fleet.workers}:
+                raise not_ready(fleet.workers)
+            live = [p for p in named if p.name in ready and method in p.model.profiles]
+            raise _default_away(default_model, live)
+        named = default
+    serving = [p for p in named if method in p.model.profiles]
+    if not serving:
+        raise _method_not_served(method, named)
+    preferred = [p for p in serving if p in default] or serving
+    # During an upgrade one model has several pools: a live one first, then the latest.
+    pool = next((p for p in preferred if p.name in ready), preferred[0])
+    return pool, pool.name in ready
+
+
+def not_ready(workers: Sequence[WorkerInfo]) -> ModelNotReady:
+    """The error that says what the workers are doing instead of serving."""
+    states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
+    return ModelNotReady("; ".join(states) if states else "no worker is running")
+
+
+def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
+    known = sorted({p.model.name for p in pools})
+    return UnknownModel(
+        f"there is no model {name!r}",
+        fields=[FieldError("#/scoring/model", f"known are {', '.join(known)}")],
+        extensions={"known": known},
+    )
+
+
+def _method_not_served(method: str, pools: Sequence[Pool]) -> UnknownMethod:
+    known = sorted({name for p in pools for name in p.model.profiles if name in METHODS})
+    models = ", ".join(sorted({repr(p.model.name) for p in pools}))
+    detail = f"model {models} does not serve method {method!r}; known are {', '.join(known)}"
+    return UnknownMethod(
+        detail, fields=[FieldError("#/scoring/method", detail)], extensions={"known": known}
+    )
+
+
+def _default_away(default: str, live: Sequence[Pool]) -> ModelNotReady:
+    """The error for a default model that no worker serves or loads, though others are ready."""
+    detail = f"no worker serves {default!r}, the model in AZIMUTH_DEFAULT_MODEL"
+    if live:
+        others = ", ".join(sorted({repr(pool.model.name) for pool in live}))
+        detail += f"; a request may name {others} instead"
+    return ModelNotReady(detail)
