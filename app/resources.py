@@ -81,24 +81,16 @@ class Resources:
         calibrator = Calibrator(calibrations)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
-
-        def forget_names() -> None:
-            attribute_sets.forget()
-            banks.forget()
-
         hub = NoticeHub(
             listening,
             on_cell=recent.forget,
             on_calibration=calibrator.forget,
-            on_names=forget_names,
+            on_names=[attribute_sets.forget, banks.forget],
         )
         fleet = Fleet(redis)
-        queue = JobQueue(
-            redis,
-            queue_limit=settings.store.queue_limit,
-            cache_ttl_s=settings.store.cache_ttl_s,
-        )
-        planner = Planner(attribute_sets, banks, fleet, settings.api.default_model)
+        store, api = settings.store, settings.api
+        queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
+        planner = Planner(attribute_sets, banks, fleet, api.default_model)
         scoring = ScoringService(cache, queue, hub, fleet)
         return cls(
             settings=settings,
@@ -122,7 +114,7 @@ class Resources:
                 planner,
                 scoring,
                 banks,
-                deadline_s=settings.api.max_deadline_s,
-                lease_s=settings.api.fit_lease_s,
+                deadline_s=api.max_deadline_s,
+                lease_s=api.fit_lease_s,
             ),
         )

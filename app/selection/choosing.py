@@ -94,6 +94,15 @@ class ChoosingTask:
     problem: PairProblem | None = None
     """Why no target can be answered that has all its scores."""
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether errors of the scores are known, so that probabilities take draws."""
+        return self.calibrated is not None or any(
+            score.digits is not None or len(score.values) > 1
+            for _, cell in self.named.cells.values()
+            for score in cell.scores
+        )
+
 
 def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> SetSelections:
     """Answer all targets for one score set."""

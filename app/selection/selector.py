@@ -31,7 +31,9 @@ from app.selection.rendering import preferred_out
 from app.selection.schemas import SelectionOut
 
 _SMALL = 1000
-"""Pairs that take less time than the way to a thread and back."""
+"""Fewer pairs than this take less time than the way to a thread and back."""
+_FEW = 8
+"""The same for pairs that are explained."""
 
 
 class Selector:
@@ -75,9 +77,12 @@ class Selector:
         await self._calibrator.check(options.calibration, "", ())
         tasks = await self._tasks([one for _, one in score_sets], matrix, options)
         work = partial(_answer_all, [i for i, _ in score_sets], tasks, matrix, options)
-        small = not options.one_by_one and len(score_sets) * len(targets) < _SMALL
+        pairs = len(score_sets) * len(targets)
+        draws = options.probabilities and any(task and task.has_errors for task in tasks)
+        if pairs < (_FEW if options.one_by_one else _SMALL) and not draws:
+            return work()
         # In a thread: large requests take seconds, and other requests shall not wait for them.
-        return work() if small else await asyncio.to_thread(work)
+        return await asyncio.to_thread(work)
 
     async def _tasks(
         self, score_sets: Sequence[ScoreSet | None], matrix: TargetMatrix, options: Options

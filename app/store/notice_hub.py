@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.asyncio import Redis
@@ -69,7 +69,7 @@ class NoticeHub:
         redis: Redis,
         on_cell: Callable[[str], None] | None = None,
         on_calibration: Callable[[], None] | None = None,
-        on_names: Callable[[], None] | None = None,
+        on_names: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._redis = redis
         self._on_cell = on_cell
@@ -145,11 +145,14 @@ class NoticeHub:
         """Notices published while the connection was down are lost: waiters must read the store."""
         if self._on_calibration is not None:
             self._on_calibration()
-        if self._on_names is not None:
-            self._on_names()
+        self._forget_names()
         self._add_bank(EVERY_BANK)
         for subscription in self._all():
             subscription.request_resync()
+
+    def _forget_names(self) -> None:
+        for forget in self._on_names:
+            forget()
 
     def _add_bank(self, digest: str) -> None:
         if not self.banks.full():
@@ -170,7 +173,6 @@ class NoticeHub:
             if self._on_calibration is not None:
                 self._on_calibration()
         elif isinstance(notice, NamesNotice):
-            if self._on_names is not None:
-                self._on_names()
+            self._forget_names()
         else:
             self._add_bank(notice.digest)

@@ -110,18 +110,7 @@ class JobQueue:
                     *fields,
                 ],
             )
-        state, depth, waiting, scored = answer
-        if state == b"full":
-            raise QueueFull(f"The queue is full ({depth} scenarios).", retry_after_s=_RETRY_AFTER_S)
-        return Submission(
-            waiting=tuple(field.decode() for field in waiting),
-            scored={
-                field.decode(): _cell.decode(cell)
-                for field, cell in zip(scored[::2], scored[1::2], strict=True)
-            },
-            queued=state == b"queued",
-            depth=depth,
-        )
+        return _submission(answer)
 
     async def depth(self, pool: str) -> int:
         """Jobs of a pool that wait or have started."""
@@ -319,6 +308,22 @@ class JobQueue:
             pipe.xdel(stream_key(pool), entry_id)
             pipe.delete(job_key(job_id))
             await pipe.execute()
+
+
+def _submission(answer: Any) -> Submission:
+    """Read the answer of `submit_job.lua`. Raises `QueueFull`."""
+    state, depth, waiting, scored = answer
+    if state == b"full":
+        raise QueueFull(f"The queue is full ({depth} scenarios).", retry_after_s=_RETRY_AFTER_S)
+    return Submission(
+        waiting=tuple(field.decode() for field in waiting),
+        scored={
+            field.decode(): _cell.decode(cell)
+            for field, cell in zip(scored[::2], scored[1::2], strict=True)
+        },
+        queued=state == b"queued",
+        depth=depth,
+    )
 
 
 def _flat(entries: Any) -> list[Any]:
