@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tqdm import tqdm
 
+from app.calibrations.schemas import AttributeReportOut, CalibrationOut, FittedOut
 from app.domain.methods import METHODS
 from scripts.benchmark.records.scenario_files import UnusableData
-from scripts.benchmark.running.service import Service, ServiceAway, ServiceProblem
+from scripts.client.problems import ServiceAway, ServiceProblem
+from scripts.client.service import Body, Service
 from scripts.scorer_options import (
     DEFAULT_URL,
     SERVICE_DEFAULTS,
@@ -29,7 +32,7 @@ from scripts.scorer_options import (
 
 _POLL_S = 1.0
 _MOST_STARTS = 3
-"""Times that a fit is begun anew without one more scenario scored: then it never ends."""
+"""Starts of a fit without one more scenario scored: more would not help."""
 _EXPLAINED = """\
 Errors are root mean squares of the difference to the labels, on scenarios left out: of the raw
 scores, of surface features without the judge, of both, and of what is used. Pairs are candidates
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def calibrate(options: CalibrateOptions) -> str:
-    """Fit a calibration, with a progress bar; a text on what it is worth.
+    """Fit a calibration, with a progress bar; return a report on what it is worth.
 
     Raises `FitFailed`, `ServiceProblem`, `ServiceAway` and `UnusableData`.
     """
@@ -105,50 +108,50 @@ async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
         if options.bank_file:
             await service.put_bank(options.bank, options.bank_file.read_bytes())
         begun = await _begin(service, options.name, body)
-        for warning in begun.get("warnings", ()):
+        for warning in begun.warnings:
             print(f"note: {warning}", file=sys.stderr)
         with tqdm(
-            total=begun["total"],
-            initial=begun["done"],
+            total=begun.total,
+            initial=begun.done,
             unit="scenario",
             desc=options.name,
             dynamic_ncols=True,
         ) as bar:
-            return report(await _follow(service, options.name, body, bar))
+            ready = await _follow(service, options.name, body, bar)
+    assert ready.fitted is not None, "a ready calibration is fitted"
+    return report(ready.name, ready.fitted)
 
 
-async def _begin(service: Service, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Begin a fit, or find the one of this name that is under way."""
+async def _begin(service: Service, name: str, body: Body) -> CalibrationOut:
+    """Begin a fit, or find the one of this name that is running."""
     try:
-        return await service.put(f"/v1/calibrations/{name}", body)
+        return await service.fit(name, body)
     except ServiceProblem as problem:
         if problem.slug != "calibration-running":
             raise
     print(f"note: {name} is being fitted already; this follows that fit", file=sys.stderr)
-    return await service.get(f"/v1/calibrations/{name}")
+    return await service.calibration(name)
 
 
-async def _follow(
-    service: Service, name: str, body: dict[str, Any], bar: tqdm[Any]
-) -> dict[str, Any]:
-    """The calibration once it is ready. Raises `FitFailed`, and like `post`."""
+async def _follow(service: Service, name: str, body: Body, bar: tqdm[Any]) -> CalibrationOut:
+    """The calibration once it is ready. Raises `FitFailed`, `ServiceProblem`, `ServiceAway`."""
     starts, furthest = 1, -1
     while True:
-        seen = await service.get(f"/v1/calibrations/{name}")
-        bar.total = seen["total"]
-        bar.update(seen["done"] - bar.n)
-        if seen["state"] == "ready":
-            return seen
-        if seen["state"] == "failed":
-            raise FitFailed(f"{name} could not be fitted: {seen['detail']}")
-        if seen["state"] == "interrupted":
-            starts = 1 if seen["done"] > furthest else starts + 1
-            furthest = max(furthest, seen["done"])
+        current = await service.calibration(name)
+        bar.total = current.total
+        bar.update(current.done - bar.n)
+        if current.state == "ready":
+            return current
+        if current.state == "failed":
+            raise FitFailed(f"{name} could not be fitted: {current.detail}")
+        if current.state == "interrupted":
+            starts = 1 if current.done > furthest else starts + 1
+            furthest = max(furthest, current.done)
             if starts > _MOST_STARTS:
-                raise FitFailed(f"{name} was begun {starts} times: {seen['detail']}")
-            bar.write("the service was started anew; the fit goes on", file=sys.stderr)
+                raise FitFailed(f"{name} was started {starts} times: {current.detail}")
+            bar.write("the service was restarted; the fit goes on", file=sys.stderr)
             await _begin(service, name, body)
-        bar.set_postfix_str("fitting" if seen["state"] == "fitting" else "")
+        bar.set_postfix_str("fitting" if current.state == "fitting" else "")
         await asyncio.sleep(_POLL_S)
 
 
@@ -161,7 +164,9 @@ def request_of(options: CalibrateOptions) -> dict[str, Any]:
         declared = read_attributes(given.attributes)
         if unknown := [name for name in options.only if name not in declared]:
             raise UnusableData(f"{given.attributes} does not define {unknown[0]!r}")
-        body["attributes"] = [declared[name] for name in options.only or declared]
+        body["attributes"] = [
+            msgspec.to_builtins(declared[name]) for name in options.only or declared
+        ]
     elif options.only:
         body["attributes"] = list(options.only)
     if given.zero_shot:
@@ -174,47 +179,45 @@ def request_of(options: CalibrateOptions) -> dict[str, Any]:
     return body
 
 
-def report(calibration: dict[str, Any]) -> str:
-    """What a ready calibration is worth, as a table and in words."""
-    fitted = calibration["fitted"]
-    scorer, bank = fitted["scorer"], fitted["bank"]
-    left_out = ", ".join(f"{count} {why}" for why, count in fitted["left_out"].items())
+def report(name: str, fitted: FittedOut) -> str:
+    """What a calibration is worth, as a table and in words."""
+    scorer = fitted.scorer
+    left_out = ", ".join(f"{count} {why}" for why, count in fitted.left_out.items())
     lines = [
-        f"{calibration['name']} is fitted for {scorer['method']} with {scorer['model']}, on "
-        f"{fitted['scenarios']} scenarios of {bank['name']}"
+        f"{name} is fitted for {scorer.method} with {scorer.model}, on "
+        f"{fitted.scenarios} scenarios of {fitted.bank.name}"
         + (f" (left out: {left_out})" if left_out else "")
         + _learnt_from(fitted),
         "",
-        *_table(fitted["reports"]),
+        *_table(fitted.reports),
         "",
         *_EXPLAINED.splitlines(),
         "",
     ]
-    best = "together" if any(r["basis"] == "together" for r in fitted["reports"]) else "alone"
-    lines += [one["summary"] for one in fitted["reports"] if one["basis"] == best]
-    lines += ["", f'Version {fitted["digest"]}; applied with "calibration": "auto" or its name.']
+    best = "together" if any(r.basis == "together" for r in fitted.reports) else "alone"
+    lines += [one.summary for one in fitted.reports if one.basis == best]
+    lines += ["", f'Version {fitted.digest}; applied with "calibration": "auto" or its name.']
     return "\n".join(lines)
 
 
-def _learnt_from(fitted: dict[str, Any]) -> str:
-    labelled = fitted.get("labelled", fitted["scenarios"])
-    if labelled == fitted["scenarios"]:
+def _learnt_from(fitted: FittedOut) -> str:
+    if fitted.labelled == fitted.scenarios:
         return ""
-    return f"; surface features on all its {labelled}"
+    return f"; surface features on all its {fitted.labelled}"
 
 
-def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _table(reports: Sequence[AttributeReportOut]) -> Iterator[str]:
     header = ["attribute", "scored", "scenarios", "error: raw", "features", "+ judge", "used"]
     header += ["pairs: raw", "features", "used"]
     rows = [header]
     for one in reports:
-        errors = [one[f"error{of}"] for of in ("_raw", "_features", "_combined", "")]
-        pairs = [one.get(f"pairs{of}") for of in ("_raw", "_features", "")]
+        errors = (one.error_raw, one.error_features, one.error_combined, one.error)
+        pairs = (one.pairs_raw, one.pairs_features, one.pairs)
         rows.append(
             [
-                one["attribute"],
-                one["basis"],
-                str(one["scenarios"]),
+                one.attribute,
+                one.basis,
+                str(one.scenarios),
                 *(f"{error:.3f}" for error in errors),
                 *("–" if share is None else f"{100 * share:.0f} %" for share in pairs),
             ]
@@ -227,10 +230,7 @@ def _table(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _fields(problem: ServiceProblem) -> list[str]:
-    errors = problem.problem.get("errors")
-    if not isinstance(errors, list):
-        return []
-    return [f"  {error.get('pointer')}: {error.get('detail')}" for error in errors]
+    return [f"  {field.pointer}: {field.detail}" for field in problem.problem.errors or ()]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from app.domain.scenario import Attribute
 from scripts.benchmark.records.scenario_files import UnusableData
 
 _OPTIONAL = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
@@ -104,7 +105,7 @@ def add_scorer_options(parser: _Parser) -> None:
     add("--seed", type=int)
 
 
-def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
+def read_attributes(path: Path) -> dict[str, Attribute]:
     """Attribute definitions of a JSON file: a list, or an attribute set with `attributes`.
 
     ALIGN's `score_examples` are appended to the definition. Raises `UnusableData`.
@@ -113,15 +114,13 @@ def read_attributes(path: Path) -> dict[str, dict[str, Any]]:
         content = json.loads(path.read_bytes())
         listed = content["attributes"] if isinstance(content, dict) else content
         return {
-            one["name"]: {
-                "name": one["name"],
-                "definition": "\n".join(
-                    filter(None, (one["definition"], one.get("score_examples")))
-                ),
-                "low": one.get("low", ""),
-                "high": one.get("high", ""),
-                "levels": one.get("levels", []),
-            }
+            one["name"]: Attribute(
+                name=one["name"],
+                definition="\n".join(filter(None, (one["definition"], one.get("score_examples")))),
+                low=one.get("low", ""),
+                high=one.get("high", ""),
+                levels=tuple(one.get("levels", ())),
+            )
             for one in listed
         }
     except (ValueError, KeyError, TypeError) as error:

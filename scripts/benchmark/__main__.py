@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from scripts.benchmark.records.journal import OtherRun
-from scripts.benchmark.running.service import ServiceAway, ServiceProblem
+from scripts.client.problems import ServiceAway, ServiceProblem
 
 COMMANDS = {
     "run": "run a method on scenarios, against a running Azimuth",

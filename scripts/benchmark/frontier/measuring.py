@@ -21,8 +21,8 @@ from scripts.benchmark.records.scenario_files import (
 )
 from scripts.benchmark.running.evaluation import evaluate
 from scripts.benchmark.running.options import RunOptions
-from scripts.benchmark.running.service import ServiceAway, ServiceProblem
 from scripts.calibrate import CalibrateOptions, FitFailed, calibrate
+from scripts.client.problems import ServiceAway, ServiceProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from tqdm import tqdm
 
@@ -22,6 +23,7 @@ from app.calibrations.fitting.rows import LabelledEvidence, TooFewLabels
 from app.domain.bank import LabelledScenario
 from app.domain.calibration.evidence import without_judge
 from app.domain.calibration.model import Calibration
+from app.domain.fingerprint import attribute_field
 from scripts.benchmark.pages.summary import summary
 from scripts.benchmark.records.journal import Journal
 from scripts.benchmark.records.results import DataFile, Run, ScenarioResult
@@ -32,10 +34,10 @@ from scripts.benchmark.records.scenario_files import (
     sampled,
 )
 from scripts.benchmark.records.targets import UnusableTargets, parse_targets
-from scripts.benchmark.running.attributes import Definitions, declared_attributes, definition_id
+from scripts.benchmark.running.attributes import Definitions, declared_attributes
 from scripts.benchmark.running.options import RunOptions, without_effect
 from scripts.benchmark.running.runner import Evaluation
-from scripts.benchmark.running.service import Service
+from scripts.client.service import Service
 
 Levels = dict[str, tuple[float, ...]]
 
@@ -113,7 +115,7 @@ def _new_run(options: RunOptions, data: _Data, declared: Definitions) -> Run:
     # Declared levels come first, for every method, so that all have the same targets: a small file
     # need not show every level.
     levels = {
-        name: tuple(declared.get(name, {}).get("levels") or observed)
+        name: declared[name].levels or observed if name in declared else observed
         for name, observed in data.levels.items()
     }
     return Run(
@@ -139,7 +141,7 @@ def _new_run(options: RunOptions, data: _Data, declared: Definitions) -> Run:
         concurrency=options.concurrency,
         definitions={}
         if options.is_local
-        else {name: definition_id(declared[name]) for name in levels},
+        else {name: attribute_field(declared[name]) for name in levels},
     )
 
 
@@ -192,7 +194,9 @@ def _attributes_to_send(
     """Attribute -> its name in the set of the service, or its whole definition."""
     if options.is_local:
         return {}
-    return {name: declared[name] if options.scorer.attributes else name for name in data.levels}
+    if not options.scorer.attributes:
+        return {name: name for name in data.levels}
+    return {name: msgspec.to_builtins(declared[name]) for name in data.levels}
 
 
 def _progress_bar(options: RunOptions, data: _Data, journal: Journal) -> tqdm[Any]:

@@ -5,8 +5,10 @@ import json
 import httpx
 import pytest
 
+from app.calibrations.schemas import FittedOut
+from app.scoring.schemas import SCORER_EXAMPLE
 from scripts import calibrate
-from scripts.benchmark.running import service as module
+from scripts.client import connection as module
 
 PLACE = "/v1/calibrations/house"
 
@@ -34,10 +36,11 @@ READY = seen(
     40,
     fitted={
         "digest": "0d1e",
-        "scorer": {"method": "comparative", "model": "small"},
+        "scorer": SCORER_EXAMPLE | {"model": "small"},
         "attributes": ["wit", "care"],
         "bank": {"name": "people", "digest": "b"},
         "scenarios": 38,
+        "labelled": 38,
         "left_out": {"context-overflow": 2},
         "reports": [
             attribute("wit", "together", "on wit this judge helps"),
@@ -47,7 +50,18 @@ READY = seen(
         "created_ms": 0,
     },
 )
-RUNNING = (409, {"type": "/problems/calibration-running", "title": "Running"})
+STORED = {
+    "name": "people", "digest": "b", "scenarios": 40, "responses": 80, "labels": {},
+    "created_ms": 0, "builtin": False, "index": {"state": "ready", "workers": []},
+}  # fmt: skip
+
+
+def problem(status, slug, title, detail="", **more):
+    document = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    return status, document | {"request_id": "r"} | more
+
+
+RUNNING = problem(409, "calibration-running", "Running")
 
 
 class Azimuth:
@@ -124,7 +138,7 @@ def test_attributes_are_some_of_a_set_or_one_s_own(tmp_path):
 def test_the_bank_is_stored_before_and_the_reports_shown_after(run, tmp_path):
     (tmp_path / "bank.jsonl").write_text("lines")
     azimuth = Azimuth(
-        PUT=[{}, (202, seen("scoring"))], GET=[seen("scoring", 9), seen("fitting", 40), READY]
+        PUT=[STORED, (202, seen("scoring"))], GET=[seen("scoring", 9), seen("fitting", 40), READY]
     )
     status, out, _ = run(azimuth, "--bank-file", str(tmp_path / "bank.jsonl"))
     assert status == 0
@@ -191,20 +205,18 @@ def test_a_fit_that_fails_ends_with_its_reason(run):
 
 
 def test_a_problem_is_told_with_the_fields_at_fault(run):
-    problem = {
-        "type": "/problems/unknown-bank",
-        "title": "No such bank",
-        "detail": "no bank is called 'people'",
-        "errors": [{"pointer": "#/bank", "detail": "known are helpsteer2"}],
-    }
-    status, out, err = run(Azimuth(PUT=[(404, problem)], GET=[READY]))
+    fields = [{"pointer": "#/bank", "detail": "known are helpsteer2"}]
+    unknown = problem(
+        404, "unknown-bank", "No such bank", "no bank is called 'people'", errors=fields
+    )
+    status, out, err = run(Azimuth(PUT=[unknown], GET=[READY]))
     assert (status, out) == (1, "")
     assert "error: 404 No such bank: no bank is called 'people'" in err
     assert "  #/bank: known are helpsteer2" in err
 
 
 def test_a_file_that_is_not_there_is_told(run):
-    status, _, err = run(Azimuth(PUT=[{}], GET=[READY]), "--bank-file", "nowhere.jsonl")
+    status, _, err = run(Azimuth(PUT=[STORED], GET=[READY]), "--bank-file", "nowhere.jsonl")
     assert status == 1
     assert "nowhere.jsonl" in err
 
@@ -216,6 +228,6 @@ def test_methods_that_choose_cannot_be_calibrated(capsys):
 
 
 def test_the_report_tells_when_only_a_sample_of_the_labelled_scenarios_was_scored():
-    told = calibrate.report(READY | {"fitted": READY["fitted"] | {"labelled": 500}})
+    told = calibrate.report("house", FittedOut.model_validate(READY["fitted"] | {"labelled": 500}))
     assert "on 38 scenarios of people (left out: 2 context-overflow); surface features on " in told
     assert "all its 500" in told

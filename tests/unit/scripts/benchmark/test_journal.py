@@ -59,7 +59,7 @@ def test_a_run_has_one_scorer_except_for_attributes_asked_jointly(tmp_path, chan
     [
         (["--scenarios", "{folder}"], "directory"),
         (["--scenarios", "{folder}/none.jsonl"], "No such file"),
-        (["--scenarios", "{file}", "--url", "127.0.0.1:1"], "is no URL"),
+        (["--scenarios", "{file}", "--url", "127.0.0.1:1"], "is not a URL"),
     ],
 )
 def test_errors_are_one_line(tmp_path, capsys, given, why):

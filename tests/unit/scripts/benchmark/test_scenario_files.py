@@ -233,7 +233,7 @@ def test_score_examples_of_align_are_part_of_definitions(tmp_path):
     path.write_text(
         json.dumps([{"name": "care", "definition": "Kind.", "score_examples": "A hug is 100."}])
     )
-    assert read_attributes(path)["care"]["definition"] == "Kind.\nA hug is 100."
+    assert read_attributes(path)["care"].definition == "Kind.\nA hug is 100."
     path.write_text("{}")
     with pytest.raises(UnusableData, match="no attribute definitions"):
         read_attributes(path)

@@ -1,12 +1,14 @@
 """A service that is full, away, or was never there."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
 
-from scripts.benchmark.running import service as module
-from scripts.benchmark.running.service import Service, ServiceAway
+from scripts.client import connection as module
+from scripts.client.connection import Connection
+from scripts.client.problems import ServiceAway
 
 
 class Answers:
@@ -22,20 +24,23 @@ class Answers:
         return httpx.Response(turn, json={}, headers={"Retry-After": "0.01"})
 
 
-def service_with(monkeypatch, answers, patience_s):
-    made = httpx.AsyncClient(base_url="http://it", transport=httpx.MockTransport(answers))
-    monkeypatch.setattr(module.httpx, "AsyncClient", lambda **_: made)
-    return Service("http://it", 1, patience_s=patience_s)
+@contextlib.asynccontextmanager
+async def connected(monkeypatch, answers, patience_s):
+    client = httpx.AsyncClient(base_url="http://it", transport=httpx.MockTransport(answers))
+    monkeypatch.setattr(module.httpx, "AsyncClient", lambda **_: client)
+    connection = Connection("http://it", patience_s)
+    yield connection
+    await connection.close()
 
 
 async def test_a_full_or_restarted_service_is_waited_for(monkeypatch):
     answers = Answers(200, 429, 503, None, 200)
-    async with service_with(monkeypatch, answers, patience_s=10) as service:
-        await service.get("/")
-        assert await service.get("/") == {}
+    async with connected(monkeypatch, answers, patience_s=10) as connection:
+        await connection.send("GET", "/")
+        assert (await connection.send("GET", "/")).status_code == 200
 
 
-async def test_patience_begins_when_the_service_goes_not_with_the_request(monkeypatch):
+async def test_patience_begins_when_the_service_goes_away_not_with_the_request(monkeypatch):
     """A request that broke after minutes of waiting for its scores is still sent again."""
     answers = Answers(503, 200)
 
@@ -43,18 +48,18 @@ async def test_patience_begins_when_the_service_goes_not_with_the_request(monkey
         await asyncio.sleep(0.3)
         return await answers(request)
 
-    async with service_with(monkeypatch, slowly, patience_s=0.2) as service:
-        assert await service.get("/") == {}
+    async with connected(monkeypatch, slowly, patience_s=0.2) as connection:
+        assert (await connection.send("GET", "/")).status_code == 200
 
 
-async def test_a_service_that_stays_full_ends_the_run(monkeypatch):
-    async with service_with(monkeypatch, Answers(429), patience_s=0.05) as service:
+async def test_a_service_that_stays_full_is_given_up(monkeypatch):
+    async with connected(monkeypatch, Answers(429), patience_s=0.05) as connection:
         with pytest.raises(ServiceAway, match="429"):
-            await service.get("/")
+            await connection.send("GET", "/")
 
 
-async def test_one_that_never_answered_is_given_up_sooner(monkeypatch):
+async def test_a_service_that_never_answered_is_given_up_sooner(monkeypatch):
     monkeypatch.setattr(module, "_FIRST_PATIENCE_S", 0.5)
-    async with service_with(monkeypatch, Answers(None), patience_s=600) as service:
+    async with connected(monkeypatch, Answers(None), patience_s=600) as connection:
         with pytest.raises(ServiceAway, match="cannot be reached"):
-            await service.get("/")
+            await connection.send("GET", "/")
