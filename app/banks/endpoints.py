@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
-from app.domain.bank import Bank, InvalidLines, idle_members, parse_bank
+from app.domain.bank import Bank, InvalidLines, parse_bank, unknown_members
 from app.errors import FieldError, InvalidBank, UnknownBank
 from app.http.paths import PathName
 from app.http.provided import provided
@@ -90,7 +90,7 @@ async def put_bank(banks: Banks, fleet: Workers, name: PathName, request: Reques
     """
     body = await request.body()
     bank = await _parsed(body)
-    ignored = await asyncio.to_thread(idle_members, body)
+    ignored = await asyncio.to_thread(unknown_members, body)
     info = await banks.put(name, bank)
     index = await _index(banks, fleet, info)
     return StoredBankOut(**_described(info), index=index, ignored=ignored)

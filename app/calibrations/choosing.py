@@ -79,7 +79,7 @@ def unusable(info: CalibrationInfo, reason: str) -> Refused:
 
 def unknown(name: str, ready: Mapping[str, CalibrationInfo]) -> Refused:
     """There is no calibration of this name."""
-    known = f"known are {', '.join(ready)}" if ready else "no calibration is fitted yet"
+    known = f"known: {', '.join(ready)}" if ready else "no calibration is fitted yet"
     return Refused("unknown", f"no calibration is called {name!r}", known, tuple(ready))
 
 

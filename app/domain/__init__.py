@@ -1,1 +1,1 @@
-"""Pure centre: types, plan, fingerprints and alignment. No I/O, no framework."""
+"""Pure core: types, plans, fingerprints, selection and calibration. No I/O, no framework."""

@@ -1,4 +1,4 @@
-"""Banks of labelled scenarios: the file format, its checks, and what a bank covers. Pure."""
+"""Banks of labelled scenarios: file format, validation and label coverage. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from app.domain.names import canonical_name
 _MAX_RATING = 1e6
 _V = TypeVar("_V")
 MAX_DISTINCT_LEVELS = 11
-"""More distinct labels than this are a continuum, not levels."""
+"""An attribute with more distinct labels than this is continuous and has no levels."""
 MAX_LISTED_LEVELS = 25
-"""More distinct labels than this are a continuum: only their range is told."""
+"""An attribute with more distinct labels than this is reported by its range only."""
 
 
 class Rating(Struct, frozen=True):
@@ -37,25 +37,25 @@ class LabelledScenario(Struct, frozen=True):
     question: str
     responses: tuple[str, ...]
     labels: tuple[dict[str, float], ...] = ()
-    """One mapping a response: attribute -> label in [0, 1]."""
+    """For each response: attribute -> label in [0, 1]."""
     reasonings: tuple[dict[str, str], ...] | None = None
-    """One mapping a response: attribute -> why the label is what it is."""
+    """For each response: attribute -> reason for the label."""
     ratings: tuple[Rating, ...] | None = None
 
 
 class Bank(Struct, frozen=True):
-    """Labelled scenarios at one version."""
+    """One version of a bank of labelled scenarios."""
 
     digest: str
-    """Hash of the content: the same lines are the same bank, whatever its name."""
+    """Hash of the content. It does not depend on the bank's name or the order of its lines."""
     scenarios: tuple[LabelledScenario, ...]
 
 
 class LabelCoverage(Struct, frozen=True):
-    """The labels that a bank has for one attribute."""
+    """Summary of a bank's labels for one attribute."""
 
     labels: int
-    """Labelled responses."""
+    """Number of labelled responses."""
     low: float
     high: float
     levels: dict[str, int] | None
@@ -63,36 +63,36 @@ class LabelCoverage(Struct, frozen=True):
 
 
 class LineError(Struct, frozen=True):
-    """One thing wrong with one line."""
+    """An error in one line."""
 
     line: int
-    """Counted from 1."""
+    """Line number, from 1."""
     detail: str
 
 
 class InvalidLines(ValueError):
-    """Lines of a scenario file that are not valid; none of the file is used."""
+    """A scenario file has invalid lines. Nothing is loaded from it."""
 
     def __init__(self, errors: Sequence[LineError]) -> None:
         super().__init__(f"line {errors[0].line}: {errors[0].detail}")
         self.errors = tuple(errors)
 
 
-def idle_members(text: bytes) -> dict[str, int]:
-    """Members of the lines of a valid bank that none of them has a use for: name -> lines.
+def unknown_members(text: bytes) -> dict[str, int]:
+    """Members of a valid bank's lines that are not part of the format: name -> number of lines.
 
-    They do no harm, but may be misspelt.
+    They are ignored, but may be misspelt.
     """
-    used = set(LabelledScenario.__struct_fields__)
+    known = set(LabelledScenario.__struct_fields__)
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
     lines = (decoder.decode(line) for line in text.split(b"\n") if line.strip())
-    return dict(Counter(name for line in lines for name in line if name not in used))
+    return dict(Counter(name for line in lines for name in line if name not in known))
 
 
 def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
-    """Read a bank from JSON Lines (UTF-8), checking every line.
+    """Read and validate a bank in JSON Lines (UTF-8).
 
-    Raises `InvalidLines` with up to `max_errors` problems; nothing is loaded then.
+    Raises `InvalidLines` with up to `max_errors` errors.
     """
     scenarios: list[LabelledScenario] = []
     errors: list[LineError] = []
@@ -118,19 +118,19 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         errors.append(LineError(1, "the bank is empty"))
     if errors:
         raise InvalidLines(errors)
-    # In one order, whatever the order of lines: rows are what embeddings are stored by.
+    # Sorted, because embeddings are stored by row and must not depend on the order of lines.
     scenarios.sort(key=lambda scenario: scenario.id)
     return Bank(digest=_bank_digest(scenarios), scenarios=tuple(scenarios))
 
 
 def serialize_bank(bank: Bank) -> bytes:
-    """The bank as JSON Lines that `parse_bank` reads back to the same digest."""
+    """Write a bank as JSON Lines. `parse_bank` reads it back with the same digest."""
     encoder = msgspec.json.Encoder()
     return b"\n".join(encoder.encode(scenario) for scenario in bank.scenarios) + b"\n"
 
 
 def label_coverage(scenarios: Iterable[LabelledScenario]) -> dict[str, LabelCoverage]:
-    """For each attribute of a bank, the labels that it has."""
+    """Summarise the labels of each attribute: attribute -> coverage."""
     counts: dict[str, Counter[float]] = {}
     for scenario in scenarios:
         for labels in scenario.labels:
@@ -150,7 +150,7 @@ def label_coverage(scenarios: Iterable[LabelledScenario]) -> dict[str, LabelCove
 
 
 def _with_canonical_names(scenario: LabelledScenario) -> LabelledScenario:
-    """The scenario with the names of attributes in the form in which requests name them."""
+    """The scenario with attribute names in canonical form, as in requests."""
     labels = tuple(_canonical(one, f"labels[{i}]") for i, one in enumerate(scenario.labels))
     reasonings = scenario.reasonings and tuple(
         _canonical(one, f"reasonings[{i}]") for i, one in enumerate(scenario.reasonings)
@@ -182,7 +182,7 @@ def _check(scenario: LabelledScenario) -> None:
         if not response.strip():
             raise ValueError(f"responses[{index}] is empty")
     if not scenario.labels and not scenario.ratings:
-        raise ValueError("neither labels nor ratings are there")
+        raise ValueError("the scenario has neither labels nor ratings")
     _check_labels(scenario)
     if scenario.reasonings is not None and len(scenario.reasonings) != len(scenario.responses):
         raise ValueError(
@@ -191,9 +191,14 @@ def _check(scenario: LabelledScenario) -> None:
         )
     for index, rating in enumerate(scenario.ratings or ()):
         if not abs(rating.rating) <= _MAX_RATING:
-            raise ValueError(f"ratings[{index}].rating is {rating.rating:g}")
+            raise ValueError(
+                f"ratings[{index}].rating is {rating.rating:g}, not within +-{_MAX_RATING:g}"
+            )
         if not 0 <= rating.response < len(scenario.responses):
-            raise ValueError(f"ratings[{index}].response: there is no response {rating.response}")
+            raise ValueError(
+                f"ratings[{index}].response is {rating.response}, but the scenario has only "
+                f"{len(scenario.responses)} responses (counted from 0)"
+            )
 
 
 def _check_labels(scenario: LabelledScenario) -> None:
@@ -208,7 +213,7 @@ def _check_labels(scenario: LabelledScenario) -> None:
 
 
 def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
-    # The order of lines does not change what is retrieved, so it does not change the version.
+    # Scenarios are sorted: the order of lines does not affect retrieval, so it is not hashed.
     return digest("bank", [text_digest(canonical_json(s).decode()) for s in scenarios])
 
 
@@ -216,5 +221,5 @@ def _plain(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):
-        return "its JSON is nested too deeply"
+        return "the JSON is nested too deeply"
     return str(error).replace(" - at `$`", "").replace("`$.", "`")

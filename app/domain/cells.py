@@ -1,4 +1,4 @@
-"""What scoring gives: scored cells, or the reason why a cell has no scores."""
+"""Cells: the scores of a scenario on one attribute, or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from msgspec import Struct, field
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
 ]
-"""Why a cell has no scores. A failure never becomes a number."""
+"""Why a cell has no scores. A failure is never turned into a number."""
 
 
 class Usage(Struct, frozen=True):
-    """Tokens that the model read and wrote."""
+    """Number of tokens read and written by the model."""
 
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
-    """Part of `prompt_tokens` that the engine took from its prefix cache."""
+    """Part of `prompt_tokens` served from the engine's prefix cache."""
     output_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
@@ -29,9 +29,9 @@ class Usage(Struct, frozen=True):
         )
 
     def split(self, count: int) -> list[Usage]:
-        """Shares of `count` cells that one answer served: as equal as whole tokens can be.
+        """Divide the usage of one answer evenly among `count` cells.
 
-        They add up to this usage exactly; the first ones carry what is left over.
+        The shares are whole tokens and add up to this usage; the first cells get the remainder.
         """
         columns = [
             [total // count + (share < total % count) for share in range(count)]
@@ -44,11 +44,11 @@ class DigitReading(Struct, frozen=True):
     """A judge's probabilities of the digits 0 to 4 as its answer about one candidate."""
 
     probabilities: tuple[float, ...]
-    """Of each digit among all tokens; over several orders, the mean shares times the mean mass."""
+    """Probability of each digit among all tokens; with several orders, mean share x mean mass."""
     mass: float
-    """Probability that the judge would answer with a digit at all."""
+    """Probability that the judge answers with any digit."""
     deviation: float
-    """Standard deviation of the digit under its probabilities, on the scale of scores: [0, 0.5]."""
+    """Standard deviation of the digit, on the scale of scores: in [0, 0.5]."""
 
 
 class CandidateScore(Struct, frozen=True):
@@ -61,9 +61,9 @@ class CandidateScore(Struct, frozen=True):
     reasoning: str | None = None
     """The sentence that the model wrote before the score, from the first answer."""
     values: tuple[float, ...] = ()
-    """Every single score behind the mean: orders first, samples within each."""
+    """The individual scores behind the mean, grouped by order, then by sample."""
     digits: DigitReading | None = None
-    """What was read, where the score is an expected digit."""
+    """The digit reading, if the score is an expected digit."""
     valence: tuple[float, float, float] | None = None
     """Kaleido's probabilities of supports, either and opposes."""
     reward: float | None = None
@@ -71,15 +71,15 @@ class CandidateScore(Struct, frozen=True):
 
 
 class ExampleUse(Struct, frozen=True):
-    """An example that was in the prompt."""
+    """A bank example that was shown in the prompt."""
 
     id: str
     similarity: float
-    """Cosine similarity of the example's question and the scenario's, in [-1, 1]."""
+    """Cosine similarity of the example's question to the scenario's question, in [-1, 1]."""
 
 
 class CellTimings(Struct, frozen=True):
-    """Milliseconds that a cell took."""
+    """Time spent on a cell, in milliseconds."""
 
     queue: float = 0.0
     retrieval: float = 0.0
@@ -87,33 +87,33 @@ class CellTimings(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """One attribute of one scenario under one scorer, scored; or a choice among its candidates."""
+    """Scores of one scenario on one attribute under one scorer, or a choice of a candidate."""
 
     attribute: str
-    """The attribute's name; `CHOICE` where `kind` is `choice`."""
+    """The attribute's name; `CHOICE` if `kind` is `choice`."""
     scores: tuple[CandidateScore, ...]
-    """One for each of `Scenario.candidates`, in that order. Of a choice: the share of the votes
-    that a candidate got (for a reward model its Bradley-Terry probability), adding up to 1."""
+    """One score for each of `Scenario.candidates`. For a choice: the candidate's share of the votes
+    (for a reward model its Bradley-Terry probability); the shares add up to 1."""
     kind: Literal["score", "choice"] = "score"
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""
     examples_dropped: tuple[str, ...] = ()
-    """Ids of retrieved examples that were left out because the prompt would not fit."""
+    """Ids of retrieved examples left out because the prompt would exceed the context length."""
     levels_uncovered: tuple[float, ...] = ()
-    """Label levels that no example in the prompt shows."""
+    """Label levels that no example in the prompt has."""
     answers_discarded: int = 0
-    """Answers that were invalid twice and so are not in the mean (only with several samples)."""
+    """Answers left out of the mean because they were invalid twice (only with several samples)."""
     position_bias: float | None = None
-    """Change of a score when its candidate moves from the first place to the last, with several
-    orders; positive where later candidates fare better."""
+    """Change of a score when its candidate moves from the first place in the prompt to the last;
+    positive if later candidates score higher. None with a single order."""
     usage: Usage = field(default_factory=Usage)
     timings: CellTimings = field(default_factory=CellTimings)
     created_ms: int = 0
-    """When the cell was stored, Unix time in milliseconds."""
+    """Time at which the cell was stored: Unix time in milliseconds."""
 
 
 class Unscored(Struct, frozen=True):
-    """Why one attribute of one scenario has no scores."""
+    """A cell without scores, and why it has none."""
 
     attribute: str
     reason: UnscoredReason
@@ -121,18 +121,18 @@ class Unscored(Struct, frozen=True):
     prompt_tokens: int | None = None
     """With `context-overflow`: tokens of the prompt without examples."""
     output_tokens: int | None = None
-    """With `context-overflow`: tokens kept free for the answer."""
+    """With `context-overflow`: tokens reserved for the answer."""
     context_length: int | None = None
-    """With `context-overflow`: tokens that the model can take."""
+    """With `context-overflow`: context length of the model."""
 
 
 class Pending(Struct, frozen=True):
-    """A cell that a worker has been asked for and has not settled yet."""
+    """A cell that is queued or being scored."""
 
     attribute: str
 
 
 CellState = Cell | Unscored | Pending
-"""One cell of a score set."""
+"""The state of one cell of a score set."""
 CellResults = Mapping[str, Cell | Unscored]
-"""Cells that are done, to be saved in one step: field -> cell, or why it has no scores."""
+"""Settled cells to be saved in one step: field -> cell."""

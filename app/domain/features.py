@@ -1,8 +1,8 @@
-"""Surface features of a response: what can be told of it without any model. Pure.
+"""Surface features of a response, computed without a model. Pure.
 
-Lengths, lists and lexical variety alone tell human raters' labels better than small judges do
-(on HelpSteer2 62 % of sampled targets against a chance of 50), so a calibration weighs a judge's
-scores against them.
+Length, lists and lexical variety alone predict human labels better than small judges do (on
+HelpSteer2 62 % of sampled targets, where chance is 50 %). A calibration therefore combines them
+with the judge's scores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 from app.domain.scenario import Scenario
 
 VERSION = "surface/1"
-"""Part of every calibration: features of another version do not fit it."""
+"""Stored with every calibration, which applies to features of the same version only."""
 
 NAMES = (
     "characters",
@@ -38,8 +38,8 @@ NAMES = (
     "ends like a sentence",
     "characters of the question",
 )
-"""What the numbers of `surface_features` are, in their order. Counts are logarithms of 1 + n,
-because the second list item says more than the twentieth; the others are shares or means."""
+"""Names of the features, in the order of `surface_features`. A count n enters as log(1 + n),
+because the second list item matters more than the twentieth; the others are shares or means."""
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"[.!?。！？](?:\s|$)")
@@ -48,7 +48,7 @@ _CLOSING = frozenset(".!?。！？\"')`”’")
 
 
 def surface_features(question: str, response: str) -> tuple[float, ...]:
-    """One number for each of `NAMES`."""
+    """The surface features of a response: one number for each of `NAMES`."""
     words = _WORD.findall(response.lower())
     distinct = set(words)
     asked = set(_WORD.findall(question.lower()))
@@ -79,11 +79,11 @@ def surface_features(question: str, response: str) -> tuple[float, ...]:
 
 
 class SurfaceFeatures(Struct, frozen=True):
-    """Surface features of a scenario's candidates, at one version."""
+    """Surface features of a scenario's candidates, with their version."""
 
     version: str
     values: tuple[tuple[float, ...], ...]
-    """One tuple for each of `Scenario.candidates`."""
+    """One tuple per candidate, in the order of `Scenario.candidates`."""
 
 
 def surface_of(scenario: Scenario) -> SurfaceFeatures:

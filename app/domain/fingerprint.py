@@ -1,4 +1,4 @@
-"""Digests over canonical JSON: what makes two scores the same score."""
+"""Digests over canonical JSON. They identify scorers, score sets and cells."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import orjson
 from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenario
 from app.domain.scorer import Scorer
 
-_EXACT = 2**53  # beyond, floats are no longer every integer
-_DIGEST_CHARS = 32  # 128 bits: collisions do not happen by accident, and ids stay readable
+_EXACT = 2**53  # above, floats cannot represent every integer
+_DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
 
 
 def canonical_json(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys and no white space.
 
-    JSON quotes every string, so no value can forge a separator between two others. Integral floats
-    are written as integers (1.0 and 1 are one value to a caller, and must be one key).
+    JSON quotes strings, so no value can forge a separator. Integral floats are written as integers:
+    1.0 and 1 are the same value to a caller and must give the same key.
     """
     return orjson.dumps(_normalise(msgspec.to_builtins(value)), option=orjson.OPT_SORT_KEYS)
 
 
 def digest(*parts: Any) -> str:
-    """SHA-256 over the canonical JSON of `parts`, as 32 hexadecimal characters."""
+    """SHA-256 of the canonical JSON of `parts`, truncated to 32 hexadecimal characters."""
     return hashlib.sha256(canonical_json(parts)).hexdigest()[:_DIGEST_CHARS]
 
 
@@ -35,11 +35,11 @@ def text_digest(text: str) -> str:
 
 
 def scorer_fingerprint(scorer: Scorer) -> str:
-    """Hash of everything that changes a score beside scenario and attribute.
+    """Hash of everything that affects a score except the scenario and the attribute.
 
-    A bank counts by its content, not its name; of the model's prompt profiles only the one in use
-    counts, so that a new method does not make the old ones' scores stale. For the same reason
-    attributes asked for together count only where there are any.
+    It covers a bank's content, not its name, and only the prompt profile in use: adding a method to
+    a model does not invalidate the scores of its other methods. For the same reason `joint` is
+    hashed only if it is not empty.
     """
     settings = msgspec.to_builtins(scorer.settings)
     if not scorer.settings.joint:
@@ -55,9 +55,9 @@ def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:
 
 
 def attribute_field(attribute: Attribute) -> str:
-    """`name@digest`: names a cell within a score set by the attribute's whole definition.
+    """The key of an attribute's cell in a score set: `name@digest`.
 
-    Two definitions under one name (a set that was edited) so never share a score.
+    The digest covers the whole definition, so two definitions of one name never share a score.
     """
     return f"{attribute.name}@{digest('attribute', attribute)[:12]}"
 
@@ -68,12 +68,12 @@ def attribute_name(field: str) -> str:
 
 
 def choice_field(choice: Choice) -> str:
-    """`(choice)@digest`: names a choice by the target that it is made for, if any."""
+    """The key of a choice's cell in a score set: `(choice)@digest`, a digest of its target."""
     return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"
 
 
 def presentation_digest(presentation: Presentation) -> str:
-    """Short hash of how a caller listed the candidates."""
+    """Short hash of a caller's ids and order of candidates."""
     return digest("presentation", presentation)[:8]
 
 

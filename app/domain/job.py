@@ -1,4 +1,4 @@
-"""The work that one request queues for a worker."""
+"""The unit of work that a request queues for a worker."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from app.domain.scorer import Scorer
 
 
 class Job(Struct, frozen=True):
-    """The work of scoring one scenario on the attributes that nobody has scored yet."""
+    """Score one scenario on the attributes that are neither cached nor in flight."""
 
     id: str
     score_set: str
-    """Digest of scenario and scorer: where the cells go."""
+    """Digest of scenario and scorer, under which the cells are stored."""
     scenario: Scenario
     attributes: dict[str, Attribute]
     """Cell field -> attribute."""
@@ -21,9 +21,9 @@ class Job(Struct, frozen=True):
     request_id: str
     submitted_ms: int
     choices: dict[str, Choice] = {}
-    """Cell field -> choice, for methods that choose instead of scoring."""
+    """Cell field -> choice, for methods that choose without scoring."""
 
     @property
     def cells(self) -> dict[str, Attribute | Choice]:
-        """Everything that is asked: cell field -> attribute or choice."""
+        """All requested cells: cell field -> attribute or choice."""
         return {**self.attributes, **self.choices}

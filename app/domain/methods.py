@@ -1,4 +1,4 @@
-"""What the methods of `/select` have in common and what sets them apart. Pure."""
+"""The scoring and choosing methods, and their traits. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from msgspec import Struct
 
 
 class MethodTraits(Struct, frozen=True):
-    """What a request may expect of a method, and which of its settings matter."""
+    """What a method does, and which settings apply to it."""
 
     kind: Literal["score", "choice"] = "score"
     """`score`: scores candidates on attributes, and the nearest to a target is selected.
-    `choice`: prefers candidates outright; nothing of it can be retargeted."""
+    `choice`: chooses a candidate directly, without scores that could be retargeted."""
     reads_target: bool = False
     """Whether a choice depends on the target."""
     uses_examples: bool = False
+    """Whether prompts contain in-context examples."""
     generates: bool = True
-    """Whether a language model writes text; without, nothing is drawn and nothing reasoned."""
+    """Whether a language model generates text. If not, there are no samples and no reasoning."""
     compares: bool = True
-    """Whether one prompt shows several candidates, so that their order can matter."""
+    """Whether one prompt shows several candidates, in which case their order may matter."""
     joins: bool = False
     """Whether one prompt can ask for several attributes."""
 
@@ -32,26 +33,26 @@ METHODS: dict[str, MethodTraits] = {
     "reward_model": MethodTraits(kind="choice", generates=False, compares=False),
     "kaleido": MethodTraits(generates=False, compares=False),
 }
-"""Every method of the paper's comparison (sections 4.2 and 5.3), by the name that requests use."""
+"""The methods that the paper compares (sections 4.2 and 5.3), by their name in requests."""
 
 
 DIGITS = "+digits"
-"""Ends the name under which a model announces that a method can read digits instead of text."""
+"""Suffix of the prompt profile for reading digits instead of generating text."""
 JOINT = "+joint"
-"""Ends the name under which a model announces that a method can ask for several attributes."""
+"""Suffix of the prompt profile for asking for several attributes in one prompt."""
 
 
 def reads_digits(method: str, *, reasoning: bool) -> bool:
-    """Whether scores are expected digits under the model's probabilities instead of written ones.
+    """Whether a score is the expected digit under the model's probabilities, not a generated one.
 
-    So it is without reasoning, for methods that score with a language model.
+    This is the case without reasoning, for methods that score with a language model.
     """
     traits = METHODS[method]
     return not reasoning and traits.kind == "score" and traits.generates
 
 
 def profile_name(method: str, *, reasoning: bool, joint: bool = False) -> str:
-    """Under which name a model announces the prompts of a method."""
+    """Name of a method's prompt profile in `ModelIdentity.profiles`."""
     if joint:
         return method + JOINT
     return method + DIGITS if reads_digits(method, reasoning=reasoning) else method

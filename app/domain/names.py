@@ -6,21 +6,21 @@ import unicodedata
 from functools import lru_cache
 
 MAX_NAME = 128
-"""Characters, after normalisation."""
+"""Maximum length in characters, after normalisation."""
 
 
 def normalised(name: str) -> str:
-    """A reference to a name (or to a cell, `name@digest`) in the form that names are stored in."""
+    """A name, or a cell reference `name@digest`, in Unicode normalisation form C (NFC)."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 @lru_cache(maxsize=10_000)
 def canonical_name(name: str) -> str:
-    """The name in Unicode normalisation form C, in which names are compared.
+    """Validate a name and return it in NFC, the form in which names are stored and compared.
 
-    Letters of any script, digits, spaces and punctuation are allowed. Raises `ValueError` for a
-    name that is blank, too long, has white space at an end or control characters within, or that
-    no URL can hold.
+    Letters of any script, digits, spaces and punctuation are allowed. Raises `ValueError` if the
+    name is blank or too long, begins or ends with white space, contains control characters, or
+    cannot be part of a URL.
     """
     canonical = normalised(name)
     if not any(unicodedata.category(c)[0] not in "ZC" for c in canonical):

@@ -1,4 +1,4 @@
-"""From a request to a plan: what is scored, by which scorer, under which keys. Pure."""
+"""Scoring plans: the scenario, the scorer and the cache keys of a request. Pure."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from app.errors import FieldError, InvalidRequest
 
 
 class ScorePlan(Struct, frozen=True):
-    """Everything that one request asks for, decided before anything is done."""
+    """Everything that a request asks for, decided before any work begins."""
 
     scenario: Scenario
     presentation: Presentation
-    """How the caller listed the candidates."""
+    """The caller's ids and order of candidates."""
     surface: SurfaceFeatures
-    """Of the candidates, for calibrations."""
+    """Surface features of the candidates, for calibrations."""
     score_set: ScoreSet
-    """The score set to be filled: it has no cells yet."""
+    """The score set to fill. It has no cells yet."""
     asked: dict[str, Attribute | Choice]
-    """Cell field -> attribute, in the order of the request; or the one choice that is asked for."""
+    """Cell field -> attribute, in the order of the request; or cell field -> the one choice."""
 
 
 def plan_scores(
@@ -43,9 +43,9 @@ def plan_scores(
     scorer: Scorer,
     choice: Choice | None = None,
 ) -> ScorePlan:
-    """Plan the scoring of one scenario, or with `choice` the choice among its candidates.
+    """Plan the scoring of one scenario, or (with `choice`) the choice of one of its candidates.
 
-    Raises `InvalidRequest` when ids or attribute names repeat.
+    Raises `InvalidRequest` if candidate ids or attribute names repeat.
     """
     refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
     refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
@@ -72,10 +72,10 @@ def plan_scores(
 def canonical_scenario(
     question: str, candidates: Sequence[Candidate]
 ) -> tuple[Scenario, Presentation]:
-    """Deduplicate candidates by text and order them by the hash of their text.
+    """Deduplicate candidates by text and sort them by a hash of the text.
 
-    A hash, not the alphabet: the place of a candidate in the prompt must not depend on what it is
-    like, or a judge's position bias would become a bias for some kind of text.
+    By hash and not alphabetically: a candidate's position in the prompt must not correlate with its
+    content, or the judge's position bias would favour some kinds of text.
     """
     texts = sorted({c.text for c in candidates}, key=text_digest)
     place = {text: position for position, text in enumerate(texts)}
@@ -87,12 +87,12 @@ def canonical_scenario(
 
 
 def refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:
-    """Raise `InvalidRequest`, pointing to every name that is there more than once."""
+    """Raise `InvalidRequest` if names repeat, with a pointer to every repeated one."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         errors = [
-            FieldError(f"{pointer}/{index}", f"{what} {name!r} is there more than once")
+            FieldError(f"{pointer}/{index}", f"{what} {name!r} is repeated")
             for index, name in enumerate(names)
             if name in repeated
         ]
-        raise InvalidRequest(f"{what} {repeated[0]!r} is there more than once", fields=errors)
+        raise InvalidRequest(f"{what} {repeated[0]!r} is repeated", fields=errors)

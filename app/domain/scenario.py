@@ -1,11 +1,11 @@
-"""What is scored: attributes, candidates, and scenarios made of them."""
+"""Attributes, candidates and scenarios."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 MAX_CANDIDATES = 26
-"""Different texts that one scenario may have: prompts name them by letters."""
+"""Maximum number of candidates in a scenario: prompts name them by letters."""
 
 
 class Attribute(Struct, frozen=True):
@@ -14,49 +14,49 @@ class Attribute(Struct, frozen=True):
     name: str
     """Short name, unique within a request: `helpfulness`."""
     definition: str
-    """What the attribute means, as the model reads it."""
+    """What the attribute means. Part of the prompt."""
     low: str = ""
-    """What a score of 0 looks like."""
+    """Description of a response that scores 0."""
     high: str = ""
-    """What a score of 1 looks like."""
+    """Description of a response that scores 1."""
     levels: tuple[float, ...] = ()
     """The values in [0, 1] that labels of this attribute take; empty when labels are continuous."""
 
 
 class AttributeSet(Struct, frozen=True):
-    """Attributes that belong together, and the bank that labels them."""
+    """A named group of attributes, and the bank that has labels for them."""
 
     name: str
     attributes: tuple[Attribute, ...]
     description: str = ""
     bank: str | None = None
-    """Name of the bank that examples come from unless a request says otherwise."""
+    """Name of the bank of in-context examples, unless a request names another."""
 
     def find(self, name: str) -> Attribute | None:
-        """The attribute called `name`, or None."""
+        """The attribute with this name, or None."""
         return next((a for a in self.attributes if a.name == name), None)
 
 
 CHOICE = "(choice)"
-"""Name of a cell that holds a choice. No attribute can be called so: no target can name it."""
+"""Name of a cell with a choice. It is reserved: attributes and targets cannot use it."""
 
 
 class Choice(Struct, frozen=True):
-    """What a method is asked that prefers candidates outright, without scoring any attribute."""
+    """The input of a method that chooses a candidate directly, without scoring attributes."""
 
     attributes: tuple[Attribute, ...] = ()
-    """The attributes of the target; none for methods that read no target."""
+    """The attributes of the target; empty for methods without a target."""
     target: dict[str, float] = {}
     """Attribute -> desired value."""
 
     @property
     def name(self) -> str:
-        """What its cell is called."""
+        """Name of its cell."""
         return CHOICE
 
 
 class Candidate(Struct, frozen=True):
-    """One response as its caller sent it."""
+    """One response as sent by the caller."""
 
     id: str
     text: str
@@ -65,8 +65,8 @@ class Candidate(Struct, frozen=True):
 class Scenario(Struct, frozen=True):
     """A question and its distinct candidate texts, in canonical order.
 
-    The order is by content, so the same candidates listed in another order, or one of them twice,
-    are the same scenario (see `app.domain.plan.canonical_scenario`).
+    The order depends on the texts only: reordering or repeating candidates in a request results in
+    the same scenario (see `app.domain.plan.canonical_scenario`).
     """
 
     question: str
@@ -74,9 +74,9 @@ class Scenario(Struct, frozen=True):
 
 
 class Presentation(Struct, frozen=True):
-    """How one caller listed the candidates of a scenario."""
+    """A caller's ids and order for the candidates of a scenario."""
 
     ids: tuple[str, ...]
-    """The caller's candidate ids, in the caller's order."""
+    """Candidate ids, in the caller's order."""
     positions: tuple[int, ...]
-    """For each of the caller's candidates, its place in `Scenario.candidates`."""
+    """Index of each of the caller's candidates in `Scenario.candidates`."""

@@ -1,4 +1,4 @@
-"""A score set: the cells of one scenario under one scorer, at one moment."""
+"""Score sets: the cells of one scenario under one scorer."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from app.domain.scenario import Presentation
 from app.domain.scorer import Scorer
 
 ID_SEPARATOR = "."
-"""Between the two halves of a score set id: the scores, and the caller's listing of candidates."""
+"""Separates the two parts of a score set id: the digest and the view."""
 
 
 class ScoreSet(Struct, frozen=True):
-    """What is known of one scenario's scores: cached, scored for a request, or still in flight."""
+    """The cells of one scenario under one scorer: cached, freshly scored, unscored or pending."""
 
     digest: str
-    """Hash of scenario and scorer: the cache key."""
+    """Hash of scenario and scorer. This is the cache key."""
     scorer: Scorer
     fingerprint: str
     """Hash of the scorer."""
     surface: SurfaceFeatures | None = None
-    """Surface features of the candidates; None where none were stored."""
+    """Surface features of the candidates; None if none were stored."""
     presentation: Presentation | None = None
-    """How the caller listed the candidates; None where only the scores were asked for."""
+    """The caller's ids and order of candidates; None if the id has no view."""
     view: str | None = None
     """Hash of the presentation."""
     cells: Mapping[str, CellState] = {}
-    """Cell field -> the cell's state, in the order in which they were asked for."""
+    """Cell field -> state of the cell, in the order of the request."""
     cached: frozenset[str] = frozenset()
-    """Fields that were in the cache when the request came."""
+    """Fields that were in the cache when the request arrived."""
 
     @property
     def id(self) -> str:
-        """The caller's id: names the scores and, with a view, the order of candidates."""
+        """The id that clients use: the digest and, if there is a view, the view."""
         return self.digest if self.view is None else f"{self.digest}{ID_SEPARATOR}{self.view}"
 
     @property
@@ -51,32 +51,32 @@ class ScoreSet(Struct, frozen=True):
 
     @property
     def choice(self) -> Cell | None:
-        """The choice of a method that prefers candidates outright; None where there is none."""
+        """The choice, for methods that choose without scoring; else None."""
         return next((cell for cell in self.scored.values() if cell.kind == "choice"), None)
 
     @property
     def unscored(self) -> dict[str, Unscored]:
-        """Cells without scores by field, with their reason."""
+        """Unscored cells by field."""
         return {field: cell for field, cell in self.cells.items() if isinstance(cell, Unscored)}
 
     @property
     def pending(self) -> dict[str, Pending]:
-        """Cells in flight by field."""
+        """Pending cells by field."""
         return {field: cell for field, cell in self.cells.items() if isinstance(cell, Pending)}
 
     @property
     def fresh(self) -> list[Cell]:
-        """Cells that were scored while the request waited."""
+        """Cells that were scored for this request and did not come from the cache."""
         return [cell for field, cell in self.scored.items() if field not in self.cached]
 
     @property
     def usage(self) -> Usage:
-        """Tokens of the fresh cells."""
+        """Total tokens of the fresh cells."""
         return sum((cell.usage for cell in self.fresh), Usage())
 
     @property
     def timings(self) -> CellTimings:
-        """Of the fresh cells the longest, milliseconds; they are scored at the same time."""
+        """Longest timings among the fresh cells, which are scored concurrently. Milliseconds."""
         fresh = [cell.timings for cell in self.fresh]
         return CellTimings(
             queue=max((t.queue for t in fresh), default=0.0),
@@ -85,10 +85,10 @@ class ScoreSet(Struct, frozen=True):
         )
 
     def named(self, attribute: str) -> dict[str, CellState]:
-        """The cells of an attribute by field, found by its field (`name@digest`) or its name.
+        """The cells of an attribute, by field. `attribute` is a field (`name@digest`) or a name.
 
-        A field wins over a name: names may hold `@`, and each cell must be addressable. Choices are
-        left out: they have no score that a target could be compared with.
+        A field takes precedence over a name: names may contain `@`, and every cell must be
+        addressable. Choices are left out, because they have no scores to compare with a target.
         """
         if attribute in self.cells:
             cell = self.cells[attribute]
@@ -101,6 +101,6 @@ class ScoreSet(Struct, frozen=True):
 
 
 def split_score_set_id(score_set_id: str) -> tuple[str, str | None]:
-    """Digest and view of a score set id; the view is None when only the scores are named."""
+    """Split a score set id into digest and view; the view is None for a bare digest."""
     digest, _, view = score_set_id.partition(ID_SEPARATOR)
     return digest, view or None

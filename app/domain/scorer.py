@@ -1,4 +1,4 @@
-"""Who scores: a model with its settings and its bank of examples."""
+"""Scorers: a model with its settings and its bank of examples."""
 
 from __future__ import annotations
 
@@ -9,60 +9,60 @@ from app.domain.scenario import Attribute
 
 
 class BankRef(Struct, frozen=True):
-    """A bank at one version."""
+    """One version of a bank."""
 
     name: str
     digest: str
 
 
 class ModelIdentity(Struct, frozen=True):
-    """What a pool of workers runs: everything about them that can change a score."""
+    """The model that a pool of workers runs, with everything about it that can affect a score."""
 
     name: str
-    """The model's name as users say it, e.g. `HuggingFaceTB/SmolLM2-135M-Instruct`."""
+    """Name of the model, e.g. `HuggingFaceTB/SmolLM2-135M-Instruct`."""
     revision: str
-    """Commit of the weights, or a digest of the local folder."""
+    """Commit of the weights, or a digest of a local folder."""
     engine: str
     """`vllm`, `openai`, `outlines`, `reward`, `kaleido` or `fake`."""
     context_length: int
-    """Tokens that a prompt and its answer may take together."""
+    """Maximum number of tokens of a prompt and its answer together."""
     embedder: str
-    """Name and revision of the sentence-embedding model that retrieval uses."""
+    """Name and revision of the sentence-embedding model used for retrieval."""
     profiles: dict[str, str]
-    """Scoring method -> version of the prompts it uses (name and content digest)."""
+    """Prompt profile -> version of its prompts (name and content digest)."""
     settings: str = ""
-    """Engine settings that change numbers, e.g. the data type."""
+    """Engine settings that affect scores, e.g. the data type."""
 
 
 class ScorerSettings(Struct, frozen=True):
-    """What a request may choose about how scores are made."""
+    """Scoring settings of a request, normalised."""
 
     method: str = "comparative"
     examples: int = 5
-    """In-context examples in a prompt; 0 when there is no bank."""
+    """Number of in-context examples in a prompt; 0 without a bank."""
     samples: int = 1
-    """Answers drawn for each presentation order and averaged."""
+    """Number of answers drawn and averaged for each presentation order."""
     orders: int = 1
-    """Presentation orders averaged over: the canonical one, its reverse, then seeded shuffles."""
+    """Number of presentation orders averaged: canonical, reversed, then seeded shuffles."""
     reasoning: bool = True
-    """Whether the model writes a sentence before each score; without, methods that score read the
-    probabilities of labels and have it write nothing."""
+    """Whether the model writes a sentence before each score. If not, methods that score read the
+    probabilities of the digits 0 to 4, and the model generates no text."""
     reasoning_chars: int = 240
-    """Longest sentence of reasoning, in characters."""
+    """Maximum length of the reasoning, in characters."""
     temperature: float = 0.0
     seed: int = 0
     joint: tuple[Attribute, ...] = ()
-    """Attributes asked for together in one prompt and answer, by name; empty where each has a
-    prompt of its own. Definitions and all, because each of them changes the others' scores."""
+    """Attributes scored together in one prompt, sorted by name; empty if each has its own prompt.
+    Full definitions, because each attribute affects the scores of the others."""
 
     @property
     def profile(self) -> str:
-        """Under which name a model announces the prompts that these settings use."""
+        """Name of the prompt profile of these settings in `ModelIdentity.profiles`."""
         return profile_name(self.method, reasoning=self.reasoning, joint=bool(self.joint))
 
 
 class Scorer(Struct, frozen=True):
-    """Everything that changes a score beside the scenario and the attribute."""
+    """Everything that affects a score except the scenario and the attribute."""
 
     settings: ScorerSettings
     model: ModelIdentity
@@ -70,5 +70,5 @@ class Scorer(Struct, frozen=True):
 
     @property
     def prompt_profile(self) -> str:
-        """Version of the prompts that this scorer's method uses."""
+        """Version of the prompts in use."""
         return self.model.profiles[self.settings.profile]

@@ -40,7 +40,7 @@ def resolve_attributes(
         known = [a.name for a in attribute_set.attributes]
         raise UnknownAttribute(
             f"{unknown[0][0]!r} is not in attribute set {attribute_set.name!r}",
-            fields=[FieldError(p, f"known are {', '.join(known)}") for _, p in unknown],
+            fields=[FieldError(p, f"known: {', '.join(known)}") for _, p in unknown],
             extensions={"known": known},
         )
     return resolved

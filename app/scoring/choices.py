@@ -22,7 +22,7 @@ def traits_of(method: str, *, may_choose: bool) -> MethodTraits:
             detail = f"{method!r} chooses without scoring: only /select takes it"
         raise UnknownMethod(
             detail,
-            fields=[FieldError("#/scoring/method", f"known are {', '.join(known)}")],
+            fields=[FieldError("#/scoring/method", f"known: {', '.join(known)}")],
             extensions={"known": known},
         )
     return METHODS[method]

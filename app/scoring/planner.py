@@ -149,7 +149,7 @@ class Planner:
             known = await self._attribute_sets.names()
             raise UnknownAttributeSet(
                 f"there is no attribute set {name!r}",
-                fields=[FieldError("#/attribute_set", f"known are {', '.join(known)}")],
+                fields=[FieldError("#/attribute_set", f"known: {', '.join(known)}")],
                 extensions={"known": known},
             )
         return attribute_set

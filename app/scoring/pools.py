@@ -52,7 +52,7 @@ def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
     known = sorted({p.model.name for p in pools})
     return UnknownModel(
         f"there is no model {name!r}",
-        fields=[FieldError("#/scoring/model", f"known are {', '.join(known)}")],
+        fields=[FieldError("#/scoring/model", f"known: {', '.join(known)}")],
         extensions={"known": known},
     )
 
@@ -60,7 +60,7 @@ def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
 def _method_not_served(method: str, pools: Sequence[Pool]) -> UnknownMethod:
     known = sorted({name for p in pools for name in p.model.profiles if name in METHODS})
     models = ", ".join(sorted({repr(p.model.name) for p in pools}))
-    detail = f"model {models} does not serve method {method!r}; known are {', '.join(known)}"
+    detail = f"model {models} does not serve method {method!r}; known: {', '.join(known)}"
     return UnknownMethod(
         detail, fields=[FieldError("#/scoring/method", detail)], extensions={"known": known}
     )

@@ -137,6 +137,7 @@ def test_a_limit_that_is_missed_selects_nothing_and_says_so(azimuth, limit, valu
     assert answer["selected"] is None
     assert answer["abstained"]["reason"] == limit.replace("_", "-")
     assert answer["abstained"]["limit"] == value
+    assert (answer["abstained"]["observed"] < value) == limit.startswith("min")
     assert len(answer["ranking"]) == 2
     (again,) = selections(azimuth, answer, **{limit: value})
     assert again["selected"] is None

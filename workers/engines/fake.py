@@ -165,7 +165,7 @@ def parse_faults(text: str) -> tuple[tuple[str, float], ...]:
         fault, _, probability = part.partition(":")
         if fault not in FAULTS:
             raise ValueError(
-                f"AZIMUTH_FAKE_FAULTS: unknown fault {fault!r}; known are {', '.join(FAULTS)}"
+                f"AZIMUTH_FAKE_FAULTS: unknown fault {fault!r}; known: {', '.join(FAULTS)}"
             )
         pairs.append((fault, float(probability or 1)))
     return tuple(pairs)

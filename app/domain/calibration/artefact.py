@@ -1,4 +1,4 @@
-"""Calibrations as bytes: NumPy arrays and JSON. Loading them never runs code."""
+"""Serialised calibrations: NumPy arrays and JSON. Loading one never executes code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STACK = ("center", "scale", "coefficients", "intercept")
 
 
 class InvalidArtefact(ValueError):
-    """The bytes are no calibration, or one in an unknown format."""
+    """The bytes are not a calibration, or have an unknown format."""
 
 
 class _Head(Struct, frozen=True):
@@ -52,7 +52,7 @@ class _Head(Struct, frozen=True):
 
 
 def to_bytes(calibration: Calibration) -> bytes:
-    """A compressed archive of arrays; `from_bytes` reads it."""
+    """Serialise a calibration as a compressed archive of arrays. `from_bytes` reads it."""
     arrays: dict[str, Any] = {}
     for number, surface in enumerate(calibration.feature_models):
         _put(arrays, f"surface{number}", surface.forest, _FOREST)
@@ -85,18 +85,18 @@ def to_bytes(calibration: Calibration) -> bytes:
 
 
 def with_digest(calibration: Calibration) -> Calibration:
-    """The calibration with its version: a hash of its content."""
+    """The calibration with its digest, a hash of its content."""
     return from_bytes(to_bytes(calibration))
 
 
 def from_bytes(content: bytes) -> Calibration:
-    """Read what `to_bytes` wrote. Raises `InvalidArtefact`."""
+    """Read the output of `to_bytes`. Raises `InvalidArtefact`."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = msgspec.json.decode(arrays[_HEAD].tobytes(), type=_Head)
         if head.format != _FORMAT:
-            raise InvalidArtefact(f"the format is {head.format!r}, not {_FORMAT!r}")
+            raise InvalidArtefact(f"unknown format {head.format!r}: expected {_FORMAT!r}")
         calibration = _assemble(head, arrays)
     except (
         KeyError, ValueError, TypeError, IndexError, OSError, EOFError,
@@ -104,7 +104,7 @@ def from_bytes(content: bytes) -> Calibration:
     ) as error:  # fmt: skip
         if isinstance(error, InvalidArtefact):
             raise
-        raise InvalidArtefact(f"its content cannot be read: {error}") from error
+        raise InvalidArtefact(f"the content cannot be read: {error}") from error
     return replace(calibration, digest=_digest(arrays))
 
 
@@ -156,7 +156,7 @@ def _get(arrays: Mapping[str, Any], name: str, members: tuple[str, ...]) -> list
 
 
 def _digest(arrays: Mapping[str, Any]) -> str:
-    """Hash of the arrays. The archive itself contains the time at which it was written."""
+    """Hash of the arrays, not of the archive: that contains the time of writing."""
     hashed = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

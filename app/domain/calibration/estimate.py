@@ -1,4 +1,4 @@
-"""Applying a calibration: calibrated scores from evidence. Pure; shapes as in `model`."""
+"""Apply a calibration: calibrated scores from evidence. Pure. Shapes as in `model`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Estimate:
 
     basis: Basis
     columns: tuple[int, ...]
-    """The attributes that are scored: indices into `Calibration.attributes`."""
+    """The `A'` scored attributes: indices into `Calibration.attributes`."""
     scores: Floats
     """(C, A'), expected labels in [0, 1]."""
     errors: SharedErrors
-    """Of these attributes."""
+    """Errors of the scores on these attributes."""
 
 
 def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Estimate]:
-    """Calibrated scores of any number of scenarios at once."""
+    """Calibrated scores of several scenarios, in the same order."""
     bounds = np.cumsum([0, *(len(scenario.surface) for scenario in scenarios)])
     bases = [_basis(calibration, scenario) for scenario in scenarios]
     scores = _scores(calibration, scenarios, bases)
@@ -68,7 +68,7 @@ def _basis(calibration: Calibration, scenario: Evidence) -> Basis:
 
 
 def _stacks(calibration: Calibration, layers: Sequence[Layer]) -> list[tuple[Stack, list[int]]]:
-    """The second-layer models that are used, and the attributes each predicts."""
+    """The second-layer models in use, each with the attributes that it predicts."""
     used: list[tuple[Stack, list[int]]] = []
     joint = [column for column, layer in enumerate(layers) if layer == "together"]
     if joint and calibration.together is not None:
@@ -84,7 +84,7 @@ def _stacks(calibration: Calibration, layers: Sequence[Layer]) -> list[tuple[Sta
 def first_layer(
     feature_models: Sequence[FeatureModel], scenarios: Sequence[Evidence], count: int
 ) -> Floats:
-    """Labels of `count` attributes, predicted from surface features only: (R, A)."""
+    """Labels predicted from surface features only: (R, A) with A = `count`."""
     inputs = np.concatenate([with_differences(scenario.surface) for scenario in scenarios])
     predicted = np.full((len(inputs), count), np.nan)
     for surface in feature_models:
@@ -97,8 +97,8 @@ def second_layer_inputs(
 ) -> Floats:
     """Inputs of a stack: (R, K), NaN where a reading is missing.
 
-    `predicted` (R, A) is the first layer's prediction on every attribute, `read` are the attributes
-    whose readings are inputs as well.
+    `predicted` (R, A) is the first layer's prediction for every attribute; `read` lists the
+    attributes whose readings are inputs as well.
     """
     parts: list[Floats] = []
     start = 0
@@ -112,7 +112,7 @@ def second_layer_inputs(
 
 
 def with_differences(values: Floats) -> Floats:
-    """Each candidate's values, then their differences from the others' mean: (C, K) -> (C, 2K)."""
+    """Append each value's difference from the mean of the other candidates: (C, K) -> (C, 2K)."""
     count = len(values)
     if count == 1:
         return np.hstack([values, np.zeros_like(values)])

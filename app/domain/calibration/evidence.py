@@ -21,13 +21,13 @@ class Evidence:
     """Inputs of a calibration for one scenario."""
 
     surface: Floats
-    """(C, F)"""
+    """(C, F), surface features."""
     readings: Floats
-    """(C, A, J), NaN for attributes that are not scored. The first number is the score."""
+    """(C, A, J), the score first in each reading; NaN for attributes that are not scored."""
 
 
 def without_judge(question: str, responses: Sequence[str], attributes: int) -> Evidence:
-    """Evidence of a scenario that no judge has scored: surface features, and scores of 0."""
+    """Evidence for a scenario without a judge: surface features, and 0 for every score."""
     surface = [surface_features(question, text) for text in responses]
     return Evidence(np.array(surface), np.zeros((len(responses), attributes, 1)))
 
@@ -38,9 +38,9 @@ def evidence_of(
     fields: Sequence[str],
     settings: ScorerSettings,
 ) -> Evidence:
-    """Evidence of one scenario: its cells by field, and its candidates' surface features (C, F).
+    """Evidence for one scenario from its cells (by field) and its surface features (C, F).
 
-    Raises ValueError when none of the cells is among `fields`.
+    Raises ValueError if none of `fields` has a cell.
     """
     scored = {f: readings_of(cells[f], settings) for f in fields if f in cells}
     if not scored:
@@ -51,11 +51,11 @@ def evidence_of(
 
 
 def readings_of(cell: Cell, settings: ScorerSettings) -> Floats:
-    """A cell's readings (C, J); `J` is the same for all cells of a scorer.
+    """A cell's readings: (C, J). `J` is the same for all cells of a scorer.
 
-    They are the score; for averaged answers their spread, because it shows how much order and
-    chance matter; for digit readings the digits' shares, their deviation and the logarithm of
-    their total probability.
+    The columns are the score; with several samples or orders the spread, because it shows how much
+    order and chance matter; for digit readings the shares of the digits 0 to 3, their deviation and
+    the logarithm of the digit mass.
     """
     averaged = settings.samples * settings.orders > 1
     probabilities = reads_digits(settings.method, reasoning=settings.reasoning)

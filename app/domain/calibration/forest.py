@@ -1,6 +1,6 @@
-"""Ensembles of regression trees as plain arrays, which predict with NumPy.
+"""Ensembles of regression trees stored as plain arrays. Prediction uses NumPy only.
 
-scikit-learn grows the trees when a calibration is fitted. Applying one needs neither it nor pickle.
+scikit-learn grows the trees during fitting. Applying a calibration needs neither it nor pickle.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ class Forest:
     """`N` nodes of all trees, `T` roots, `K` outputs."""
 
     feature: NDArray[np.int16]
-    """(N,), input column that a node tests; -1 for a leaf."""
+    """(N,), input column tested at a node; -1 for a leaf."""
     threshold: Floats
-    """(N,), values up to this go left."""
+    """(N,), values up to the threshold go left."""
     left: NDArray[np.int32]
-    """(N,)"""
+    """(N,), index of the left child."""
     right: NDArray[np.int32]
-    """(N,)"""
+    """(N,), index of the right child."""
     value: NDArray[np.float32]
-    """(N, K), what a leaf predicts."""
+    """(N, K), prediction of a leaf."""
     roots: NDArray[np.int32]
-    """(T,)"""
+    """(T,), index of each tree's root."""
 
     def __post_init__(self) -> None:
         count = len(self.feature)
@@ -41,27 +41,27 @@ class Forest:
             and _within(self.roots, count)
             and _within(self.left, count)
             and _within(self.right, count)
-            # Children come after their parents, so that no path can loop.
+            # Children come after their parents: no path can loop.
             and (np.minimum(self.left, self.right) > np.arange(count))[self.feature != _LEAF].all()
         ):
-            raise ValueError("these arrays are no forest")
+            raise ValueError("the arrays do not describe a forest")
 
     def predict(self, inputs: Floats) -> Floats:
-        """Mean over the trees: (R, columns) -> (R, K)."""
-        # Trees were grown in single precision: values on a threshold must go the same way.
+        """Mean prediction of the trees: (R, columns) -> (R, K)."""
+        # Trees are grown in single precision: values at a threshold must take the same branch.
         rows = np.asarray(inputs, dtype=np.float32)
         total = np.zeros((len(rows), self.value.shape[1]))
         every = np.arange(len(rows))
         for root in self.roots:
             node = np.full(len(rows), root, dtype=np.int32)
-            walking = every
-            while len(walking):
-                at = node[walking]
-                asked = self.feature[at]
-                inner = asked != _LEAF
-                walking, at, asked = walking[inner], at[inner], asked[inner]
-                low = rows[walking, asked] <= self.threshold[at]
-                node[walking] = np.where(low, self.left[at], self.right[at])
+            active = every
+            while len(active):
+                at = node[active]
+                column = self.feature[at]
+                inner = column != _LEAF
+                active, at, column = active[inner], at[inner], column[inner]
+                low = rows[active, column] <= self.threshold[at]
+                node[active] = np.where(low, self.left[at], self.right[at])
             total += self.value[node]
         return total / len(self.roots)
 

@@ -1,17 +1,17 @@
-"""A calibration: it maps what a judge said of a scenario to the expected label of each candidate.
+"""A calibration: maps a judge's readings of a scenario to the expected label of each candidate.
 
-Shapes, in this package: `R` rows (candidates of any number of scenarios),
-`C` candidates of one scenario, `A` attributes, `J` numbers of one reading (what the judge's output
-says about one candidate and attribute), `F` surface features, `K` inputs of a model. Scores, labels
-and errors are in [0, 1].
+Shapes in this package: `R` rows (candidates of any number of scenarios), `C` candidates of one
+scenario, `A` attributes, `J` numbers in one reading (the judge's output for one candidate and
+attribute), `F` surface features, `K` inputs of a model. Scores, labels and errors are in [0, 1].
 
-There are two layers, as in stacked generalisation (Wolpert 1992). First a forest predicts labels
-from surface features. Then models that take the judge's readings as well (a linear one and a second
-forest, averaged) combine that prediction with the readings: once with the readings of one attribute
-alone, once with those of all attributes together. A third model uses the prediction only. Every
-input comes twice: as it is, and as its difference from the mean of the other candidates, because a
-selection depends on differences. Cross-validation decides for each attribute which of the three is
-used; where the readings add nothing, that is the one without them.
+The model has two layers, as in stacked generalisation (Wolpert 1992). The first is a forest that
+predicts labels from surface features. The second combines this prediction with the judge's
+readings, in three variants: without readings (`features`), with the readings of the same attribute
+(`alone`), and with the readings of all attributes (`together`). Each variant is a linear model;
+those with readings are averaged with a second forest. Every input appears twice: as is, and as the
+difference from the mean of the other candidates, because a selection depends on differences.
+Cross-validation chooses the variant for each attribute; if the readings do not help, it chooses
+`features`.
 """
 
 from __future__ import annotations
@@ -29,46 +29,47 @@ from app.domain.fingerprint import attribute_name
 from app.domain.selection.uncertainty import SharedErrors
 
 AUTO, NONE = "auto", "none"
-"""In the place of a calibration's name: the latest that applies, or no calibration."""
+"""Reserved values in place of a calibration's name: the latest that applies, or none."""
 
 Basis = Literal["together", "alone"]
-"""Which readings there are: of all attributes of the calibration (`together`), or not of all, so
-that each attribute is calibrated from its own (`alone`)."""
+"""`together`: the scenario has readings of all attributes of the calibration. `alone`: some are
+missing, and each attribute is calibrated from its own readings."""
 Layer = Literal["features", "alone", "together"]
-"""What an attribute's calibrated score comes from: surface features only, or also the readings of
-this attribute, or also those of all attributes."""
+"""Inputs of an attribute's calibrated score: surface features only, or also the readings of this
+attribute, or also the readings of all attributes."""
 
 
 class AttributeReport(Struct, frozen=True):
     """Results of cross-validation on the labelled bank, for one attribute and basis.
 
-    Errors are root mean squares of the difference from the labels. Two members are stored under
-    older names, so that reports and artefacts of format 1 can still be read.
+    Errors are root mean square differences from the labels. Two members are stored under their
+    former names, to keep artefacts of format 1 readable.
     """
 
     attribute: str
     basis: Basis
     scenarios: int
-    """Labelled scenarios behind these figures."""
+    """Number of labelled scenarios."""
     layer: Layer
-    """What is used. The judge's readings are only used if they lower the error of the surface
+    """The layer in use. The judge's readings are used only if they lower the error of the surface
     features significantly (one-sided, 5 %)."""
     error_constant: float
-    """Of the mean label, for comparison."""
+    """Error of predicting the mean label, for comparison."""
     error_raw: float
-    """Of the judge's scores."""
+    """Error of the judge's scores."""
     error_features: float
-    """Of surface features only."""
+    """Error with surface features only."""
     error_combined: float = msgspec.field(name="error_judge")
-    """Of surface features and readings: the better of the layers that use both."""
+    """Error with surface features and readings: the better of the two layers that use both."""
     error: float
-    """Of what is used."""
+    """Error of the layer in use."""
     pairs_raw: float | None
-    """Share of candidate pairs with different labels that the raw scores put in the right order;
-    equal scores count as half. None when there is no such pair."""
+    """Share of candidate pairs with different labels that the raw scores order correctly; equal
+    scores count as half. None if there is no such pair."""
     pairs_features: float | None
+    """The same for surface features only."""
     pairs: float | None
-    """The same for what is used."""
+    """The same for the layer in use."""
     summary: str = msgspec.field(name="says")
     """The result in words."""
 
@@ -78,7 +79,7 @@ class FeatureModel:
     """First layer: a forest over surface features, for some of the attributes."""
 
     columns: tuple[int, ...]
-    """Attributes that it predicts: indices into `Calibration.attributes`."""
+    """Predicted attributes: indices into `Calibration.attributes`."""
     forest: Forest
 
 
@@ -87,49 +88,49 @@ class Stack:
     """Second layer: combines the first layer's prediction with readings, for `k` attributes."""
 
     read: tuple[int, ...]
-    """Attributes whose readings are inputs; none for a stack on surface features only."""
+    """Attributes whose readings are inputs; empty for a stack on surface features only."""
     columns: tuple[int, ...]
-    """Attributes that it predicts."""
+    """Predicted attributes."""
     center: Floats
-    """(K,), subtracted from the inputs."""
+    """(K,), mean of the inputs, which is subtracted from them."""
     scale: Floats
-    """(K,), then divided by."""
+    """(K,), standard deviation of the inputs, by which they are divided."""
     coefficients: Floats
     """(K, k)"""
     intercept: Floats
     """(k,)"""
     forest: Forest | None
-    """Averaged with the linear model, if there were enough labels to grow one."""
+    """Averaged with the linear model; None without readings or with too few scenarios."""
 
     def predict(self, inputs: Floats) -> Floats:
-        """(R, K) -> (R, k)"""
+        """Predict labels: (R, K) -> (R, k)."""
         linear: Floats = (inputs - self.center) / self.scale @ self.coefficients + self.intercept
         return linear if self.forest is None else (linear + self.forest.predict(inputs)) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A fitted model, for one scorer and the attributes that it was fitted on."""
+    """A model fitted for one scorer and its `A` attributes."""
 
     digest: str
-    """Version: hash of all that follows."""
+    """Version: hash of the content."""
     scorer: str
-    """Fingerprint of the scorer that it is for."""
+    """Fingerprint of the scorer."""
     features: str
     """Version of the surface features."""
     fields: tuple[str, ...]
-    """Cell fields (`name@digest`) of the `A` attributes: their whole definitions."""
+    """Cell fields (`name@digest`) of the attributes; the digest covers the whole definition."""
     feature_models: tuple[FeatureModel, ...]
     features_alone: tuple[Stack, ...]
-    """One for each attribute, in order: without the judge."""
+    """One stack per attribute, on surface features only."""
     together: Stack | None
-    """None if too few scenarios of the bank have labels on all attributes."""
+    """Stack on the readings of all attributes; None if too few scenarios have labels on all."""
     alone: tuple[Stack, ...]
-    """One for each attribute, in order."""
+    """One stack per attribute, on its own readings."""
     layers: Mapping[Basis, tuple[Layer, ...]]
-    """What is used for each attribute."""
+    """The layer in use for each attribute."""
     levels: tuple[tuple[float, ...], ...]
-    """For each attribute the values that labels take; empty for continuous labels."""
+    """The values that labels take, for each attribute; empty for continuous labels."""
     errors: Mapping[Basis, SharedErrors]
     reports: tuple[AttributeReport, ...]
 

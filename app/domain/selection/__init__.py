@@ -1,1 +1,1 @@
-"""Choosing: targets, distances, ranking, explanation, uncertainty. Pure."""
+"""Selection: targets, distances, ranking, explanation, uncertainty. Pure."""

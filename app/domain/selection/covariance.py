@@ -1,4 +1,4 @@
-"""How a bank's labels vary together: what a Mahalanobis distance counts once. Pure."""
+"""Covariance of a bank's labels, for the Mahalanobis distance. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from app.domain.arrays import Floats
 from app.domain.bank import LabelledScenario
 
 SHRINKAGE = 0.1
-"""Share of the covariances that is taken off, so that few labels do not make a matrix singular."""
+"""Fraction by which covariances are shrunk: few labels would make the matrix singular."""
 LEAST_VARIANCE = 1e-3
-"""Of an attribute whose labels hardly differ (0.03 squared): no wish shall weigh a thousandfold."""
+"""Lower bound of a variance (0.03 squared): an attribute whose labels hardly differ would otherwise
+dominate the distance."""
 
 
 def label_covariance(scenarios: Sequence[LabelledScenario], attributes: Sequence[str]) -> Floats:
-    """Covariance of the labels of some attributes over all responses of a bank: (A, A).
+    """Covariance of the attributes' labels over all responses of a bank: (A, A), squared units.
 
-    Each pair of attributes is estimated from the responses that are labelled on both (a pair that
-    never is counts as uncorrelated); covariances are shrunk towards 0 by `SHRINKAGE`, and the
-    result is made positive definite. In squared units of the labels. An attribute with fewer than
-    two labels varies as nobody knows: its row and column are NaN.
+    Each pair of attributes is estimated from the responses with labels on both; without any, it
+    counts as uncorrelated. Covariances are shrunk towards 0 by `SHRINKAGE`, and the result is made
+    positive definite. An attribute with fewer than two labels has unknown variance: its row and
+    column are NaN.
     """
     rows = [labels for scenario in scenarios for labels in scenario.labels]
     every = np.array([[labels.get(name, np.nan) for name in attributes] for labels in rows])
@@ -34,7 +35,7 @@ def label_covariance(scenarios: Sequence[LabelledScenario], attributes: Sequence
 
 
 def _covariance(values: Floats) -> Floats:
-    """That of columns with at least two values each, NaN being none: (R, A) -> (A, A)."""
+    """Covariance of columns with at least two values each, NaN for missing: (R, A) -> (A, A)."""
     known = ~np.isnan(values)
     size = values.shape[1]
     covariance = np.zeros((size, size))
@@ -48,7 +49,8 @@ def _covariance(values: Floats) -> Floats:
     variances = np.maximum(np.diag(covariance), LEAST_VARIANCE)
     covariance = (1 - SHRINKAGE) * covariance
     np.fill_diagonal(covariance, variances)
-    # Pairs from different responses need not make one matrix: what is negative in it goes.
+    # Pairs estimated from different responses may not form a valid covariance matrix:
+    # raise the eigenvalues that are not positive.
     eigenvalues, vectors = np.linalg.eigh(covariance)
     least = LEAST_VARIANCE * SHRINKAGE
     if eigenvalues.min() < least:

@@ -1,7 +1,6 @@
-"""How far candidates lie from targets (paper section 4.1), in array form.
+"""Distances of candidates from targets (paper section 4.1), on arrays. Pure.
 
-Shapes: `T` targets, `C` candidates, `A` attributes. Scores, targets and distances are in the units
-of the scores, [0, 1] for each attribute.
+Shapes: `T` targets, `C` candidates, `A` attributes. Scores and targets are in [0, 1].
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ def distances(
     metric: Distance = "euclidean",
     covariance: Floats | None = None,
 ) -> Floats:
-    """Distance of every candidate from every target.
+    """Distance of every candidate from every target: (T, C).
 
-    `scores` is (C, A) with the columns of `targets`; the result is (T, C). With d_a the part of
-    |s_a - t_a| that lies outside the bounds where the wish has bounds:
+    `scores` is (C, A), with the columns of `targets`. With d_a = |s_a - t_a|, or for bounds the
+    distance of s_a from the interval:
 
     - euclidean: sqrt(sum_a w_a d_a^2), the paper's alignment function (section 4.1);
     - manhattan: sum_a w_a d_a;
     - chebyshev: max_a w_a d_a;
-    - mahalanobis: sqrt(e^T P e) with e_a = sqrt(w_a) (s_a - t_a) and P the inverse `covariance`
-      (A, A) of the attributes that count for a target, which are those that it names and that
-      weigh more than 0: correlated ones count once. Values only.
+    - mahalanobis: sqrt(e^T P e) with e_a = sqrt(w_a) (s_a - t_a) and P the inverse of the
+      `covariance` (A, A), restricted to the attributes that the target names with a positive
+      weight. Correlated attributes count once. Values only, no bounds.
 
     Raises ValueError for a Mahalanobis distance without a covariance or with bounds.
     """
     if metric == "mahalanobis":
         return _mahalanobis(scores, targets, covariance)
     total = np.zeros((len(targets.values), len(scores)))
-    # One attribute at a time: the (T, C, A) array of all differences would not stay in the cache.
+    # One attribute at a time: the (T, C, A) array of all differences may exceed the CPU cache.
     for a in range(scores.shape[1]):
         difference = _outside(scores[None, :, a], targets, a)
         weight = targets.weights[:, a, None]
@@ -54,7 +53,7 @@ def distances(
 
 
 def _outside(scores: Floats, targets: TargetMatrix, a: int) -> Floats:
-    """How far scores (1, C) lie from what targets wish of attribute `a`: (T, C)."""
+    """Distance of scores (1, C) from the desired value or bounds of attribute `a`: (T, C)."""
     below: Floats = targets.values[:, a, None] - scores
     if targets.upper is None:
         return np.abs(below, out=below)
@@ -64,9 +63,9 @@ def _outside(scores: Floats, targets: TargetMatrix, a: int) -> Floats:
 
 def _mahalanobis(scores: Floats, targets: TargetMatrix, covariance: Floats | None) -> Floats:
     if covariance is None or targets.upper is not None:
-        raise ValueError("a Mahalanobis distance needs a covariance, and values for wishes")
+        raise ValueError("a Mahalanobis distance needs a covariance, and targets without bounds")
     total = np.zeros((len(targets.values), len(scores)))
-    # Targets for which the same attributes count share one precision: that of these alone.
+    # Targets over the same attributes share one precision matrix.
     patterns, group = np.unique(targets.counting, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         columns = np.flatnonzero(pattern)
@@ -74,7 +73,7 @@ def _mahalanobis(scores: Floats, targets: TargetMatrix, covariance: Floats | Non
         root = np.linalg.cholesky(precision_of(covariance, columns))
         weight = np.sqrt(targets.weights[np.ix_(rows, columns)])
         values, within = targets.values[np.ix_(rows, columns)], scores[:, columns]
-        # The (T, C, A) array of all errors may be large: the longer of T and C goes at once.
+        # The (T, C, A) array of all errors may be large: vectorise over the longer of T and C.
         if len(rows) < len(scores):
             for row, one, wanted in zip(rows, weight, values, strict=True):
                 total[row] = _length((within - wanted) * one @ root)
@@ -85,10 +84,10 @@ def _mahalanobis(scores: Floats, targets: TargetMatrix, covariance: Floats | Non
 
 
 def _length(vectors: Floats) -> Floats:
-    """(N, K) -> (N,)"""
+    """Euclidean norm of each row: (N, K) -> (N,)."""
     return np.asarray(np.sqrt(np.einsum("nk,nk->n", vectors, vectors)))
 
 
 def precision_of(covariance: Floats, columns: NDArray[np.intp]) -> Floats:
-    """Inverse covariance of some attributes: (A, A) -> (K, K)."""
+    """Inverse covariance of the `K` attributes in `columns`: (A, A) -> (K, K)."""
     return np.asarray(np.linalg.inv(covariance[np.ix_(columns, columns)]), dtype=np.float64)

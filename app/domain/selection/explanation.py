@@ -1,7 +1,7 @@
-"""Why a candidate was selected, and what would change it. Pure.
+"""Explanations of a selection: shares of the distance, and changes that would flip it. Pure.
 
-For the Euclidean distance and Mahalanobis's the regions of two candidates meet in a hyperplane, so
-what flips a choice is found analytically. Shapes: `C` candidates, `A` attributes.
+With a Euclidean or Mahalanobis distance, the targets equally far from two candidates form a
+hyperplane, so flips are computed analytically. Shapes: `C` candidates, `A` attributes.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from app.domain.selection.targets import TargetMatrix
 
 
 class Flip(Struct, frozen=True):
-    """The smallest change of one wish that makes another candidate the nearest."""
+    """The smallest change of one desired value that makes another candidate the nearest."""
 
     attribute: str
     value: float
-    """The desired value at which the two are equally near, in [0, 1]."""
+    """Desired value at which the two candidates are equally near, in [0, 1]."""
     change: float
-    """`value` minus the value that was asked for."""
+    """`value` minus the desired value in the target."""
     candidate: int
-    """Index of the candidate that is selected beyond it."""
+    """Index of the candidate that would be selected beyond `value`."""
 
 
 class Contribution(Struct, frozen=True):
-    """How far one candidate lies from the target, attribute by attribute."""
+    """A candidate's distance from the target, split by attribute."""
 
     candidate: int
     shares: dict[str, float]
-    """Attribute -> its share of the distance (of the squared one for euclidean and mahalanobis).
-    They add up to 1; all 0 for a candidate that lies on the target. With mahalanobis a share may
-    be negative: the attribute's error is one that its correlation with others led to expect."""
+    """Attribute -> share of the distance (of the squared distance for euclidean and mahalanobis).
+    Shares add up to 1, or are all 0 if the candidate lies on the target. With mahalanobis a share
+    may be negative, if the errors on correlated attributes predict the attribute's error."""
 
 
 class Explanation(Struct, frozen=True):
     """Why the selected candidate was selected."""
 
     contributions: tuple[Contribution, ...]
-    """Of the selected and of the runner-up."""
+    """For the selected candidate and the runner-up."""
     flips: tuple[Flip, ...] | None
-    """By size of the change, smallest first; attributes that no value of flips are left out. None
-    where it cannot be told: for other distances, and for wishes with bounds."""
+    """Smallest change first. An attribute is left out if no value in [0, 1] flips the selection.
+    None for other distances than euclidean and mahalanobis, and for targets with bounds."""
     never_selected: tuple[int, ...]
-    """Candidates that no target over these attributes selects: those with the very scores of one
-    listed before them. (Any other is selected by the target that equals its scores.)"""
+    """Candidates that no target over these attributes selects, because an earlier candidate has the
+    same scores. (Any other candidate is selected by the target that equals its scores.)"""
 
 
 def explain(
@@ -59,7 +59,7 @@ def explain(
     metric: Distance = "euclidean",
     covariance: Floats | None = None,
 ) -> Explanation:
-    """Explain the selection for a single target: `scores` (C, A), `target` with one row."""
+    """Explain the selection for one target. `scores` is (C, A); `target` has one row."""
     distance = distances(scores, target, metric, covariance)[0]
     selection = rank(distance)
     shown = [ranked.index for ranked in selection.ranking[:2]]
@@ -80,7 +80,7 @@ def explain(
 
 
 def never_selected(scores: Floats) -> tuple[int, ...]:
-    """Candidates with the scores of one listed before them: (C, A) -> indices."""
+    """Indices of candidates with the same scores (C, A) as an earlier candidate."""
     return tuple(
         c
         for c in range(1, len(scores))
@@ -91,11 +91,11 @@ def never_selected(scores: Floats) -> tuple[int, ...]:
 def _quadratic_form(
     target: TargetMatrix, columns: NDArray[np.intp], metric: Distance, covariance: Floats | None
 ) -> Floats:
-    """P of the squared distance (s - t)^T P (s - t) over the named attributes."""
+    """The matrix P of the squared distance (s - t)^T P (s - t) over the named attributes."""
     root = np.sqrt(target.weights[0, columns])
     middle = np.eye(len(columns))
     if metric == "mahalanobis":
-        assert covariance is not None, "distances() has refused that"
+        assert covariance is not None, "distances() raises an error without a covariance"
         counting = target.counting[0, columns]
         middle[np.ix_(counting, counting)] = precision_of(covariance, columns[counting])
     return np.asarray(root[:, None] * middle * root[None, :], dtype=np.float64)
@@ -129,10 +129,10 @@ def _shares(
 def _flips(
     scores: Floats, wishes: Floats, names: Sequence[str], form: Floats, selected: int
 ) -> tuple[Flip, ...]:
-    """For each attribute the nearest value in [0, 1] at which another candidate is as near.
+    """For each attribute, the nearest value in [0, 1] at which another candidate is equally near.
 
-    Along one attribute the difference of two squared distances is linear in the wish (the squares
-    of the wish cancel): gap + slope * change, with slope = -2 [P (s_o - s_selected)]_a.
+    Along one attribute, the difference of two squared distances is linear in the desired value,
+    whose squares cancel: gap + slope * change, with slope = -2 [P (s_o - s_selected)]_a.
     """
     error = scores - wishes
     squared = np.einsum("ca,ab,cb->c", error, form, error)

@@ -1,4 +1,4 @@
-"""From distances to a choice: the nearest candidate, its margin and its ties.
+"""Rank candidates by distance: the nearest candidate, its margin and its ties. Pure.
 
 Shapes: `T` targets, `C` candidates.
 """
@@ -12,43 +12,43 @@ from numpy.typing import NDArray
 from app.domain.arrays import Floats
 
 TIE_TOLERANCE = 1e-9
-"""Distances closer than this are equal: a tie must not hang on the last bit of a float."""
+"""Distances that differ by less count as equal: ties must not depend on rounding errors."""
 
 
 class RankedCandidate(Struct, frozen=True):
-    """A candidate and how far it lies from the target."""
+    """A candidate and its distance from the target."""
 
     index: int
     distance: float
 
 
 class Selection(Struct, frozen=True):
-    """The choice for one target, and how close it was."""
+    """The ranking of the candidates for one target."""
 
     ranking: tuple[RankedCandidate, ...]
-    """All candidates, nearest first; equally near ones in the caller's order."""
+    """All candidates, nearest first; ties in the caller's order."""
     margin: float | None
-    """Distance of the runner-up minus that of the selected; None with a single candidate."""
+    """Distance of the runner-up minus distance of the selected; None with a single candidate."""
     ties: tuple[int, ...]
-    """Other candidates that are exactly as near as the selected one."""
+    """Other candidates at the same distance as the selected one."""
 
     @property
     def selected(self) -> RankedCandidate:
-        """The candidate nearest the target; of equally near ones the first listed."""
+        """The candidate nearest to the target; the first in the caller's order if several tie."""
         return self.ranking[0]
 
 
 def nearest(distance: Floats) -> NDArray[np.intp]:
-    """Index of the nearest candidate for each target, the first of equals: (T, C) -> (T,)."""
+    """Index of the nearest candidate for each target, the first of ties: (T, C) -> (T,)."""
     limit = distance.min(axis=1, keepdims=True) + TIE_TOLERANCE
     first: NDArray[np.intp] = np.argmax(distance <= limit, axis=1)
     return first
 
 
 def rank(distance: Floats) -> Selection:
-    """The selection for one target from the (C,) distances of its candidates."""
+    """Rank candidates for one target by their distances (C,)."""
     lowest = float(distance.min())
-    # What ties with the nearest stands first, in the caller's order, as `nearest` has it.
+    # Candidates tied for nearest come first, in the caller's order, consistent with `nearest`.
     order = np.lexsort((np.where(distance <= lowest + TIE_TOLERANCE, lowest, distance),))
     ranking = tuple(RankedCandidate(int(i), float(distance[i])) for i in order)
     ties = tuple(r.index for r in ranking[1:] if r.distance <= lowest + TIE_TOLERANCE)

@@ -1,6 +1,6 @@
-"""Targets as arrays: what is wanted of each attribute.
+"""Targets, and their representation as arrays. Pure.
 
-Shapes: `T` targets, `A` attributes. Values are in the units of the scores, [0, 1].
+Shapes: `T` targets, `A` attributes. Desired values are in [0, 1], like scores.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from app.domain.arrays import Floats
 
 
 class Bounds(Struct, frozen=True):
-    """A wish that any value within satisfies: at most, at least, or between."""
+    """An interval of desired scores, bounds included."""
 
     low: float = 0.0
     high: float = 1.0
 
 
 Wish = float | Bounds
-"""What a target says about one attribute: a value to come near, or bounds to stay within."""
+"""A target's demand on one attribute: a value to be near to, or bounds to stay within."""
 
 
 class WeightlessTarget(ValueError):
-    """Every attribute of a target has the weight 0: all candidates would tie."""
+    """Every attribute of a target has weight 0, so all candidates would tie."""
 
 
 class TargetMatrix(Struct, frozen=True):
-    """Targets as arrays: attributes that a target leaves out weigh nothing for it."""
+    """Targets as arrays. An attribute that a target does not name has weight 0 in it."""
 
     attributes: tuple[str, ...]
-    """Names of the `A` columns: every attribute that any of the targets names."""
+    """Names of the `A` columns: all attributes named by any of the targets."""
     values: Floats
-    """(T, A), 0 where a target leaves the attribute out; of bounds the lower one."""
+    """(T, A), desired values or lower bounds; 0 for attributes not named."""
     weights: Floats
-    """(T, A), at least 0; 0 where a target leaves the attribute out."""
+    """(T, A), not negative; 0 for attributes not named."""
     named: NDArray[np.bool_]
-    """(T, A), whether a target names the attribute (a named one may still weigh 0)."""
+    """(T, A), whether the target names the attribute (its weight may still be 0)."""
     upper: Floats | None = None
-    """(T, A), the upper bounds; None where every wish is a value."""
+    """(T, A), desired values or upper bounds; None if no target has bounds."""
 
     @property
     def counting(self) -> NDArray[np.bool_]:
-        """(T, A), whether a target names the attribute and it weighs something."""
+        """(T, A), whether the attribute has a positive weight in the target."""
         return self.weights > 0
 
     def without(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> TargetMatrix:
-        """The targets, some of which leave out some of the attributes."""
+        """The targets, with the attributes in `columns` removed from the targets in `rows`."""
         if not len(rows):
             return self
         chosen = np.ix_(rows, columns)
@@ -59,7 +59,7 @@ class TargetMatrix(Struct, frozen=True):
         return TargetMatrix(self.attributes, self.values, weights, named, self.upper)
 
     def part(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None = None) -> TargetMatrix:
-        """Some of the targets, over some of the attributes (None: over all)."""
+        """The targets in `rows`, over the attributes in `columns` (None: all)."""
         if columns is None:
             columns = np.arange(len(self.attributes))
         chosen = np.ix_(rows, columns)
@@ -75,9 +75,9 @@ class TargetMatrix(Struct, frozen=True):
 def target_matrix(
     targets: Sequence[Mapping[str, Wish]], weights: Mapping[str, float] | None = None
 ) -> TargetMatrix:
-    """Targets (attribute -> wish) and optional weights (attribute -> weight) as arrays.
+    """Convert targets (attribute -> value or bounds) and weights (attribute -> weight) to arrays.
 
-    Raises `WeightlessTarget`.
+    Weights default to 1. Raises `WeightlessTarget`.
     """
     attributes = tuple(dict.fromkeys(name for target in targets for name in target))
     column = {name: index for index, name in enumerate(attributes)}
@@ -100,5 +100,5 @@ def target_matrix(
     named = np.zeros(shape, dtype=np.bool_)
     named[rows, columns] = True
     if sum(sizes) and not weight.any(axis=1).all():
-        raise WeightlessTarget("a target whose attributes all weigh 0 is no wish at all")
+        raise WeightlessTarget("every attribute of a target has weight 0")
     return TargetMatrix(attributes, values, weight, named, upper)

@@ -1,4 +1,4 @@
-"""How sure a score is, and how sure the choice that follows from it. Pure.
+"""Uncertainty of scores, and of the selection made from them. Pure.
 
 Shapes: `C` candidates, `A` attributes. Errors are in the units of the scores, [0, 1].
 """
@@ -21,11 +21,11 @@ from app.domain.selection.ranking import TIE_TOLERANCE, Selection
 from app.domain.selection.targets import TargetMatrix
 
 DRAWS = 4096
-"""Draws behind a probability: its own error is below 0.008."""
+"""Number of draws for a probability, whose standard error is then below 0.008."""
 
 
 class Limits(Struct, frozen=True):
-    """What a selection must meet; where it does not, nothing is selected."""
+    """Requirements on a selection. If one is not met, nothing is selected."""
 
     min_probability: float | None = None
     min_margin: float | None = None
@@ -38,26 +38,25 @@ class Abstention(Struct, frozen=True):
     reason: Literal["min-probability", "min-margin", "max-distance"]
     limit: float
     observed: float | None
-    """What there was instead; None for a probability that is not known."""
+    """The value that misses the limit; None if a probability is unknown."""
 
 
 class CellErrors(Struct, frozen=True):
     """Standard errors of a cell's scores."""
 
     deviations: tuple[float, ...]
-    """One for each candidate."""
+    """Standard error for each candidate."""
     freedom: float
-    """Degrees of freedom behind them; infinite where they are not estimated from a few answers."""
+    """Degrees of freedom of the estimate; infinite if it is not made from a few answers."""
 
 
 def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
-    """Standard errors of the scores of one cell, None where nothing tells them.
+    """Standard errors of the scores of one cell; None if they are unknown.
 
-    Of digits that were read: their standard deviation under the model's own probabilities, over all
-    orders together. Else those of means over samples and orders. One judge answered about one
-    attribute, so how answers spread is estimated over all candidates together: two answers about
-    one candidate often agree by luck. Single answers tell nothing of their error, which is not the
-    same as none.
+    For digit readings: the standard deviation of the digit under the model's probabilities, over
+    all orders. Otherwise: the standard error of the mean over samples and orders, with the variance
+    of answers pooled over all candidates, because two answers about one candidate often agree by
+    chance. The error of a single answer is unknown, which is not the same as zero.
     """
     read = tuple(s.digits.deviation for s in scores if s.digits is not None)
     if len(read) == len(scores):
@@ -72,51 +71,51 @@ def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
 
 
 class ScoreErrors(Protocol):
-    """How far scores may lie from what they stand for."""
+    """Distribution of the errors of scores."""
 
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
-        """`count` draws of all errors: (count, C, A)."""
+        """Draw all errors `count` times: (count, C, A)."""
 
     def snap(self, drawn: Floats) -> Floats:
-        """Drawn scores as they could be: (..., A) -> (..., A)."""
+        """Move drawn scores to the nearest possible ones: (..., A) -> (..., A)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnErrors:
-    """Independent errors, as standard errors of means have them: Student's t."""
+    """Independent errors with Student's t distribution, from the standard errors of means."""
 
     deviations: Floats
-    """(C, A)"""
+    """(C, A), standard errors."""
     freedom: Floats
-    """(A,), degrees of freedom behind them; where it is infinite, errors are normal."""
+    """(A,), degrees of freedom; errors are normal where it is infinite."""
 
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
-        """`count` draws of all errors: (count, C, A)."""
+        """Draw all errors `count` times: (count, C, A)."""
         normal = source.standard_normal((count, *self.deviations.shape))
         few = np.isfinite(self.freedom)
         freedom = np.where(few, self.freedom, 1.0)
-        # What the spread may be as well, the same for all candidates: it is estimated over them.
+        # The uncertainty of the spread is the same for all candidates: it is pooled over them.
         wider = np.sqrt(freedom / source.chisquare(freedom, (count, 1, len(freedom))))
         return np.asarray(normal * self.deviations * np.where(few, wider, 1.0))
 
     def snap(self, drawn: Floats) -> Floats:
-        """Scores lie in [0, 1]."""
+        """Clip scores to [0, 1]."""
         return np.asarray(np.clip(drawn, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class SharedErrors:
-    """Normal errors that go together over attributes and candidates, the same in any scenario."""
+    """Normal errors, correlated over attributes and candidates, the same for every scenario."""
 
     same: Floats
-    """(A, A), covariance of the errors on two attributes for one candidate."""
+    """(A, A), covariance of the errors on two attributes for the same candidate."""
     other: Floats
-    """(A, A), for two candidates of one scenario."""
+    """(A, A), covariance for two different candidates of a scenario."""
     levels: tuple[tuple[float, ...], ...] = ()
-    """For each attribute the values that labels take, ascending; empty where any is possible."""
+    """Ascending values that labels take, for each attribute; empty for continuous labels."""
     sharpness: float = 1.0
-    """Factor on errors when they are drawn. Theirs are heavier tails than the normal ones: most are
-    smaller than their standard error says, and probabilities would be too timid without it."""
+    """Scale of drawn errors. Real errors have heavier tails than a normal distribution: most are
+    smaller than the standard error suggests, and probabilities would be too low without scaling."""
 
     @property
     def deviations(self) -> Floats:
@@ -124,20 +123,20 @@ class SharedErrors:
         return np.sqrt(np.diag(self.same))
 
     def within(self, columns: Sequence[int]) -> SharedErrors:
-        """Those of some attributes alone."""
+        """The errors on the attributes in `columns` only."""
         chosen = np.ix_(list(columns), list(columns))
         levels = tuple(self.levels[c] for c in columns) if self.levels else ()
         return SharedErrors(self.same[chosen], self.other[chosen], levels, self.sharpness)
 
     def draw(self, source: np.random.Generator, count: int, candidates: int) -> Floats:
-        """`count` draws of all errors: (count, C, A)."""
+        """Draw all errors `count` times: (count, C, A)."""
         size = len(self.same)
         shared = source.standard_normal((count, 1, size)) @ _root(self.other).T
         own = source.standard_normal((count, candidates, size)) @ _root(self.same - self.other).T
         return np.asarray(self.sharpness * (shared + own))
 
     def snap(self, drawn: Floats) -> Floats:
-        """Labels lie on their levels, or at least in [0, 1]."""
+        """Round to the nearest label level; clip to [0, 1] if labels are continuous."""
         snapped = np.clip(drawn, 0.0, 1.0)
         for column, levels in enumerate(self.levels):
             if levels:
@@ -149,7 +148,7 @@ class SharedErrors:
 
 
 def _root(covariance: Floats) -> Floats:
-    """A square root of what may not quite be a covariance: negative parts count as none."""
+    """A square root of a covariance estimate, whose negative eigenvalues are set to 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
@@ -161,18 +160,17 @@ def probabilities(
     metric: Distance = "euclidean",
     covariance: Floats | None = None,
 ) -> Floats:
-    """How likely each candidate is to be the nearest to a target: (C,), adding up to 1.
+    """Probability of each candidate to be the nearest to a target: (C,), adding up to 1.
 
-    `scores` are (C, A), of different texts: one that is listed twice is one candidate. `target` has
-    one row. Errors are drawn, and the draws are always the same, so the same scores get the same
-    answer. Draws in which all candidates are equally near decide nothing and do not count; where
-    only some are, these share the draw.
+    `scores` is (C, A), with duplicate texts merged; `target` has one row. Estimated by Monte Carlo
+    with a fixed seed, so equal scores get equal probabilities. Draws in which all candidates tie
+    are discarded; in the others, tied candidates share the draw.
     """
     source = np.random.default_rng(0)
     count, size = scores.shape
     won = np.zeros(count)
     noise = errors.draw(source, DRAWS // 2, count)
-    # Each draw and its mirror image: half the variance for the same work.
+    # Antithetic draws: half the variance for the same work.
     for sign in (1.0, -1.0):
         drawn = errors.snap(scores + sign * noise)
         distance = distances(drawn.reshape(-1, size), target, metric, covariance)
@@ -183,9 +181,9 @@ def probabilities(
 
 
 def wins(distance: Floats) -> Floats:
-    """Which candidate each draw is won by: (..., C) -> (..., C).
+    """Share of each draw won by each candidate: (..., C) -> (..., C).
 
-    A draw counts 1, shared by those that are equally near; it counts nothing where all are.
+    The nearest candidates share a draw equally. If all candidates tie, every share is 0.
     """
     near = distance <= distance.min(axis=-1, keepdims=True) + TIE_TOLERANCE
     decided = ~near.all(axis=-1, keepdims=True)
@@ -193,9 +191,9 @@ def wins(distance: Floats) -> Floats:
 
 
 def abstain(selection: Selection, probability: float | None, limits: Limits) -> Abstention | None:
-    """Whether a selection falls short of a limit: the first that it misses, or None.
+    """The first limit that a selection misses, or None.
 
-    A margin that does not exist (a single candidate) falls short of none.
+    An unknown probability misses any limit. A single candidate has no margin and misses none.
     """
     wanted = limits.min_probability
     if wanted is not None and (probability is None or probability < wanted):

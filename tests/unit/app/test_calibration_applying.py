@@ -1,4 +1,4 @@
-"""Which calibration a request means, why it is refused, and what applying it gives."""
+"""Choosing the calibration of a request, and applying it."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def chosen(wanted, *infos, asked=("wit@1",)):
     return choose(wanted, {one.name: one for one in infos}, "mine", asked)
 
 
-def test_auto_means_the_latest_for_this_scorer():
+def test_auto_chooses_the_latest_calibration_for_the_scorer():
     old, new = info("old", "wit@1", created_ms=1), info("new", "wit@1", created_ms=2)
     others = info("others", "wit@1", fingerprint="theirs", created_ms=3)
     assert chosen("auto", old, new, others) is new
@@ -46,7 +46,7 @@ def test_auto_means_the_latest_for_this_scorer():
     assert chosen("old", old, new, others) is old
 
 
-def test_auto_prefers_one_that_covers_all_attributes_to_a_later_one():
+def test_auto_prefers_a_calibration_of_all_attributes_to_a_later_one():
     both, one = info("both", "wit@1", "care@1", created_ms=1), info("one", "wit@1", created_ms=2)
     assert chosen("auto", both, one, asked=("wit@1", "care@1")) is both
     assert chosen("auto", both, one) is one
@@ -60,7 +60,7 @@ def test_if_none_covers_all_attributes_a_warning_names_the_missing_ones():
     )
 
 
-def test_an_attribute_with_another_definition_is_another_attribute():
+def test_a_calibration_does_not_cover_another_definition_of_an_attribute():
     assert chosen("auto", info("house", "wit@1"), asked=("wit@2",)).warning
     assert isinstance(chosen("house", info("house", "wit@1"), asked=("wit@2",)), Refused)
 
@@ -72,7 +72,7 @@ def test_an_attribute_with_another_definition_is_another_attribute():
         (info("house", "care@1"), "does not cover wit"),
     ],
 )
-async def test_a_named_one_that_is_not_applicable_is_refused_before_and_after_scoring(one, message):
+async def test_a_named_calibration_that_does_not_apply_is_rejected(one, message):
     refused = chosen("house", one)
     assert refused.reason == "inapplicable"
     assert message in refused.detail
@@ -84,7 +84,7 @@ async def test_a_named_one_that_is_not_applicable_is_refused_before_and_after_sc
 
 
 class Store:
-    """Calibrations that are ready, and how often they were read."""
+    """Ready calibrations; counts reads."""
 
     def __init__(self, *infos):
         self.infos = infos
@@ -100,25 +100,25 @@ class Store:
         return None
 
 
-async def test_auto_and_none_are_never_refused():
+async def test_auto_and_none_are_never_rejected():
     calibrator = Calibrator(Store())
     for wanted in ("auto", "none"):
         await calibrator.check(wanted, "mine", ["wit@1"])
         assert await calibrator.apply(wanted, [scored("wit@1"), None]) == [Raw(), Raw()]
 
 
-async def test_an_unknown_name_is_refused_with_the_known_names():
+async def test_an_unknown_calibration_is_rejected_with_the_known_names():
     calibrator = Calibrator(Store(info("house", "wit@1")))
     (refused,) = await calibrator.apply("nope", [scored("wit@1")])
     error = refused.error()
     assert isinstance(error, UnknownCalibration)
     assert error.extensions == {"known": ["house"]}
-    assert [field.detail for field in error.fields] == ["known are house"]
+    assert [field.detail for field in error.fields] == ["known: house"]
     with pytest.raises(UnknownCalibration, match="'nope'"):
         await calibrator.check("nope", "mine", ["wit@1"])
 
 
-async def test_calibrations_are_read_once_until_a_notice_that_they_changed():
+async def test_calibrations_are_read_again_only_after_a_change_notice():
     store = Store(info("house", "wit@1"))
     calibrator = Calibrator(store)
     for _ in range(3):
@@ -139,7 +139,7 @@ async def test_a_notice_during_the_read_is_not_missed():
     assert store.reads == 2
 
 
-async def test_missing_content_concerns_only_the_score_sets_it_would_apply_to():
+async def test_missing_content_affects_only_the_score_sets_of_its_scorer():
     calibrator = Calibrator(Store(info("house", "wit@1")))
     results = await calibrator.apply("house", [scored("wit@1"), scored("care@1"), None])
     assert isinstance(results[0].error(), UnknownCalibration)
@@ -148,7 +148,7 @@ async def test_missing_content_concerns_only_the_score_sets_it_would_apply_to():
     assert results[2] == Raw()
 
 
-async def test_auto_keeps_raw_scores_with_a_warning_if_the_calibration_cannot_be_read():
+async def test_auto_falls_back_to_raw_scores_with_a_warning_if_content_is_unreadable():
     calibrator = Calibrator(Store(info("house", "wit@1")))
     (result,) = await calibrator.apply("auto", [scored("wit@1")])
     assert result == await calibrator.apply_to_one("auto", *scored("wit@1"))
@@ -186,8 +186,8 @@ class Stored(Store):
         return self.content
 
 
-async def test_a_cell_that_was_scored_again_is_calibrated_again(fitted):
-    """It had expired: with samples or in another batch its scores may differ."""
+async def test_a_rescored_cell_is_calibrated_again(fitted):
+    """After it expired, its new scores may differ."""
     calibrator = Calibrator(Stored(fitted))
     before = await calibrator.apply_to_one("auto", *judged(0.1, 0.4, made=1))
     after = await calibrator.apply_to_one("auto", *judged(0.4, 0.1, made=2))
@@ -195,14 +195,14 @@ async def test_a_cell_that_was_scored_again_is_calibrated_again(fitted):
     assert after.estimate.scores[0, 0] > after.estimate.scores[1, 0]
 
 
-async def test_a_calibration_on_older_surface_features_has_to_be_fitted_again(fitted):
+async def test_a_calibration_with_older_surface_features_is_rejected(fitted):
     old = replace(fitted, features="surface/0")
     calibrator = Calibrator(Stored(old))
     with pytest.raises(InvalidRequest, match="an older version of the surface features: fit it"):
         await calibrator.apply_to_one("house", *judged(0.1, 0.4))
 
 
-async def test_a_score_set_on_older_surface_features_has_to_be_asked_for_again(fitted):
+async def test_a_score_set_with_older_surface_features_is_rejected(fitted):
     calibrator = Calibrator(Stored(fitted))
     for surface in (None, SurfaceFeatures("surface/0", SURFACE.values)):
         with pytest.raises(InvalidRequest, match="ask for its scores again"):

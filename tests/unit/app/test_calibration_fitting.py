@@ -1,4 +1,4 @@
-"""Fitting: which layer is used for an attribute, what is reported, and what is refused."""
+"""Fitting a calibration: layers, reports and errors."""
 
 from dataclasses import replace
 
@@ -16,13 +16,13 @@ from tests.made_evidence import FIELDS, scenarios, unscored
 
 @pytest.fixture(scope="module")
 def good():
-    """With trees in both layers."""
+    """A calibration with trees in both layers."""
     return fit(scenarios(120, noise=0.2), scorer="s", fields=FIELDS)
 
 
 @pytest.fixture(scope="module")
 def blind():
-    # One such judge in twenty is used by chance; this is one of the others.
+    # By chance, the readings of one such judge in twenty are used. Seed 1 is not one of them.
     return fit(scenarios(60, noise=50, seed=1), scorer="s", fields=FIELDS)
 
 
@@ -33,8 +33,8 @@ def error(calibration, test):
 
 
 @pytest.mark.parametrize("constant", [0.1, 0.5, 0.7, 0.85])
-def test_scores_that_are_always_the_same_are_not_used(constant):
-    """The deviation of most such numbers is not quite 0, by the last bit of their mean."""
+def test_constant_scores_are_not_used(constant):
+    """Their standard deviation may differ from 0 by a rounding error of the mean."""
     known = scenarios(40, noise=0.2)
     for one in known:
         one.evidence.readings[:, 1] = constant
@@ -50,7 +50,7 @@ def test_scores_that_are_always_the_same_are_not_used(constant):
     assert after == pytest.approx(before, abs=0.05)
 
 
-def test_the_judge_s_own_scale_is_corrected(good):
+def test_the_scale_of_the_judge_is_corrected(good):
     test = scenarios(50, noise=0.2, seed=1)
     raw = np.sqrt(np.mean([np.square(t.evidence.readings[..., 0] - t.labels) for t in test]))
     assert error(good, test) < 0.2 < 0.25 < raw
@@ -58,7 +58,7 @@ def test_the_judge_s_own_scale_is_corrected(good):
     assert "lowers the error" in good.reports[0].summary
 
 
-def test_the_reported_error_is_that_on_unseen_scenarios(good):
+def test_the_reported_error_matches_unseen_scenarios(good):
     test = scenarios(200, noise=0.2, seed=2)
     assert error(good, test) == pytest.approx(np.mean([r.error for r in good.reports]), abs=0.02)
     deviations = estimate(good, [test[0].evidence])[0].errors.deviations
@@ -74,7 +74,7 @@ def test_scores_without_information_are_not_used(blind):
     assert one.scores.tolist() == two.scores.tolist()
 
 
-def test_surface_features_are_also_learnt_from_scenarios_that_are_not_scored():
+def test_surface_features_are_also_fitted_on_unscored_scenarios():
     """The first feature predicts wit; the judge knows nothing, and has scored few scenarios."""
     draw = np.random.default_rng(3)
     made = []
@@ -88,13 +88,13 @@ def test_surface_features_are_also_learnt_from_scenarios_that_are_not_scored():
     few = fit(scored, scorer="s", fields=FIELDS)
     many = fit(known, scorer="s", fields=FIELDS)
     assert error(many, test) < 0.7 * error(few, test)
-    # Reports on the judge are about the scenarios that it scored.
+    # Reports on the judge cover the scenarios that it scored.
     assert {report.scenarios for report in many.reports} == {25}
 
 
 @pytest.mark.parametrize("scored", [range(60), range(5, 60, 2)])
-def test_useless_scores_leave_exactly_what_surface_features_predict(scored):
-    """For any choice of scored scenarios: scoring never makes it worse."""
+def test_useless_scores_leave_the_surface_predictions_unchanged(scored):
+    """Scoring more scenarios never makes predictions worse."""
     known = scenarios(60, noise=50, seed=1)
     some = [m if i in scored else unscored(m) for i, m in enumerate(known)]
     calibration = fit(some, scorer="s", fields=FIELDS)
@@ -105,8 +105,8 @@ def test_useless_scores_leave_exactly_what_surface_features_predict(scored):
         assert result.scores.tolist() == alone.scores.tolist()
 
 
-def test_labels_at_regular_places_of_a_bank_are_still_split_into_folds():
-    """Every tenth scenario labelled is as good as any other tenth."""
+def test_regularly_spaced_labels_are_spread_over_folds():
+    """If every tenth scenario is labelled, folds must not all share the same residue."""
     made = scenarios(400, noise=0.1)
     sparse = [
         m if i % 10 == 0 else replace(m, labels=np.full((2, 2), np.nan)) for i, m in enumerate(made)
@@ -116,31 +116,31 @@ def test_labels_at_regular_places_of_a_bank_are_still_split_into_folds():
     assert {report.layer for report in calibration.reports} <= {"alone", "together"}
 
 
-def test_scenarios_without_scores_do_not_count_as_labelled_and_scored():
+def test_unscored_scenarios_do_not_count_towards_the_minimum():
     known = scenarios(60, noise=0.1)
     silent = [unscored(m) for m in known]
     with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
         fit([*known[:19], *silent[19:]], scorer="s", fields=FIELDS)
 
 
-def test_too_few_labels_are_refused():
+def test_too_few_labels_are_rejected():
     with pytest.raises(TooFewLabels, match="19 scenarios are labelled and scored on 'wit'"):
         fit(scenarios(19, noise=0.1), scorer="s", fields=FIELDS)
 
 
-def test_no_scores_at_all_are_refused():
+def test_a_bank_without_any_scores_is_rejected():
     with pytest.raises(TooFewLabels, match="0 scenarios"):
         fit([], scorer="s", fields=FIELDS)
 
 
-def test_scenarios_that_all_ask_the_same_question_are_refused():
+def test_a_bank_with_a_single_question_is_rejected():
     same = [replace(one, question="why?") for one in scenarios(40, noise=0.1)]
     with pytest.raises(UnfitBank, match="all ask the same question"):
         fit(same, scorer="s", fields=FIELDS)
 
 
 def test_scenarios_with_the_same_question_share_a_fold():
-    """Twins in two folds would reveal each other's labels, and reports would be wrong."""
+    """Duplicates in two folds would leak labels and make reports too optimistic."""
     draw = np.random.default_rng(0)
     twins = []
     for index in range(60):
@@ -154,7 +154,7 @@ def test_scenarios_with_the_same_question_share_a_fold():
 
 
 def test_errors_are_correlated_over_attributes_and_candidates():
-    """Unpredictable labels, opposite on the two attributes and for the two candidates: so are the
+    """Labels are random, and opposite for the two attributes and candidates. So must be the
     errors."""
     draw = np.random.default_rng(0)
     known = []
@@ -169,7 +169,7 @@ def test_errors_are_correlated_over_attributes_and_candidates():
         assert errors.other / scale == pytest.approx(np.array([[-1, 1], [1, -1]]), abs=0.3)
 
 
-def test_probabilities_are_made_to_match_what_is_observed():
+def test_probabilities_are_scaled_to_match_observed_frequencies():
     """Errors that are three times as large as they should be are scaled to a third."""
     draw = np.random.default_rng(0)
     labels = draw.random((400, 2))

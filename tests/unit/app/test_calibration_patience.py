@@ -10,7 +10,7 @@ from app.errors import QueueFull, StoreUnavailable
 
 
 class Clock:
-    """Time that only passes in `sleep`."""
+    """A clock that advances only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Scoring:
-    """Answers by a function of the time."""
+    """A scoring service whose answer is a function of the time."""
 
     def __init__(self, clock: Clock, answer) -> None:
         self.clock, self.answer = clock, answer
@@ -56,14 +56,14 @@ async def test_a_fit_waits_for_the_store(clock):
     assert await outcome_of(clock, lambda now: away if now < 500 else DONE) is DONE
 
 
-async def test_a_fit_does_not_wait_for_ever(clock):
+async def test_a_fit_gives_up_after_its_patience(clock):
     with pytest.raises(StoreUnavailable):
         await outcome_of(clock, lambda now: StoreUnavailable("Redis does not answer"))
     assert 600 < clock.now < 620
 
 
-async def test_patience_counts_from_the_last_answer(clock):
-    """A full queue is an answer: half a minute without Redis after an hour of it ends nothing."""
+async def test_patience_restarts_with_every_answer(clock):
+    """A full queue is an answer: a short outage of Redis after it does not end the fit."""
 
     def answer(now):
         if now < 3600:

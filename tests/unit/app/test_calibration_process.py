@@ -1,4 +1,4 @@
-"""Computations in a process of their own."""
+"""Computations in a separate process."""
 
 import asyncio
 import os
@@ -37,25 +37,25 @@ def runs(pid):
     return True
 
 
-async def test_the_result_comes_back_and_the_process_ends():
+async def test_the_result_is_returned_and_the_process_ends():
     value, pid = await in_a_process(echo, b"x" * 1_000_000)
     assert value == b"x" * 1_000_000
     assert pid != os.getpid()
     assert not runs(pid)
 
 
-async def test_errors_come_back_with_their_traceback():
+async def test_errors_are_raised_with_their_traceback():
     with pytest.raises(TooFewLabels, match="19 scenarios") as caught:
         await in_a_process(refuse)
     assert "in refuse" in caught.value.__notes__[0]  # where, for the log
 
 
-async def test_a_process_that_dies_is_an_error():
+async def test_a_killed_process_raises_an_error():
     with pytest.raises(RuntimeError, match="ended with status 3"):
         await in_a_process(die)
 
 
-async def test_waiting_takes_none_of_the_event_loop_s_threads():
+async def test_waiting_does_not_occupy_the_event_loop_s_threads():
     """Uploads and large requests need them."""
     threads = min(32, (os.cpu_count() or 1) + 4)
     tasks = [asyncio.create_task(in_a_process(time.sleep, 60)) for _ in range(threads)]

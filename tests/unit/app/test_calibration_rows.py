@@ -1,4 +1,4 @@
-"""What a calibration is fitted on."""
+"""Labels and rows for fitting a calibration."""
 
 import numpy as np
 from numpy.testing import assert_array_equal
@@ -7,7 +7,7 @@ from app.calibrations.fitting.rows import labels_of
 from app.domain.bank import LabelledScenario
 
 
-def test_labels_go_to_the_candidate_that_a_response_became():
+def test_labels_follow_responses_to_their_candidates():
     scenario = LabelledScenario(
         id="s", question="?", responses=("b", "a"), labels=({"wit": 0.25, "care": 1}, {"wit": 1})
     )
@@ -15,7 +15,7 @@ def test_labels_go_to_the_candidate_that_a_response_became():
     assert_array_equal(labels, [[np.nan, 1], [1, 0.25]])
 
 
-def test_the_same_text_twice_has_the_mean_of_its_labels():
+def test_duplicate_texts_have_the_mean_of_their_labels():
     scenario = LabelledScenario(
         id="s",
         question="?",

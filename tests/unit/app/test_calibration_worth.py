@@ -1,4 +1,4 @@
-"""What calibration is worth for a judge of known quality: HelpSteer2 labels plus noise."""
+"""The benefit of calibration for a judge of known quality: HelpSteer2 labels plus noise."""
 
 import json
 
@@ -35,7 +35,7 @@ def data(shared_data):
     test = parse_bank((folder / "eval.jsonl").read_bytes()).scenarios
     lines = (folder / "targets_sampled.jsonl").read_text().splitlines()
     targets = target_matrix([json.loads(line)["target"] for line in lines])
-    # Its columns stand in the order of the file.
+    # Columns are in the order of the file.
     columns = [targets.attributes.index(name) for name in ATTRIBUTES]
     return train, test, targets.part(np.arange(len(lines)), np.array(columns))
 
@@ -53,9 +53,9 @@ def judged(scenarios, seed):
         for column, name in enumerate(ATTRIBUTES):
             attribute = Attribute(name, name)
             messages = method.messages(Task(attribute, shown, ask_settings), ask, ())
-            answer = judge.scores(engine.encode(messages))
+            answers = judge.scores(engine.encode(messages))
             for place, position in enumerate(ask.positions):
-                scores[position, column] = round(answer[("AB"[place],)], 2)
+                scores[position, column] = round(answers[("AB"[place],)], 2)
         labels = np.array([[one[name] for name in ATTRIBUTES] for one in scenario.labels])
         yield labels, scores
 
@@ -76,7 +76,7 @@ def accuracy(labels, scores, targets):
     return 100 * float((right / counted).mean())
 
 
-def test_calibration_is_worth_six_points_for_a_simulated_judge(data):
+def test_calibration_raises_a_simulated_judge_s_accuracy_by_six_points(data):
     """On the 50 sampled targets: 74 % or more, where raw scores give about 67."""
     train, test, targets = data
     known = [

@@ -14,7 +14,7 @@ def worker(model: str, state: str, *, id: str = "w", pool: str | None = None) ->
     return WorkerInfo(id, state, "", pool, model)
 
 
-def test_a_model_that_loads_for_the_first_time_is_listed_by_name_only():
+def test_a_model_loading_for_the_first_time_is_listed_by_name_only():
     (model,) = list_models(FleetSnapshot([worker("m", "loading")], []), None)
     assert model.model_dump(exclude_none=True) == {
         "name": "m",
@@ -30,7 +30,7 @@ def test_a_model_without_workers_is_away():
     assert (model.state, model.workers, model.default) == ("away", 0, True)
 
 
-def test_the_most_advanced_worker_gives_the_state():
+def test_the_state_of_a_model_is_that_of_its_most_advanced_worker():
     served = pool("m")
     workers = [
         worker("m", "failed", id="a"),
@@ -41,7 +41,7 @@ def test_the_most_advanced_worker_gives_the_state():
     assert (model.state, model.workers) == ("ready", 3)
 
 
-def test_only_methods_that_requests_can_name_are_listed():
+def test_prompt_profiles_are_not_listed_as_methods():
     served = pool("m", **{"comparative": "1", "comparative+digits": "1", "comparative+joint": "1"})
     (model,) = list_models(FleetSnapshot([], [served]), None)
     assert model.methods == ["comparative"]
@@ -57,7 +57,7 @@ def test_during_an_upgrade_the_live_pool_describes_the_model():
     assert model.methods == ["comparative"]
 
 
-def test_the_default_is_the_one_set_else_a_live_one():
+def test_the_default_model_is_the_configured_one_or_else_a_live_one():
     fleet = FleetSnapshot([worker("a", "ready", pool="pool of a")], [pool("b"), pool("a")])
     assert [m.name for m in list_models(fleet, None) if m.default] == ["a"]
     assert [m.name for m in list_models(fleet, "b") if m.default] == ["b"]

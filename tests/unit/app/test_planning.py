@@ -1,4 +1,4 @@
-"""What a request to score means: method, attributes, scorer settings."""
+"""Resolving a scoring request: method, attributes, scorer settings."""
 
 import pytest
 from pydantic import ValidationError
@@ -32,12 +32,12 @@ def unused(**options):
     return unused_options(scoring, METHODS[scoring.method])
 
 
-def test_one_sample_is_greedy_and_several_are_drawn():
+def test_temperature_defaults_to_greedy_for_one_sample_only():
     assert settings_of().temperature == 0
     assert settings_of(samples=5).temperature == SAMPLING_TEMPERATURE
 
 
-def test_options_that_do_not_matter_do_not_split_the_cache():
+def test_options_without_effect_do_not_split_the_cache():
     plain = settings_of()
     assert settings_of(seed=7) == plain
     assert settings_of(seed=7, temperature=1).seed == 7
@@ -45,7 +45,7 @@ def test_options_that_do_not_matter_do_not_split_the_cache():
     assert settings_of(examples=3, has_bank=False).examples == 0
 
 
-def test_several_samples_at_temperature_zero_are_refused():
+def test_several_samples_at_temperature_zero_are_rejected():
     with pytest.raises(ValidationError, match="all the same"):
         Scoring(samples=2, temperature=0)
 
@@ -55,7 +55,7 @@ def test_candidates_without_an_id_get_their_index():
     assert [(c.id, c.text) for c in candidates_of(given)] == [("0", "x"), ("mine", "y")]
 
 
-def test_attributes_are_those_listed_else_the_target_s_else_the_whole_set():
+def test_attributes_default_to_the_target_then_to_the_whole_set():
     assert [a.name for a in resolve_attributes(request(), SET)] == ["a", "b"]
     assert [a.name for a in resolve_attributes(request(), SET, ["b"])] == ["b"]
     listed = request(attributes=["b", AttributeIn(name="c", definition="C.")])
@@ -70,20 +70,20 @@ def test_attributes_are_those_listed_else_the_target_s_else_the_whole_set():
         ({}, ["a/b"], "#/target/a~1b"),
     ],
 )
-def test_an_unknown_attribute_is_pointed_to(fields, target, pointer):
+def test_an_unknown_attribute_is_rejected_with_a_pointer(fields, target, pointer):
     with pytest.raises(UnknownAttribute, match="is not in attribute set") as caught:
         resolve_attributes(request(**fields), SET, target)
     assert caught.value.fields[0].pointer == pointer
 
 
-def test_score_refuses_methods_that_choose_and_names_the_operation_that_takes_them():
+def test_score_rejects_methods_that_choose_and_refers_to_select():
     with pytest.raises(UnknownMethod, match="only /select takes it") as caught:
         traits_of("unaligned", may_choose=False)
     assert caught.value.extensions["known"] == ["comparative", "regression", "kaleido"]
     assert traits_of("unaligned", may_choose=True).kind == "choice"
 
 
-def test_a_choice_is_about_the_attributes_of_the_target_only():
+def test_a_choice_includes_only_the_attributes_of_the_target():
     method, traits = "prompt_aligned", METHODS["prompt_aligned"]
     asked = choice_of(method, traits, SET.attributes, {"b": 0.25})
     assert asked == Choice((Attribute("b", "B."),), {"b": 0.25})
@@ -94,13 +94,13 @@ def test_a_choice_is_about_the_attributes_of_the_target_only():
     assert choice_of("comparative", METHODS["comparative"], (), {"b": 0}) is None
 
 
-def test_a_choice_by_bounds_is_refused():
+def test_a_choice_rejects_bounds():
     with pytest.raises(InvalidRequest, match="values, not bounds") as caught:
         choice_of("prompt_aligned", METHODS["prompt_aligned"], SET.attributes, {"a": Bounds(0, 1)})
     assert caught.value.fields[0].pointer == "#/target/a"
 
 
-def test_options_that_a_method_does_not_use_are_dropped_and_named():
+def test_options_without_effect_on_a_method_are_dropped_with_a_warning():
     given = {"samples": 5, "orders": 2, "seed": 3, "bank": "b"}
     assert settings_of(method="reward_model", **given) == settings_of(method="reward_model")
     assert set(unused(method="reward_model", **given)) == {"samples", "orders", "seed", "bank"}
@@ -119,7 +119,7 @@ def test_options_that_a_method_does_not_use_are_dropped_and_named():
         ({"reasoning": False}, "one attribute at a time"),
     ],
 )
-def test_joint_is_refused_where_one_prompt_cannot_ask_for_several_attributes(options, why):
+def test_joint_is_rejected_for_methods_that_cannot_join_attributes(options, why):
     with pytest.raises(InvalidRequest, match=why) as caught:
         check_joint(Scoring(joint=True, **options))
     assert caught.value.fields[0].pointer == "#/scoring/joint"
@@ -131,7 +131,7 @@ def served(*profiles: str) -> ModelIdentity:
     return ModelIdentity("m", "r", "fake", 1, "e", dict.fromkeys(profiles, "p"))
 
 
-def test_attributes_are_asked_together_in_one_order_and_one_attribute_on_its_own():
+def test_joint_attributes_are_sorted_and_a_single_one_is_not_joint():
     model, plain = served("comparative", "comparative+joint"), settings_of(joint=True)
     assert plain == settings_of()
     joint = asked_together(plain, SET.attributes[::-1], model)
@@ -140,7 +140,7 @@ def test_attributes_are_asked_together_in_one_order_and_one_attribute_on_its_own
     assert asked_together(plain, SET.attributes[:1], model) == plain
 
 
-def test_joint_is_refused_where_the_workers_cannot_ask_together():
+def test_joint_is_rejected_if_the_workers_do_not_support_it():
     with pytest.raises(InvalidRequest, match="one attribute at a time") as caught:
         asked_together(settings_of(), SET.attributes, served("comparative"))
     assert caught.value.fields[0].pointer == "#/scoring/joint"

@@ -26,7 +26,7 @@ from app.http.problem_types import INTERNAL, PROBLEMS, problem_for
         (("targets", "list[x]", 1, "v"), {"targets": [{}, {"v": 3}]}, "#/targets/1/v"),
     ],
 )
-def test_pointers_refer_to_the_body_as_it_was_sent(location, body, expected):
+def test_pointers_refer_to_the_body_as_sent(location, body, expected):
     missing = expected.endswith(("question", "id"))
     assert pointer_of(location, body, missing=missing) == expected
 

@@ -33,38 +33,38 @@ class CountingCache:
         return ScoreSet(name, SCORER, "f", self.surface, cells=cells)
 
 
-async def test_a_set_is_read_once_and_cached_without_its_texts():
+async def test_a_score_set_is_read_once_and_cached_without_texts():
     cache = CountingCache(a=["wit"])
     recent = RecentScoreSets(cache)
     for _ in range(3):
-        (found,) = await recent.get([("a", None)], ["wit"])
+        (score_set,) = await recent.get([("a", None)], ["wit"])
     assert cache.reads == ["a"]
-    assert found.named("wit")["wit@1"].scores[0].reasoning is None
+    assert score_set.named("wit")["wit@1"].scores[0].reasoning is None
 
 
-async def test_a_set_that_lacks_an_attribute_is_read_again():
+async def test_a_score_set_without_a_requested_attribute_is_read_again():
     cache = CountingCache(a=["wit"])
     recent = RecentScoreSets(cache)
     await recent.get([("a", None)], ["wit"])
     cache.sets["a"] = ["wit", "care"]
-    (found,) = await recent.get([("a", None)], ["care"])
-    assert found.named("care")
+    (score_set,) = await recent.get([("a", None)], ["care"])
+    assert score_set.named("care")
 
 
-async def test_a_set_without_current_surface_features_is_read_again():
-    """They are stored with the next request for its scores, without a notice."""
+async def test_a_score_set_without_current_surface_features_is_read_again():
+    """The next scoring request stores them, without a notice."""
     cache = CountingCache(a=["wit"])
     today, recent = cache.surface, RecentScoreSets(cache)
     for older in (None, replace(today, version="surface/0")):
         cache.surface = older
         await recent.get([("a", None)], ["wit"])
         cache.surface = today
-        (found,) = await recent.get([("a", None)], ["wit"])
-        assert found.surface == today
+        (score_set,) = await recent.get([("a", None)], ["wit"])
+        assert score_set.surface == today
         recent.forget("a")
 
 
-async def test_a_settled_cell_drops_every_view_of_its_set():
+async def test_a_settled_cell_evicts_every_view_of_its_score_set():
     cache = CountingCache(a=["wit"], b=["wit"])
     recent = RecentScoreSets(cache)
     wanted = [("a", "v"), ("a", "w"), ("b", None)]
@@ -76,7 +76,7 @@ async def test_a_settled_cell_drops_every_view_of_its_set():
     assert cache.reads == ["a", "a"]
 
 
-async def test_age_and_size_of_the_cache_are_bounded():
+async def test_the_cache_is_bounded_in_age_and_size():
     cache = CountingCache(a=["wit"], b=["wit"], c=["wit"])
     recent = RecentScoreSets(cache, size=2)
     await recent.get([("a", None), ("b", None), ("c", None)], ["wit"])
@@ -89,7 +89,7 @@ async def test_age_and_size_of_the_cache_are_bounded():
     assert cache.reads == ["a"] * 3
 
 
-async def test_absence_is_never_cached():
+async def test_missing_score_sets_are_not_cached():
     cache = CountingCache()
     recent = RecentScoreSets(cache)
     assert await recent.get([("a", None)], ["wit"]) == [None]
@@ -97,7 +97,7 @@ async def test_absence_is_never_cached():
     assert (await recent.get([("a", None)], ["wit"]))[0]
 
 
-async def test_a_cached_choice_stays_a_choice():
+async def test_a_cached_choice_is_still_a_choice():
     cell = Cell("(choice)", (CandidateScore(1.0), CandidateScore(0.0)), "choice")
 
     class Cache:
@@ -106,12 +106,12 @@ async def test_a_cached_choice_stays_a_choice():
 
     recent = RecentScoreSets(Cache())
     for _ in range(2):
-        (found,) = await recent.get([("a", None)], ["(choice)"])
-        assert found.named("(choice)") == {}
+        (score_set,) = await recent.get([("a", None)], ["(choice)"])
+        assert score_set.named("(choice)") == {}
 
 
-async def test_a_read_that_a_notice_overtook_is_answered_but_not_cached():
-    """It may lack the cell that the notice was about."""
+async def test_a_read_overtaken_by_a_notice_is_not_cached():
+    """It may lack the cell that the notice announced."""
 
     class Overtaken(CountingCache):
         async def score_sets(self, wanted):

@@ -1,4 +1,4 @@
-"""What a request to select may ask for, and how long it waits."""
+"""Checks of selection requests, and how long a request waits."""
 
 import time
 import unicodedata
@@ -41,7 +41,7 @@ def unused(given: SelectRequest) -> tuple[str, ...]:
     return unused_in_select(given, traits, Options.of(given), wishes(given.target))
 
 
-def test_targets_and_weights_on_attributes_that_are_not_scored_are_pointed_to():
+def test_targets_and_weights_on_unscored_attributes_are_rejected_with_pointers():
     with pytest.raises(InvalidRequest) as caught:
         check(request(target={"a": 1, "z": 0}, weights={"y": 1}), "a", "b")
     pointers = [field.pointer for field in caught.value.fields]
@@ -49,29 +49,29 @@ def test_targets_and_weights_on_attributes_that_are_not_scored_are_pointed_to():
 
 
 @pytest.mark.parametrize("method", ["comparative", "prompt_aligned"])
-def test_a_method_that_reads_a_target_needs_one(method):
+def test_methods_that_use_a_target_require_one(method):
     with pytest.raises(InvalidRequest, match="needs a target") as caught:
         check(request(method=method), "a")
     assert caught.value.fields[0].pointer == "#/target"
 
 
-def test_a_method_that_reads_no_target_needs_none():
+def test_methods_without_a_target_do_not_require_one():
     check(request(method="unaligned"), "a")
 
 
-def test_weights_are_refused_where_there_are_no_distances():
+def test_weights_are_rejected_for_methods_without_distances():
     with pytest.raises(InvalidRequest) as caught:
         check(request(method="prompt_aligned", target={"a": 1}, weights={"a": 2}), "a")
     assert caught.value.fields[0].pointer == "#/selection/weights"
 
 
 @pytest.mark.parametrize(("wanted", "warned"), [("house", True), ("none", False), ("auto", True)])
-def test_a_calibration_of_a_choice_is_named_as_unused_unless_it_is_none(wanted, warned):
+def test_a_calibration_of_a_choice_gets_a_warning(wanted, warned):
     warnings = unused(request(method="unaligned", calibration=wanted))
     assert any("calibration" in warning for warning in warnings) is warned
 
 
-def test_names_are_compared_in_their_composed_form():
+def test_names_are_compared_in_composed_form():
     composed, decomposed = "café", unicodedata.normalize("NFD", "café")
     assert composed != decomposed
     given = request(target={decomposed: 1}, weights={decomposed: 2})
@@ -95,18 +95,18 @@ def test_names_are_compared_in_their_composed_form():
         ("Wait=500", 2.0, 120, 2),
     ],
 )
-def test_patience_follows_the_prefer_header_within_the_limits(prefer, deadline, wait_s, deadline_s):
+def test_the_prefer_header_sets_the_wait_within_the_limits(prefer, deadline, wait_s, deadline_s):
     patience = patience_for(prefer, deadline, SETTINGS)
     assert (patience.wait_s, patience.deadline_s) == (wait_s, deadline_s)
 
 
-def test_a_long_prefer_header_is_read_in_linear_time():
+def test_a_long_prefer_header_is_parsed_in_linear_time():
     started = time.process_time()
     patience_for(('"' + "," * 20) * 3_000, None, SETTINGS)
     assert time.process_time() - started < 2
 
 
-def test_a_deadline_beyond_the_latest_is_refused_not_shortened():
+def test_a_deadline_above_the_limit_is_rejected():
     with pytest.raises(InvalidRequest) as caught:
         patience_for(None, 1001.0, SETTINGS)
     assert caught.value.fields[0].pointer == "#/deadline_s"

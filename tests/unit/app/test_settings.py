@@ -1,4 +1,4 @@
-"""Settings are read from the environment once, and typos are refused."""
+"""Settings: reading the environment, and rejecting typos."""
 
 import pytest
 
@@ -20,23 +20,23 @@ def test_variables_are_read_into_their_groups():
     assert settings.engine.engine == "fake"
 
 
-def test_redis_url_is_read_without_the_prefix_too_and_the_prefixed_one_wins():
+def test_the_prefixed_redis_url_takes_precedence_over_the_bare_one():
     assert Settings.from_environment({"REDIS_URL": "redis://a"}).store.redis_url == "redis://a"
     both = {"REDIS_URL": "redis://a", "AZIMUTH_REDIS_URL": "redis://b"}
     assert Settings.from_environment(both).store.redis_url == "redis://b"
 
 
-def test_an_unknown_variable_is_refused_by_name():
+def test_an_unknown_variable_is_rejected_by_name():
     with pytest.raises(UnknownSetting, match="AZIMUTH_MODLE"):
         Settings.from_environment({"AZIMUTH_MODLE": "x"})
 
 
-def test_an_invalid_value_is_refused_by_name():
+def test_an_invalid_value_is_rejected_by_name():
     with pytest.raises(InvalidSetting, match="AZIMUTH_PORT=http"):
         Settings.from_environment({"AZIMUTH_PORT": "http"})
 
 
-def test_an_empty_value_counts_as_unset():
+def test_an_empty_value_is_treated_as_unset():
     assert Settings.from_environment({"AZIMUTH_PORT": ""}).api.port == 8000
 
 
@@ -50,6 +50,6 @@ def test_secrets_are_not_in_the_repr(variable, value):
     assert "s3cret" not in str(settings)
 
 
-def test_a_group_built_by_itself_ignores_the_environment(monkeypatch):
+def test_a_settings_group_built_directly_ignores_the_environment(monkeypatch):
     monkeypatch.setenv("AZIMUTH_PORT", "9000")
     assert ApiSettings().port == 8000

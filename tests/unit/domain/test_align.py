@@ -1,4 +1,4 @@
-"""Alignment: distances, choices, ties."""
+"""Targets, distances and ranking."""
 
 import math
 
@@ -14,7 +14,7 @@ from app.domain.selection.targets import Bounds, WeightlessTarget, target_matrix
 SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
 
 
-def test_the_candidate_nearest_the_target_is_selected():
+def test_the_nearest_candidate_is_selected():
     selection = rank(distances(SCORES, target_matrix([{"help": 1.0, "verbosity": 0.0}]))[0])
     assert selection.selected.index == 0
     assert selection.selected.distance == pytest.approx(0.2)
@@ -30,7 +30,7 @@ def test_the_candidate_nearest_the_target_is_selected():
         ("chebyshev", [0.4, 0.2]),
     ],
 )
-def test_distances_are_what_their_names_say(metric, expected):
+def test_each_distance_follows_its_formula(metric, expected):
     scores = np.array([[0.9, 0.1], [0.6, 0.7]])
     got = distances(scores, target_matrix([{"a": 0.5, "b": 0.5}]), metric)
     assert got[0].tolist() == pytest.approx(expected)
@@ -40,20 +40,20 @@ def test_distances_are_what_their_names_say(metric, expected):
     ("metric", "expected"),
     [("euclidean", math.sqrt(4 * 0.09 + 0.16)), ("manhattan", 1.6), ("chebyshev", 1.2)],
 )
-def test_a_weight_multiplies_an_attributes_part_of_the_distance(metric, expected):
+def test_weights_scale_the_distance_on_an_attribute(metric, expected):
     weights = {"a": 4.0}
     matrix = target_matrix([{"a": 0.5, "b": 0.5}], weights)
     got = distances(np.array([[0.8, 0.1]]), matrix, metric)
     assert got[0, 0] == pytest.approx(expected)
 
 
-def test_attributes_that_a_target_leaves_out_do_not_count_for_it():
+def test_attributes_not_in_the_target_are_ignored():
     matrix = target_matrix([{"a": 1.0}, {"b": 1.0}, {"b": 0.9, "a": 0.2}])
     assert matrix.attributes == ("a", "b")
     assert nearest(distances(SCORES, matrix)).tolist() == [0, 1, 1]
 
 
-def test_of_candidates_that_tie_the_first_listed_is_selected():
+def test_the_first_of_tied_candidates_is_selected():
     scores = np.array([[0.9], [0.5], [0.5 + 1e-15], [0.5]])
     selection = rank(distances(scores, target_matrix([{"a": 0.5}]))[0])
     assert selection.selected.index == 1
@@ -62,7 +62,7 @@ def test_of_candidates_that_tie_the_first_listed_is_selected():
     assert [r.index for r in selection.ranking] == [1, 2, 3, 0]
 
 
-def test_a_target_that_weighs_nothing_is_refused():
+def test_a_target_with_zero_weights_only_is_rejected():
     with pytest.raises(WeightlessTarget):
         target_matrix([{"a": 1.0}, {"b": 1.0}], {"b": 0.0})
 
@@ -83,7 +83,7 @@ NEARLY = [0.0, 0.1, 0.1 + 1e-15, 0.1 + 8e-10, 0.2, 0.7]
     weights=st.dictionaries(st.sampled_from("abc"), st.floats(0.01, 5)),
     metric=st.sampled_from(["euclidean", "manhattan", "chebyshev"]),
 )
-def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric):
+def test_array_distances_match_the_scalar_formula(scores, targets, weights, metric):
     matrix = target_matrix(targets, weights)
     columns = ["abc".index(name) for name in matrix.attributes]
     got = distances(np.array(scores)[:, columns], matrix, metric)
@@ -110,7 +110,7 @@ def test_the_array_form_agrees_with_the_formula(scores, targets, weights, metric
         max_size=8,
     )
 )
-def test_compact_and_full_answers_never_disagree(rows):
+def test_nearest_and_rank_select_the_same_candidate(rows):
     distance = np.array(rows)
     assert nearest(distance).tolist() == [rank(row).selected.index for row in distance]
 
@@ -124,14 +124,14 @@ def test_compact_and_full_answers_never_disagree(rows):
         (Bounds(0.2, 0.2), [0.7, 0.1]),
     ],
 )
-def test_what_lies_within_bounds_is_no_distance_at_all(wish, expected):
+def test_scores_within_bounds_have_distance_zero(wish, expected):
     scores = np.array([[0.9], [0.1]])
     for metric in ("euclidean", "manhattan", "chebyshev"):
         got = distances(scores, target_matrix([{"a": wish}]), metric)
         assert got[0].tolist() == pytest.approx(expected)
 
 
-def test_bounds_and_values_stand_side_by_side():
+def test_a_target_may_mix_values_and_bounds():
     matrix = target_matrix([{"a": 1.0, "b": Bounds(high=0.5)}, {"a": 0.0}])
     got = distances(np.array([[0.4, 0.9], [0.4, 0.3]]), matrix)
     assert got[0].tolist() == pytest.approx([math.hypot(0.6, 0.4), 0.6])
@@ -141,8 +141,8 @@ def test_bounds_and_values_stand_side_by_side():
 COVARIANCE = np.array([[0.10, 0.08, 0.0], [0.08, 0.10, 0.0], [0.0, 0.0, 0.05]])
 
 
-def test_correlated_attributes_count_once():
-    """Of two errors that usually come together the second adds little; alone it is a surprise."""
+def test_mahalanobis_counts_correlated_attributes_once():
+    """Two errors that usually occur together weigh less than two independent ones."""
     scores = np.array([[0.5, 0.5, 1.0], [0.5, 1.0, 0.5]])
     matrix = target_matrix([{"a": 1.0, "b": 1.0, "c": 1.0}])
     together, apart = distances(scores, matrix, "mahalanobis", COVARIANCE)[0]
@@ -153,14 +153,14 @@ def test_correlated_attributes_count_once():
     assert apart > 1.5 * together
 
 
-def test_with_an_identity_as_covariance_mahalanobis_is_euclidean():
+def test_mahalanobis_with_identity_covariance_is_euclidean():
     matrix = target_matrix([{"a": 0.2, "b": 0.9}, {"b": 0.1}, {"a": 1.0}], {"b": 3.0})
     scores = np.array([[0.9, 0.1], [0.6, 0.7]])
     got = distances(scores, matrix, "mahalanobis", np.eye(2))
     assert got == pytest.approx(distances(scores, matrix))
 
 
-def test_what_weighs_nothing_is_as_good_as_not_named():
+def test_mahalanobis_ignores_attributes_with_weight_zero():
     scores = np.array([[0.2, 0.9, 0.4], [0.7, 0.1, 0.5]])
     some, without = {"a": 1.0, "b": 0.5}, {"b": 0.0}
     for metric in ("euclidean", "manhattan", "chebyshev", "mahalanobis"):
@@ -169,7 +169,7 @@ def test_what_weighs_nothing_is_as_good_as_not_named():
         assert weighed == pytest.approx(named)
 
 
-def test_mahalanobis_is_the_same_for_one_target_as_among_many():
+def test_mahalanobis_of_one_target_does_not_depend_on_the_others():
     draw = np.random.default_rng(0)
     scores = draw.random((4, 3))
     wishes = [dict(zip("abc", row, strict=True)) for row in draw.random((9, 3)).tolist()]
@@ -181,8 +181,8 @@ def test_mahalanobis_is_the_same_for_one_target_as_among_many():
     assert together == pytest.approx(np.array(alone))
 
 
-def test_mahalanobis_needs_a_covariance_and_values():
+def test_mahalanobis_rejects_bounds_and_a_missing_covariance():
     with pytest.raises(ValueError, match="covariance"):
         distances(SCORES, target_matrix([{"a": 1.0, "b": 1.0}]), "mahalanobis")
-    with pytest.raises(ValueError, match="values"):
+    with pytest.raises(ValueError, match="without bounds"):
         distances(SCORES[:, :1], target_matrix([{"a": Bounds()}]), "mahalanobis", np.eye(1))

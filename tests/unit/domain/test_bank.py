@@ -1,10 +1,16 @@
-"""Scenario files: what is a valid line, and what a bank covers."""
+"""Scenario files: validation, digest and label coverage."""
 
 import json
 
 import pytest
 
-from app.domain.bank import InvalidLines, idle_members, label_coverage, parse_bank, serialize_bank
+from app.domain.bank import (
+    InvalidLines,
+    label_coverage,
+    parse_bank,
+    serialize_bank,
+    unknown_members,
+)
 from app.store.attribute_sets import builtin_attribute_sets
 from app.store.banks import builtin_banks
 
@@ -21,25 +27,25 @@ def lines(*scenarios) -> bytes:
     return "\n".join(json.dumps(s) for s in scenarios).encode()
 
 
-def test_a_bank_survives_being_written_and_read():
+def test_a_bank_is_unchanged_by_writing_and_reading():
     bank = parse_bank(lines(GOOD, GOOD | {"id": "s2"}))
     assert parse_bank(serialize_bank(bank)) == bank
 
 
-def test_the_version_is_the_content_not_the_order_of_lines():
+def test_the_digest_does_not_depend_on_the_order_of_lines():
     other = GOOD | {"id": "s2"}
     assert parse_bank(lines(GOOD, other)) == parse_bank(lines(other, GOOD))
     assert parse_bank(lines(GOOD)).digest != parse_bank(lines(other)).digest
 
 
-def test_empty_lines_and_fields_of_other_tools_are_no_harm_but_told():
+def test_empty_lines_and_unknown_members_are_allowed_and_counted():
     text = b"\n" + lines(GOOD | {"note": "mine"}, GOOD | {"id": "s2", "note": {"a": 1}}) + b"\n\n"
     assert len(parse_bank(text).scenarios) == 2
-    assert idle_members(text) == {"note": 2}
+    assert unknown_members(text) == {"note": 2}
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "reason"),
     [
         (GOOD | {"id": " "}, "id is empty"),
         (GOOD | {"question": ""}, "question is empty"),
@@ -55,25 +61,25 @@ def test_empty_lines_and_fields_of_other_tools_are_no_harm_but_told():
         (GOOD | {"responses": "one"}, "Expected `array`"),
         (
             GOOD | {"ratings": [{"group": "g", "rater": "r", "response": 7, "rating": 3}]},
-            "there is no response 7",
+            "ratings[0].response is 7, but the scenario has only",
         ),
     ],
 )
-def test_a_bad_line_is_named_with_its_reason(line, says):
+def test_an_invalid_line_is_reported_with_its_number_and_reason(line, reason):
     with pytest.raises(InvalidLines) as caught:
         parse_bank(lines(GOOD | {"id": "s0"}, line))
     assert caught.value.errors[0].line == 2
-    assert says in caught.value.errors[0].detail
+    assert reason in caught.value.errors[0].detail
 
 
-def test_bytes_that_are_no_text_are_told_wherever_they_stand():
+def test_invalid_utf8_is_reported_even_in_unknown_members():
     line = lines(GOOD).rstrip()
     for member in (b'"caf\xe9": 1', b'"note": "\xff"'):
         with pytest.raises(InvalidLines, match="line 1: not UTF-8"):
             parse_bank(line.replace(b"{", b"{" + member + b", ", 1))
 
 
-def test_all_bad_lines_are_told_at_once():
+def test_all_invalid_lines_are_reported_together():
     with pytest.raises(InvalidLines) as caught:
         parse_bank(b"{}\n" + lines(GOOD, GOOD) + b"\nnot json\n\xff\xfe\n")
     assert [e.line for e in caught.value.errors] == [1, 3, 4, 5]
@@ -81,7 +87,7 @@ def test_all_bad_lines_are_told_at_once():
 
 
 @pytest.mark.parametrize("text", [b"", b"\n \n"])
-def test_an_empty_bank_is_refused(text):
+def test_an_empty_bank_is_rejected(text):
     with pytest.raises(InvalidLines, match="empty"):
         parse_bank(text)
 
@@ -92,7 +98,7 @@ def test_coverage_counts_labels_by_level():
     assert coverage["depth"].labels == 4
 
 
-def test_a_continuum_of_labels_is_told_as_a_range():
+def test_coverage_of_continuous_labels_is_a_range():
     many = [GOOD | {"id": str(i), "labels": [{"d": i / 100}, {"d": 1}]} for i in range(40)]
     coverage = label_coverage(parse_bank(lines(*many)).scenarios)
     assert coverage["d"].levels is None
@@ -100,7 +106,7 @@ def test_a_continuum_of_labels_is_told_as_a_range():
 
 
 @pytest.mark.parametrize("name", ["helpsteer2", "moral-foundations"])
-def test_the_built_in_banks_cover_every_level_and_give_every_reason(name):
+def test_built_in_banks_cover_every_level_with_reasonings(name):
     attribute_set = builtin_attribute_sets()[name]
     assert attribute_set.bank is not None
     bank = builtin_banks()[attribute_set.bank].bank

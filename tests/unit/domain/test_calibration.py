@@ -1,4 +1,4 @@
-"""Applying a calibration, and what it reads of a score set."""
+"""Applying a calibration, and reading its evidence from a score set."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.made_evidence import FIELDS, scenarios
 
 @pytest.fixture(scope="module")
 def good():
-    """A calibration for a judge with little noise, as it is after storing."""
+    """A calibration for a judge with little noise, after serialisation."""
     return with_digest(fit(scenarios(60, noise=0.2), scorer="s", fields=FIELDS))
 
 
@@ -26,7 +26,7 @@ def test_calibrated_scores_stay_in_the_unit_interval(good):
     assert result.scores.max() == 1
 
 
-def test_if_an_attribute_is_missing_each_is_calibrated_alone(good):
+def test_attributes_are_calibrated_alone_if_one_is_missing(good):
     evidence = scenarios(1, noise=0.2)[0].evidence
     part = evidence.readings.copy()
     part[:, 1] = np.nan
@@ -37,8 +37,8 @@ def test_if_an_attribute_is_missing_each_is_calibrated_alone(good):
     assert alone.errors.same.shape == (1, 1)
 
 
-def test_a_scenario_s_scores_do_not_depend_on_the_others_in_the_call(good):
-    """And a calibration fitted on pairs of candidates takes any number of them."""
+def test_scores_do_not_depend_on_other_scenarios_in_the_batch(good):
+    """A calibration fitted on pairs of candidates also applies to any other number."""
     pair = scenarios(1, noise=0.2)[0].evidence
     five = scenarios(1, noise=0.2, candidates=5)[0].evidence
     single = scenarios(1, noise=0.2, candidates=1)[0].evidence
@@ -48,7 +48,7 @@ def test_a_scenario_s_scores_do_not_depend_on_the_others_in_the_call(good):
         assert len(result.scores) == len(evidence.surface)
 
 
-def test_partial_labels_give_a_calibration_for_each_attribute_alone():
+def test_partial_labels_allow_only_the_alone_basis():
     mixed = scenarios(40, noise=0.1, labelled=(0,)) + scenarios(40, noise=0.1, labelled=(1,))
     mixed = [LabelledEvidence(f"{i}", m.evidence, m.labels) for i, m in enumerate(mixed)]
     calibration = fit(mixed, scorer="s", fields=FIELDS)
@@ -67,7 +67,7 @@ def test_each_candidate_is_compared_with_the_others():
     assert with_differences(np.array([[1.0]])).tolist() == [[1, 0]]
 
 
-def test_readings_are_scores_then_spreads_then_digits():
+def test_readings_are_score_spread_and_digits():
     plain = Cell("wit", (CandidateScore(0.25), CandidateScore(0.5)))
     assert readings_of(plain, ScorerSettings()).tolist() == [[0.25], [0.5]]
     drawn = Cell("wit", (CandidateScore(0.25, spread=0.1),))
@@ -78,7 +78,7 @@ def test_readings_are_scores_then_spreads_then_digits():
     assert row == pytest.approx([0.5, 0.2, 0.2, 0.2, 0.2, 0.3, np.log(0.5)])
 
 
-def test_readings_are_missing_for_attributes_that_are_not_scored():
+def test_readings_of_unscored_attributes_are_nan():
     cells = {"care@2": Cell("care", (CandidateScore(0.25), CandidateScore(0.5)))}
     evidence = evidence_of(cells, [[1.0], [2.0]], FIELDS, ScorerSettings())
     assert np.isnan(evidence.readings[:, 0]).all()

@@ -1,4 +1,4 @@
-"""Calibrations as bytes, and their forests."""
+"""Serialised calibrations and forests."""
 
 import contextlib
 from dataclasses import asdict, replace
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def fresh():
-    """With trees in both layers, and never stored."""
+    """A calibration with trees in both layers, before serialisation."""
     return fit(scenarios(120, noise=0.2), scorer="s", fields=FIELDS)
 
 
@@ -26,7 +26,7 @@ def stored(fresh):
     return with_digest(fresh)
 
 
-def test_the_same_bank_gives_the_same_digest_and_another_bank_another():
+def test_the_digest_depends_on_the_bank_alone():
     def digest(noise):
         known = scenarios(30, noise=noise)
         return with_digest(fit(known, scorer="s", fields=FIELDS)).digest
@@ -34,7 +34,7 @@ def test_the_same_bank_gives_the_same_digest_and_another_bank_another():
     assert digest(0.2) == digest(0.2) != digest(0.3)
 
 
-def test_an_artefact_is_read_as_it_was_written(fresh):
+def test_an_artefact_is_unchanged_by_writing_and_reading(fresh):
     back = from_bytes(to_bytes(fresh))
     assert back.digest
     np.testing.assert_equal(asdict(replace(back, digest="")), asdict(fresh))
@@ -42,19 +42,19 @@ def test_an_artefact_is_read_as_it_was_written(fresh):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01."], ids=repr)
-def test_bytes_that_are_no_artefact_are_refused(content):
+def test_bytes_that_are_not_an_artefact_are_rejected(content):
     with pytest.raises(InvalidArtefact):
         from_bytes(content)
 
 
-def test_a_modified_artefact_is_refused(stored):
+def test_a_modified_artefact_is_rejected(stored):
     content = bytearray(to_bytes(stored))
     content[len(content) // 2] ^= 0xFF
     with pytest.raises(InvalidArtefact):
         from_bytes(bytes(content))
 
 
-def test_a_wrong_byte_anywhere_raises_nothing_else(stored):
+def test_a_corrupt_byte_raises_only_invalid_artefact(stored):
     whole = to_bytes(stored)
     for place in np.linspace(0, len(whole) - 1, 60, dtype=int).tolist():
         content = bytearray(whole)
@@ -63,7 +63,7 @@ def test_a_wrong_byte_anywhere_raises_nothing_else(stored):
             from_bytes(bytes(content))
 
 
-def test_a_forest_with_a_loop_is_refused():
+def test_a_forest_with_a_cycle_is_rejected():
     loop = {
         "feature": np.array([0, -1], np.int16),
         "threshold": np.zeros(2),
@@ -72,12 +72,12 @@ def test_a_forest_with_a_loop_is_refused():
         "value": np.zeros((2, 1), np.float32),
         "roots": np.array([0], np.int32),
     }
-    with pytest.raises(ValueError, match="no forest"):
+    with pytest.raises(ValueError, match="do not describe a forest"):
         Forest(**loop)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_a_forest_predicts_what_scikit_learn_predicts(outputs):
+def test_a_forest_predicts_the_same_as_scikit_learn(outputs):
     from sklearn.ensemble import ExtraTreesRegressor
 
     x, y = RNG.normal(size=(200, 4)), RNG.normal(size=(200, outputs))

@@ -1,4 +1,4 @@
-"""Explanations: shares of the distance, changes that flip a choice, candidates beyond reach."""
+"""Explanations: shares of the distance, flips, candidates that are never selected."""
 
 import numpy as np
 import pytest
@@ -26,9 +26,9 @@ def selected(scores, target, metric="euclidean", covariance=None):
     return int(nearest(distances(scores, target, metric, covariance))[0])
 
 
-def test_shares_say_which_attribute_keeps_a_candidate_from_the_target():
-    found = explain(SCORES[:2, :2], matrix(1.0, 0.0))
-    chosen, runner_up = found.contributions
+def test_shares_show_which_attributes_make_up_the_distance():
+    explanation = explain(SCORES[:2, :2], matrix(1.0, 0.0))
+    chosen, runner_up = explanation.contributions
     assert (chosen.candidate, runner_up.candidate) == (0, 1)
     assert chosen.shares == {"help": 0.0, "wit": pytest.approx(1.0)}
     assert runner_up.shares["wit"] == pytest.approx(0.81 / (0.81 + 0.16))
@@ -41,27 +41,27 @@ def test_shares_say_which_attribute_keeps_a_candidate_from_the_target():
         ("euclidean", (0.16, 2 * 0.01)),
         ("manhattan", (0.4, 2 * 0.1)),
         ("chebyshev", (0.4, 0)),
-        # The inverse of the covariance is [[0.08, -0.06], [-0.06, 0.10]] but for a factor: that
-        # help is too high had led to expect the same of wit, and more than 0.1.
+        # The inverse of the covariance is proportional to [[0.08, -0.06], [-0.06, 0.10]]: an error
+        # on help predicts an error on wit of the same sign, and larger than 0.1.
         ("mahalanobis", (0.4 * (0.08 * 0.4 - 2**0.5 * 0.06 * 0.1),
                          0.1 * (2 * 0.10 * 0.1 - 2**0.5 * 0.06 * 0.4))),
     ],
 )  # fmt: skip
-def test_shares_are_what_the_distance_is_made_of(metric, shares):
+def test_shares_follow_the_formula_of_each_distance(metric, shares):
     target = matrix(0.5, 0.5, weights={"wit": 2})
-    found = explain(np.array([[0.9, 0.6]]), target, metric, COVARIANCE[:2, :2])
+    explanation = explain(np.array([[0.9, 0.6]]), target, metric, COVARIANCE[:2, :2])
     help_, wit = shares
-    assert found.contributions[0].shares == {
+    assert explanation.contributions[0].shares == {
         "help": pytest.approx(help_ / (help_ + wit)),
         "wit": pytest.approx(wit / (help_ + wit)),
     }
     assert (wit < 0) is (metric == "mahalanobis")
 
 
-def test_shares_of_wishes_with_bounds_heed_weights():
+def test_shares_for_bounds_use_weights():
     wish = {"help": Bounds(0.5, 1.0), "wit": Bounds(0.0, 0.1)}
-    found = explain(np.array([[0.3, 0.3]]), target_matrix([wish], {"help": 3.0}))
-    assert found.contributions[0].shares == {
+    explanation = explain(np.array([[0.3, 0.3]]), target_matrix([wish], {"help": 3.0}))
+    assert explanation.contributions[0].shares == {
         "help": pytest.approx(0.75),
         "wit": pytest.approx(0.25),
     }
@@ -69,39 +69,40 @@ def test_shares_of_wishes_with_bounds_heed_weights():
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "mahalanobis"])
 def test_shares_add_up_to_one_for_every_distance(metric):
-    found = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 2}), metric, COVARIANCE)
-    for contribution in found.contributions:
+    explanation = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 2}), metric, COVARIANCE)
+    for contribution in explanation.contributions:
         assert sum(contribution.shares.values()) == pytest.approx(1)
 
 
-def test_what_weighs_nothing_has_no_share_and_flips_nothing():
-    found = explain(SCORES, matrix(0.3, 0.7, 0.2, weights={"wit": 0}), "mahalanobis", COVARIANCE)
-    assert found.contributions[0].shares["wit"] == 0
-    assert found.flips is not None
-    assert "wit" not in {flip.attribute for flip in found.flips}
+def test_an_attribute_with_weight_zero_has_no_share_and_no_flip():
+    target = matrix(0.3, 0.7, 0.2, weights={"wit": 0})
+    explanation = explain(SCORES, target, "mahalanobis", COVARIANCE)
+    assert explanation.contributions[0].shares["wit"] == 0
+    assert explanation.flips is not None
+    assert "wit" not in {flip.attribute for flip in explanation.flips}
 
 
-def test_a_candidate_on_the_target_has_no_shares_to_tell():
+def test_shares_are_zero_for_a_candidate_on_the_target():
     assert explain(SCORES, matrix(*SCORES[1])).contributions[0].shares == dict.fromkeys(NAMES, 0.0)
 
 
-def test_within_bounds_nothing_is_missing():
+def test_shares_are_zero_within_bounds():
     target = target_matrix([{"help": Bounds(0.5, 1.0), "wit": Bounds(0.0, 0.1)}])
-    found = explain(SCORES[:, :2], target)
-    assert found.contributions[0].candidate == 2
-    assert found.contributions[1].shares == {"help": 0.0, "wit": 1.0}
-    assert found.flips is None
+    explanation = explain(SCORES[:, :2], target)
+    assert explanation.contributions[0].candidate == 2
+    assert explanation.contributions[1].shares == {"help": 0.0, "wit": 1.0}
+    assert explanation.flips is None
 
 
 @pytest.mark.parametrize("metric", ["manhattan", "chebyshev"])
-def test_other_distances_have_no_hyperplanes_to_tell_of(metric):
+def test_manhattan_and_chebyshev_have_no_flips(metric):
     assert explain(SCORES, matrix(0.3, 0.7, 0.2), metric).flips is None
 
 
-def test_the_smallest_change_that_flips_comes_first():
-    found = explain(SCORES[:2, :2], matrix(1.0, 0.0))
-    assert found.flips is not None
-    (wit,) = found.flips  # no wish for help makes the second candidate nearer
+def test_flips_are_sorted_by_size_of_change():
+    explanation = explain(SCORES[:2, :2], matrix(1.0, 0.0))
+    assert explanation.flips is not None
+    (wit,) = explanation.flips  # no desired value of help makes the second candidate nearer
     assert (wit.attribute, wit.candidate) == ("wit", 1)
     # |1 - 1|^2 + (0.2 - t)^2 = (0.6 - 1)^2 + (0.9 - t)^2
     assert wit.value == pytest.approx((0.16 + 0.81 - 0.04) / 1.4)
@@ -114,15 +115,13 @@ def test_the_smallest_change_that_flips_comes_first():
     weights=st.tuples(*[st.floats(0.1, 4)] * 3),
     metric=st.sampled_from(["euclidean", "mahalanobis"]),
 )
-def test_a_flip_is_where_two_candidates_are_equally_near_and_none_comes_before(
-    scores, wishes, weights, metric
-):
+def test_a_flip_is_the_first_value_at_which_two_candidates_tie(scores, wishes, weights, metric):
     weight_of = dict(zip(NAMES, weights, strict=True))
     target = matrix(*wishes, weights=weight_of)
     before = selected(scores, target, metric, COVARIANCE)
-    found = explain(scores, target, metric, COVARIANCE)
-    flips = {flip.attribute: flip for flip in found.flips}
-    assert list(found.flips) == sorted(found.flips, key=lambda flip: abs(flip.change))
+    explanation = explain(scores, target, metric, COVARIANCE)
+    flips = {flip.attribute: flip for flip in explanation.flips}
+    assert list(explanation.flips) == sorted(explanation.flips, key=lambda flip: abs(flip.change))
     for a, name in enumerate(NAMES):
 
         def at(value, a=a):
@@ -147,7 +146,7 @@ def test_a_flip_is_where_two_candidates_are_equally_near_and_none_comes_before(
                     assert distance[before] <= distance.min() + 1e-6
 
 
-def test_never_selected_is_who_scores_like_one_listed_before():
+def test_candidates_with_the_scores_of_an_earlier_one_are_never_selected():
     scores = np.array([[0.5, 0.5], [0.1, 0.9], [0.5, 0.5], [0.5, 0.5 + 1e-12], [0.1, 0.8]])
     assert never_selected(scores) == (2, 3)
     assert explain(scores, matrix(0.5, 0.5)).never_selected == (2, 3)
@@ -156,7 +155,7 @@ def test_never_selected_is_who_scores_like_one_listed_before():
 
 
 @given(arrays(float, st.tuples(st.integers(2, 6), st.just(3)), elements=cube))
-def test_everybody_else_is_selected_by_the_target_that_equals_its_scores(scores):
+def test_any_other_candidate_is_selected_by_the_target_equal_to_its_scores(scores):
     never = never_selected(scores)
     for c in range(len(scores)):
         assert (selected(scores, matrix(*scores[c])) == c) is (c not in never)

@@ -1,4 +1,4 @@
-"""Names are compared in one form, and refused where they could not be told apart."""
+"""Names: normalisation and validation."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from app.domain.names import canonical_name
         "é" * 128,
     ],
 )
-def test_names_of_any_script_stay_as_they_are(name):
+def test_names_of_any_script_are_unchanged(name):
     assert canonical_name(name) == name
 
 
@@ -30,7 +30,7 @@ def test_names_are_normalised_before_they_are_measured():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "reason"),
     [
         ("", "blank"),
         (" ", "blank"),
@@ -46,8 +46,8 @@ def test_names_are_normalised_before_they_are_measured():
         ("..", "not allowed"),
     ],
 )
-def test_a_name_that_could_be_mistaken_is_refused_with_the_reason(name, says):
-    with pytest.raises(ValueError, match=says):
+def test_an_invalid_name_is_rejected_with_the_reason(name, reason):
+    with pytest.raises(ValueError, match=reason):
         canonical_name(name)
 
 
@@ -55,15 +55,15 @@ def bank_with(labels: str) -> bytes:
     return f'{{"id":"s","question":"q","responses":["r"],"labels":[{labels}]}}'.encode()
 
 
-def test_labels_of_a_bank_are_named_in_the_same_form():
+def test_attribute_names_in_a_bank_are_normalised():
     composed, decomposed = bank_with('{"é": 1}'), bank_with('{"e\u0301": 1}')
     assert parse_bank(decomposed) == parse_bank(composed)
 
 
 @pytest.mark.parametrize(
-    ("labels", "says"),
+    ("labels", "reason"),
     [('{" ": 1}', "blank"), ('{"é": 1, "e\u0301": 0}', "twice"), ('{"a\\nb": 1}', "control")],
 )
-def test_a_label_with_an_invalid_name_is_an_invalid_line(labels, says):
-    with pytest.raises(InvalidLines, match=says):
+def test_an_invalid_attribute_name_makes_a_line_invalid(labels, reason):
+    with pytest.raises(InvalidLines, match=reason):
         parse_bank(bank_with(labels))

@@ -1,4 +1,4 @@
-"""Planning: what is the same scenario, the same scorer, the same cell."""
+"""Plans: canonical scenarios, fingerprints and cache keys."""
 
 from dataclasses import dataclass
 
@@ -56,13 +56,13 @@ def test_a_repeated_candidate_does_not_change_the_scenario_and_keeps_its_own_id(
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=8))
-def test_every_candidate_finds_its_own_text_again(texts):
+def test_positions_map_every_candidate_to_its_text(texts):
     scenario, presentation = canonical_scenario("q", candidates(*texts))
     assert [scenario.candidates[p] for p in presentation.positions] == texts
 
 
-def test_canonical_order_does_not_follow_the_text():
-    """The alphabet would give long or polite openings a fixed place in the prompt."""
+def test_canonical_order_is_not_alphabetical():
+    """Alphabetical order would give some openings a fixed position in the prompt."""
     texts = [f"response {i:02}" for i in range(20)]
     scenario, _ = canonical_scenario("q", candidates(*texts))
     assert list(scenario.candidates) != texts
@@ -110,7 +110,7 @@ def settings(**changes) -> Scorer:
     ],
     ids=lambda c: c.name,
 )
-def test_whatever_changes_a_score_changes_the_fingerprint(change):
+def test_the_fingerprint_covers_everything_that_affects_a_score(change):
     assert scorer_fingerprint(change.scorer) != scorer_fingerprint(SCORER)
 
 
@@ -125,12 +125,12 @@ def test_whatever_changes_a_score_changes_the_fingerprint(change):
         ),
     ],
 )
-def test_fingerprints_stay_what_they_were(scorer, fingerprint):
-    """Whoever has scores in the cache must still find them after an upgrade."""
+def test_fingerprints_are_stable_across_versions(scorer, fingerprint):
+    """Cached scores must stay valid after an upgrade."""
     assert scorer_fingerprint(scorer) == fingerprint
 
 
-def test_every_definition_that_is_asked_together_is_part_of_a_joint_scorer():
+def test_a_joint_scorer_s_fingerprint_covers_every_definition():
     edited = msgspec.structs.replace(CARE, definition="Something else.")
     scorers = [settings(joint=one) for one in ((CARE, HELP), (edited, HELP), (CARE,), ())]
     assert len({scorer_fingerprint(scorer) for scorer in scorers}) == 4
@@ -138,7 +138,7 @@ def test_every_definition_that_is_asked_together_is_part_of_a_joint_scorer():
     assert scorers[-1].prompt_profile == "comparative/1:abc"
 
 
-def test_a_joint_scorer_comes_back_from_json_as_it_was():
+def test_a_joint_scorer_is_unchanged_by_a_json_round_trip():
     joint = settings(joint=(CARE, HELP))
     assert msgspec.json.decode(msgspec.json.encode(joint), type=Scorer) == joint
     old = msgspec.to_builtins(SCORER)
@@ -147,7 +147,7 @@ def test_a_joint_scorer_comes_back_from_json_as_it_was():
 
 
 @given(st.integers(0, 999), st.integers(0, 999), st.integers(0, 999), st.integers(1, 50))
-def test_shares_of_one_answer_s_tokens_add_up_to_them(prompt, cached, output, count):
+def test_split_usage_adds_up_to_the_whole(prompt, cached, output, count):
     usage = Usage(prompt + cached, cached, output)
     shares = usage.split(count)
     assert len(shares) == count
@@ -168,7 +168,7 @@ def test_shares_of_one_answer_s_tokens_add_up_to_them(prompt, cached, output, co
     ],
     ids=lambda c: c.name,
 )
-def test_what_does_not_change_a_score_does_not_change_the_fingerprint(change):
+def test_the_fingerprint_ignores_what_does_not_affect_a_score(change):
     assert scorer_fingerprint(change.scorer) == scorer_fingerprint(SCORER)
 
 
@@ -182,7 +182,7 @@ def test_what_does_not_change_a_score_does_not_change_the_fingerprint(change):
     ],
     ids=repr,
 )
-def test_another_question_or_text_is_another_score_set(other):
+def test_the_score_set_digest_covers_question_and_texts(other):
     one = score_set_digest(Scenario("q", ("a", "b")), SCORER)
     assert score_set_digest(other, SCORER) != one
     assert score_set_digest(Scenario("q", ("a", "b")), settings(seed=1)) != one
@@ -199,13 +199,13 @@ def test_another_question_or_text_is_another_score_set(other):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_whatever_changes_in_an_attribute_s_definition_makes_another_cell(change):
+def test_the_cell_field_covers_the_whole_definition(change):
     fields = {attribute_field(CARE), attribute_field(msgspec.structs.replace(CARE, **change))}
     assert len(fields) == 2
 
 
-def test_keys_of_the_cache_stay_what_they_were():
-    """As with fingerprints: an upgrade must find what is stored."""
+def test_cache_keys_are_stable_across_versions():
+    """Stored score sets must be found after an upgrade."""
     scenario = Scenario("q", ("a", "b"))
     assert score_set_digest(scenario, SCORER) == "772198c4eea532f35c3f75b207e88858"
     assert attribute_field(CARE) == "care@cb7634cdbd3e"
@@ -219,17 +219,17 @@ def test_separators_cannot_be_forged():
     assert score_set_digest(one, SCORER) != score_set_digest(other, SCORER)
 
 
-def test_integral_floats_and_integers_are_one_value():
+def test_integral_floats_and_integers_have_the_same_digest():
     assert canonical_json({"a": 1.0, "b": [0.0]}) == canonical_json({"b": [0], "a": 1})
 
 
-def test_an_edited_definition_is_another_cell():
+def test_an_edited_definition_has_another_cell_field():
     edited = Attribute("helpfulness", "How useful it is to an expert.")
     assert attribute_field(edited) != attribute_field(HELP)
     assert attribute_field(edited).startswith("helpfulness@")
 
 
-def test_one_score_set_has_an_id_for_each_way_of_listing_its_candidates():
+def test_score_set_ids_depend_on_the_presentation_of_candidates():
     one = plan_scores("q", candidates("a", "b"), [HELP], SCORER)
     other = plan_scores("q", candidates("b", "a"), [HELP], SCORER)
     assert one.score_set.digest == other.score_set.digest
@@ -238,13 +238,13 @@ def test_one_score_set_has_an_id_for_each_way_of_listing_its_candidates():
     assert swapped.score_set.id != one.score_set.id
 
 
-def test_a_repeated_id_is_refused_and_pointed_to():
+def test_repeated_candidate_ids_are_rejected_with_pointers():
     twice = [Candidate("a", "x"), Candidate("b", "y"), Candidate("a", "z")]
     with pytest.raises(InvalidRequest) as caught:
         plan_scores("q", twice, [HELP], SCORER)
     assert [f.pointer for f in caught.value.fields] == ["#/responses/0", "#/responses/2"]
 
 
-def test_a_repeated_attribute_is_refused():
+def test_repeated_attributes_are_rejected():
     with pytest.raises(InvalidRequest):
         plan_scores("q", candidates("a"), [HELP, HELP], SCORER)
