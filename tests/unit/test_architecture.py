@@ -97,6 +97,20 @@ def test_workers_import_the_store_and_what_is_below_it(module: str):
     assert others <= below | {"app"}
 
 
+WORKER_BASICS = ("errors", "subject", "concurrency")
+WORKER_FOLDERS = ("tokenization", "engines", "retrieval", "methods", "judges")
+"""From the bottom up; the modules of the process are above them."""
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("workers.")])
+def test_folders_of_the_worker_import_only_those_below_them(module: str):
+    order = [f"workers.{name}" for name in (*WORKER_BASICS, *WORKER_FOLDERS)]
+    own = part_of(module)
+    if own in order:
+        others = {part_of(m) for m in IMPORTS[module] if m.startswith("workers.")}
+        assert others <= set(order[: order.index(own) + 1])
+
+
 def test_the_domain_is_pure():
     for module, path in MODULES.items():
         if part_of(module) == "app.domain":
