@@ -15,6 +15,7 @@ from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
+from tests.recorded import LIVE, RecordedEndpoint
 from workers.engines.base import Sampling
 from workers.engines.fake import FakeEngine
 from workers.engines.openai import OpenAIEngine
@@ -98,17 +99,17 @@ def engine(request):
 
         made = OutlinesEngine(small_model_settings(engine="outlines", dtype="bfloat16"))
     else:
-        serve = request.getfixturevalue("vllm_serve")
-        made = OpenAIEngine(
-            small_model_settings(
-                engine="openai",
-                openai_url=serve.url,
-                openai_prompt=kind.split("-")[1],
-            ).model_copy(update={"tokenizer": small_model_settings().model, "model": SERVED_NAME})
-        )
+        url = request.getfixturevalue("vllm_serve").url if LIVE else "http://recorded/v1"
+        settings = small_model_settings(
+            engine="openai", openai_url=url, openai_prompt=kind.split("-")[1]
+        ).model_copy(update={"tokenizer": small_model_settings().model, "model": SERVED_NAME})
+        endpoint = RecordedEndpoint(kind)
+        made = OpenAIEngine(settings, transport=endpoint)
     running = RunningEngine(made)
     yield running
     running.close()
+    if kind.endswith("vllm-serve"):
+        endpoint.save()
 
 
 def ask(engine: RunningEngine, **sampling):
