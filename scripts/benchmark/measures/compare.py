@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scripts.benchmark.measures.difference import Difference, Verdict, paired_difference
 from scripts.benchmark.measures.outcomes import pairs_of
-from scripts.benchmark.records.reading import name_of, read_results
+from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.results import Results, TargetSet
 
 VERDICTS: dict[Verdict, str] = {
@@ -49,7 +49,7 @@ def compare(
     """
     first, second = read_results(a), read_results(b)
     compared = compare_results(first, second, target_sets, resamples=resamples, seed=seed)
-    return describe(first, second, compared, names=(name_of(a), name_of(b)), resamples=resamples)
+    return describe(first, second, compared, names=(a.name, b.name), resamples=resamples)
 
 
 def compare_results(

@@ -1,4 +1,4 @@
-"""Published runs: one compressed file a run, with what cannot be derived.
+"""Archives of published runs: one compressed file, with what cannot be derived.
 
 Methods that score select the candidate whose scores lie nearest the target, so their selections
 follow from scores and targets, and are left out. Methods that choose keep theirs.
@@ -6,8 +6,9 @@ follow from scores and targets, and are left out. Methods that choose keep their
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterable
+import functools
+import lzma
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,17 +25,17 @@ from scripts.benchmark.records.results import (
 )
 from scripts.benchmark.records.targets import Wishes, selected_by, wishes_for
 
-SUFFIX = ".json.gz"
+SUFFIX = ".json.xz"
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "published"
-"""Folder of the runs behind RESULTS.md."""
+PUBLISHED = Path(__file__).resolve().parents[1] / f"published{SUFFIX}"
+"""The runs behind RESULTS.md."""
 
 Exceptions = dict[str, dict[int, str]]
 """Target set -> number of a target -> letter of the selected candidate."""
 
 
 class PublishedRun(Struct, frozen=True, omit_defaults=True):
-    """The content of a published file."""
+    """A run as an archive has it."""
 
     run: Run
     scenarios: tuple[ScenarioResult, ...]
@@ -44,7 +45,29 @@ class PublishedRun(Struct, frozen=True, omit_defaults=True):
     candidates that lie almost equally near a target the unrounded scores may select the other."""
 
 
-def publish(results: Results) -> bytes:
+def write_archive(path: Path, runs: Mapping[str, PublishedRun]) -> None:
+    """Write runs by name; the same runs give the same bytes."""
+    content = msgspec.json.encode({name: runs[name] for name in sorted(runs)})
+    path.write_bytes(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
+
+
+def read_archive(path: Path) -> dict[str, PublishedRun]:
+    """The runs of an archive by name. Raises `ValueError` when it is none."""
+    return dict(_decoded(path, path.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=1)  # reading its runs one by one decodes it once
+def _decoded(path: Path, modified: int) -> dict[str, PublishedRun]:
+    try:
+        return _DECODER.decode(lzma.decompress(path.read_bytes()))
+    except (lzma.LZMAError, msgspec.DecodeError) as error:
+        raise ValueError(f"{path}: not an archive of runs: {error}") from error
+
+
+_DECODER = msgspec.json.Decoder(dict[str, PublishedRun])
+
+
+def publish(results: Results) -> PublishedRun:
     """The published form of a run."""
     derive = _Derivation(results.run.target_sets)
     scenarios: list[ScenarioResult] = []
@@ -56,16 +79,11 @@ def publish(results: Results) -> bytes:
         scenarios.append(replace(result, selected={}))
         if differing := _differences(derive.selections(result), result.selected):
             exceptions[result.id] = differing
-    content = msgspec.json.encode(PublishedRun(results.run, tuple(scenarios), exceptions))
-    return gzip.compress(content, compresslevel=9, mtime=0)
+    return PublishedRun(results.run, tuple(scenarios), exceptions)
 
 
-def read_published(path: Path) -> Results:
-    """Read a published file. Raises `ValueError` when it is none."""
-    try:
-        published = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=PublishedRun)
-    except (gzip.BadGzipFile, EOFError, msgspec.DecodeError) as error:
-        raise ValueError(f"{path}: not a published run: {error}") from error
+def restore(published: PublishedRun) -> Results:
+    """A run from its published form."""
     derive = _Derivation(published.run.target_sets)
     return Results(
         run=published.run,

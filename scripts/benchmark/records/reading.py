@@ -1,4 +1,4 @@
-"""Read a run: a results folder that a run wrote, or a published file."""
+"""Read runs: results folders, and archives of published runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from scripts.benchmark.records.grouping import NamedRun
-from scripts.benchmark.records.published import SUFFIX, read_published
+from scripts.benchmark.records.published import SUFFIX, read_archive, restore
 from scripts.benchmark.records.results import (
     Results,
     Run,
@@ -21,48 +21,50 @@ SCENARIOS_FILE = "scenarios.jsonl"
 
 
 def read_results(path: Path) -> Results:
-    """Read a results folder or a published file.
+    """Read a results folder, or the run `ARCHIVE/NAME` of an archive.
 
     Raises `FileNotFoundError` when there is none, `ValueError` naming what is not readable.
     """
-    return read_published(path) if path.name.endswith(SUFFIX) else _read_folder(path)
+    if not _is_archive(path.parent):
+        return _read_folder(path)
+    archived = read_archive(path.parent)
+    if path.name not in archived:
+        raise FileNotFoundError(f"{path.parent} has no run {path.name!r}")
+    return restore(archived[path.name])
 
 
 def read_all(paths: Iterable[Path]) -> list[NamedRun]:
-    """Read results folders and published files. Raises what `read_results` raises."""
-    return [(name_of(path), read_results(path)) for path in paths]
+    """Read runs, with their names. Raises what `read_results` raises."""
+    return [(path.name, read_results(path)) for path in paths]
 
 
 def runs_in(paths: Iterable[Path]) -> list[Path]:
-    """The runs at these paths, in that order; for a folder of runs those in it, by name.
+    """The runs at these paths, in that order; of an archive or a folder of runs all, by name.
 
     Raises ValueError for a path that holds none.
     """
     runs: list[Path] = []
     for path in paths:
-        if is_run(path):
+        if _is_archive(path):
+            runs += [path / name for name in sorted(read_archive(path))]
+        elif _is_archive(path.parent) or (path / RUN_FILE).exists():
             runs.append(path)
-            continue
-        inside = sorted(filter(is_run, path.iterdir()), key=name_of) if path.is_dir() else []
-        if not inside:
-            raise ValueError(f"{path} holds no run")
-        runs += inside
+        else:
+            inside = sorted(path.iterdir()) if path.is_dir() else []
+            folders = [folder for folder in inside if (folder / RUN_FILE).exists()]
+            if not folders:
+                raise ValueError(f"{path} holds no run")
+            runs += folders
     return runs
 
 
-def is_run(path: Path) -> bool:
-    """Whether a path is a results folder or a published file."""
-    return path.name.endswith(SUFFIX) or (path / RUN_FILE).exists()
+def _is_archive(path: Path) -> bool:
+    return path.name.endswith(SUFFIX)
 
 
 def read_run(folder: Path) -> Run:
     """What the run of a results folder was."""
     return msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
-
-
-def name_of(path: Path) -> str:
-    """The name of a run's folder or published file."""
-    return path.name.removesuffix(SUFFIX)
 
 
 def _read_folder(folder: Path) -> Results:
