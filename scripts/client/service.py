@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -15,17 +15,14 @@ import orjson
 from app.attribute_sets.schemas import AttributeSetOut
 from app.banks.schemas import StoredBankOut
 from app.calibrations.schemas import CalibrationOut
-from app.http.schemas import Problem, UnscoredProblem
 from app.scores.schemas import (
-    CellOut,
     CompactRetargetOut,
     RetargetOut,
-    ScoredCellOut,
     ScoreOut,
     ScoreSetOut,
     SelectOut,
-    UnscoredCellOut,
 )
+from scripts.client.answers import asked_for, never_scored, unmark_cached
 from scripts.client.connection import PATIENCE_S, Connection
 from scripts.client.problems import ServiceProblem
 
@@ -73,7 +70,7 @@ class Service:
             started = time.monotonic()
             answer = await self._scored("/v1/select", body, SelectOut)
             if isinstance(answer, ScoreSetOut):
-                raise _never_scored(answer)
+                raise never_scored(answer, _MOST_ATTEMPTS)
             return answer, time.monotonic() - started
 
     async def retarget(self, body: Body) -> RetargetOut:
@@ -120,13 +117,13 @@ class Service:
             if response.status_code != 202:
                 answer = kind.model_validate_json(response.content)
                 score_set = answer.score_set if isinstance(answer, SelectOut) else answer
-                _uncache(score_set.cells, fresh)
+                unmark_cached(score_set.cells, fresh)
                 return answer
             settled = await self._settled(response.headers["Location"], fresh)
             attempts += settled is not None and settled.status == "partial"
             if settled is not None and attempts == _MOST_ATTEMPTS:
-                settled.cells = _asked_for(settled.cells, body)
-                _uncache(settled.cells, fresh)
+                settled.cells = asked_for(settled.cells, body)
+                unmark_cached(settled.cells, fresh)
                 return settled
 
     async def _post_with_deadline(self, path: str, body: Body) -> httpx.Response:
@@ -165,39 +162,3 @@ class Service:
 
 def _path(collection: str, name: str) -> str:
     return f"/v1/{collection}/{quote(name, safe='')}"
-
-
-def _uncache(cells: Sequence[CellOut], fresh: set[str]) -> None:
-    """Unmark cells that are cached by now but were scored for this request."""
-    for cell in cells:
-        if isinstance(cell, ScoredCellOut) and cell.definition_id in fresh:
-            cell.cached = False
-
-
-def _asked_for(cells: Sequence[CellOut], body: Body) -> list[CellOut]:
-    """The cells of a looked-up score set that the request names; all if it names none."""
-    given = body.get("attributes")
-    if given is None:
-        return list(cells)
-    names = [one if isinstance(one, str) else one["name"] for one in given]
-    return [cell for cell in cells if cell.attribute in names]
-
-
-def _never_scored(score_set: ScoreSetOut) -> ServiceProblem:
-    """The problem of a selection whose cells stayed unscored in every attempt."""
-    unscored = [
-        UnscoredProblem(attribute=cell.attribute, reason=cell.reason, detail=cell.detail)
-        for cell in score_set.cells
-        if isinstance(cell, UnscoredCellOut)
-    ]
-    return ServiceProblem(
-        Problem(
-            type="/problems/cells-unscored",
-            title="The model gave no valid answer",
-            status=422,
-            detail=f"{unscored[0].reason}, {_MOST_ATTEMPTS} times",
-            request_id="",
-            score_set_id=score_set.id,
-            unscored=unscored,
-        )
-    )

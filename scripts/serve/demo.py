@@ -1,16 +1,19 @@
-"""A sample `/select` and two `/retarget` calls, with the curl lines that do the same."""
+"""A sample `/select` and two `/retarget` calls, with the curl commands that do the same."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
-import httpx
+from app.scores.schemas import FailedPairOut, ScoreSetOut, SelectOut
+from app.selection.schemas import SelectionOut
+from scripts.client.answers import scored_of
+from scripts.client.problems import ServiceProblem
+from scripts.client.service import Service
 
 CAVEATS = {
-    "SmolLM2-135M-Instruct": "this model runs anywhere and shows that all parts work, but is far "
-    "too small to judge. Its choices mean little; the README names models that judge.",
+    "SmolLM2-135M-Instruct": "this model runs anywhere and shows that all parts work, but it is "
+    "far too small to judge. Its choices mean little; the README names models that judge.",
     "fake": "the fake engine makes these scores up.",
 }
 QUESTION = "My basil on the windowsill keeps dying. What am I doing wrong?"
@@ -31,90 +34,106 @@ RESPONSES = [
     {"id": "useless", "text": "Plants die. You could buy plastic ones, they never complain."},
 ]
 ATTRIBUTES = ["helpfulness", "correctness", "complexity", "verbosity"]
-"""Those of the first target, and those that the later targets name."""
+"""Those that any of the targets names."""
 TARGET = {"helpfulness": 1.0, "correctness": 1.0, "verbosity": 0.25}
+SELECT: dict[str, Any] = {
+    "question": QUESTION,
+    "responses": RESPONSES,
+    "attributes": ATTRIBUTES,
+    "target": TARGET,
+    "scoring": {"samples": 3},
+}
 NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
-    ("somebody who wants every detail", {"helpfulness": 1.0, "complexity": 1.0, "verbosity": 1.0}),
-    ("somebody who wants to be teased", {"helpfulness": 0.0, "verbosity": 0.0}),
+    ("a reader who wants every detail", {"helpfulness": 1.0, "complexity": 1.0, "verbosity": 1.0}),
+    ("a reader who wants to be teased", {"helpfulness": 0.0, "verbosity": 0.0}),
 ]
 
 
-def show(url: str) -> str:
-    """Send the sample, print it readably, and return the selection as one line of JSON."""
-    with httpx.Client(base_url=url, timeout=600) as client:
-        request = {
-            "question": QUESTION,
-            "responses": RESPONSES,
-            "attributes": ATTRIBUTES,
-            "target": TARGET,
-            "scoring": {"samples": 3},
-        }
+async def show(url: str) -> str:
+    """Send the sample requests and print them; the selection as one line of JSON.
+
+    Raises `ServiceProblem` and `ServiceAway`.
+    """
+    async with Service(url) as service:
         print(f"\nQuestion: {QUESTION}")
         for response in RESPONSES:
             print(f"  {response['id']:>9}: {_clip(response['text'])}")
-        print(f"\nSelect for the target {_plain(TARGET)}, scores averaged over three samples:\n")
-        print(_curl(url, "/v1/select", request))
-        answer = _post(client, "/v1/select", request)
-        selection, score_set = answer["selection"], answer["score_set"]
-        caveat = CAVEATS.get(score_set["scorer"]["model"])
-        if caveat:
-            print(f"  Mind: {caveat}\n")
-        _print_scores(score_set)
-        _print_selection(selection)
-        timings, usage = answer["timings_ms"], answer["usage"]
-        print(
-            f"  {timings['total'] / 1000:.1f} s; {usage['prompt_tokens']} prompt tokens "
-            f"({usage['cached_prompt_tokens']} from the prefix cache), "
-            f"{usage['output_tokens']} written"
-        )
-        for who, target in NEW_TARGETS:
-            retarget = {"score_set_ids": score_set["id"], "targets": target}
-            print(f"\nRetarget, without the model, for {who}, {_plain(target)}:\n")
-            print(_curl(url, "/v1/retarget", retarget))
-            answer = _post(client, "/v1/retarget", retarget)
-            _print_selection(answer["pairs"][0]["selection"])
-            print(f"  {answer['timings_ms']['total']:.1f} ms")
-    kept = ("selected", "margin", "ties", "ranking")
-    return json.dumps({key: selection[key] for key in kept} | {"score_set_id": score_set["id"]})
+        print(f"\nSelect for the target {_words(TARGET)}; scores are means of three samples:\n")
+        print(_curl(url, "/v1/select", SELECT))
+        answer, _ = await service.select(SELECT)
+        _print_answer(answer)
+        for reader, target in NEW_TARGETS:
+            await _show_retarget(service, url, answer.score_set.id, reader, target)
+    return _as_line(answer)
 
 
-def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = client.post(path, json=body)
-    while response.status_code == 202:  # a slow machine: ask until the scores are there
-        while client.get(response.headers["location"]).json()["status"] == "pending":
-            time.sleep(1)
-        response = client.post(path, json=body)
-    if response.status_code != 200:
-        raise RuntimeError(f"{path} answered {response.status_code}: {response.text}")
-    answer: dict[str, Any] = response.json()
-    return answer
+async def _show_retarget(
+    service: Service, url: str, score_set_id: str, reader: str, target: dict[str, float]
+) -> None:
+    body = {"score_set_ids": score_set_id, "targets": target}
+    print(f"\nRetarget, without the model, for {reader}: {_words(target)}\n")
+    print(_curl(url, "/v1/retarget", body))
+    answer = await service.retarget(body)
+    (pair,) = answer.pairs
+    if isinstance(pair, FailedPairOut):
+        raise ServiceProblem(pair.problem)
+    _print_selection(pair.selection)
+    print(f"  took {answer.timings_ms.total:.1f} ms")
+
+
+def _print_answer(answer: SelectOut) -> None:
+    model = answer.score_set.scorer.model
+    if model in CAVEATS:
+        print(f"  Note: {CAVEATS[model]}\n")
+    _print_scores(answer.score_set)
+    _print_selection(answer.selection)
+    usage, seconds = answer.usage, answer.timings_ms.total / 1000
+    print(
+        f"  took {seconds:.1f} s; {usage.prompt_tokens} prompt tokens "
+        f"({usage.cached_prompt_tokens} from the prefix cache), "
+        f"{usage.output_tokens} output tokens"
+    )
+
+
+def _print_scores(score_set: ScoreSetOut) -> None:
+    ids = [candidate.id for candidate in score_set.candidates]
+    print(f"  {'':12}" + "".join(f"{name:>16}" for name in ids))
+    for cell in scored_of(score_set.cells):
+        scores = "".join(f"{f'{s.score:.2f} ± {s.spread:.2f}':>16}" for s in cell.scores)
+        print(f"  {cell.attribute:12}{scores}" + ("   from the cache" if cell.cached else ""))
+    print()
+    first = scored_of(score_set.cells)[0]
+    for name, score in zip(ids, first.scores, strict=True):
+        print(f"  {first.attribute} of {name}: {score.reasoning or '(no reasoning)'}")
+    print()
+
+
+def _print_selection(selection: SelectionOut) -> None:
+    assert selection.selected is not None, "the sample sets no limits, so nothing abstains"
+    ranking = ", ".join(f"{one.id} {one.distance:.3f}" for one in selection.ranking)
+    print(f"  selected: {selection.selected.id}   (distances: {ranking})")
+
+
+def _as_line(answer: SelectOut) -> str:
+    kept = {"selected", "margin", "ties", "ranking"}
+    selection = answer.selection.model_dump(mode="json", include=kept)
+    return json.dumps(selection | {"score_set_id": answer.score_set.id})
 
 
 def _curl(url: str, path: str, body: dict[str, Any]) -> str:
-    content = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+    """A command to copy, with a member of the body a line."""
+    members = ",\n".join(f'    "{name}": {_json(value)}' for name, value in body.items())
+    content = f"{{\n{members}\n  }}".replace("'", "'\\''")
     return f"  curl {url}{path} -H 'Content-Type: application/json' -d '{content}'\n"
 
 
-def _print_scores(score_set: dict[str, Any]) -> None:
-    ids = [candidate["id"] for candidate in score_set["candidates"]]
-    print(f"  {'':>12}" + "".join(f"{name:>11}      " for name in ids))
-    for cell in score_set["cells"]:
-        scores = "".join(f"{s['score']:>11.2f} ±{s['spread']:.2f}" for s in cell["scores"])
-        origin = "from the cache" if cell["cached"] else cell["status"]
-        print(f"  {cell['attribute']:>12}{scores}   {origin}")
-    print()
-    cell = score_set["cells"][0]
-    for name, score in zip(ids, cell["scores"], strict=True):
-        print(f"  {cell['attribute']} of {name}: {score.get('reasoning', 'no reason asked for')}")
-    print()
+def _json(value: Any) -> str:
+    if isinstance(value, list) and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"      {_json(one)}" for one in value) + "\n    ]"
+    return json.dumps(value, ensure_ascii=False)
 
 
-def _print_selection(selection: dict[str, Any]) -> None:
-    ranking = ", ".join(f"{r['id']} ({r['distance']:.3f})" for r in selection["ranking"])
-    print(f"  selected: {selection['selected']['id']}   by distance: {ranking}")
-
-
-def _plain(target: dict[str, float]) -> str:
+def _words(target: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in target.items())
 
 

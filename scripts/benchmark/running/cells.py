@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.cells import Usage
 from app.scores.schemas import CandidateScoreOut, CellOut, ScoredCellOut, UnscoredCellOut
-
-
-def scored_of(cells: Iterable[CellOut]) -> list[ScoredCellOut]:
-    """Those of the cells that are scored."""
-    return [cell for cell in cells if isinstance(cell, ScoredCellOut)]
+from scripts.client.answers import scored_of
 
 
 def raw_scores(cells: Iterable[CellOut]) -> dict[str, tuple[float, ...]]:

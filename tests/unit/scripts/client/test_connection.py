@@ -1,4 +1,4 @@
-"""A service that is full, away, or was never there."""
+"""Requests to a service that is full, away, or was never there."""
 
 import asyncio
 import contextlib

@@ -1,0 +1,51 @@
+"""What the client and the scripts do with the cells of an answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.http.schemas import Problem, UnscoredProblem
+from app.scores.schemas import CellOut, ScoredCellOut, ScoreSetOut, UnscoredCellOut
+from scripts.client.problems import ServiceProblem
+
+
+def scored_of(cells: Iterable[CellOut]) -> list[ScoredCellOut]:
+    """Those of the cells that are scored."""
+    return [cell for cell in cells if isinstance(cell, ScoredCellOut)]
+
+
+def unmark_cached(cells: Sequence[CellOut], fresh: set[str]) -> None:
+    """Unmark cells that are cached by now but were scored for this request."""
+    for cell in cells:
+        if isinstance(cell, ScoredCellOut) and cell.definition_id in fresh:
+            cell.cached = False
+
+
+def asked_for(cells: Sequence[CellOut], body: Mapping[str, Any]) -> list[CellOut]:
+    """The cells of a looked-up score set that the request names; all if it names none."""
+    given = body.get("attributes")
+    if given is None:
+        return list(cells)
+    names = [one if isinstance(one, str) else one["name"] for one in given]
+    return [cell for cell in cells if cell.attribute in names]
+
+
+def never_scored(score_set: ScoreSetOut, attempts: int) -> ServiceProblem:
+    """The problem of a selection whose cells stayed unscored in every attempt."""
+    unscored = [
+        UnscoredProblem(attribute=cell.attribute, reason=cell.reason, detail=cell.detail)
+        for cell in score_set.cells
+        if isinstance(cell, UnscoredCellOut)
+    ]
+    return ServiceProblem(
+        Problem(
+            type="/problems/cells-unscored",
+            title="The model gave no valid answer",
+            status=422,
+            detail=f"{unscored[0].reason}, {attempts} times",
+            request_id="",
+            score_set_id=score_set.id,
+            unscored=unscored,
+        )
+    )
