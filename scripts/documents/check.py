@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from app.domain.bank import InvalidLines, parse_bank
@@ -16,6 +17,8 @@ from scripts.documents.shell import commands_of
 _FOLDERS = ("app", "workers", "docker", "scripts", "tests")
 _PATH = re.compile(r"^[\w./-]*/[\w.-]*$")
 _MODULE = re.compile(r"^(\.venv/bin/)?python -m (?!.*…)")
+_NAME = re.compile(r"^[A-Za-z_][\w.]*$")
+_OWN_TESTS = "test_documents.py"
 _OUTSIDE = {"data/"}
 """Folders that documents name and the project does not have: the benchmark data."""
 
@@ -68,6 +71,19 @@ def _faults_of_spans(document: Document) -> Iterator[str]:
                 yield from faults_of_command(words)
         elif _is_path(span) and not _is_there(span, document.path.parent):
             yield f"there is no file {span}"
+        elif _NAME.match(span) and not set(span.split(".")) <= _words():
+            yield f"there is no {span} in the code"
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Every word of the sources, but for the tests of this check."""
+    listed = [path for name in _FOLDERS for path in (ROOT / name).rglob("*")]
+    sources = [path for path in listed if path.suffix in (".py", ".lua", ".jinja", ".json", ".sh")]
+    sources += [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
+    sources += [ROOT / "docker-compose.yml", ROOT / "pyproject.toml"]
+    texts = (path.read_text("utf-8") for path in sources if path.name != _OWN_TESTS)
+    return frozenset(word for text in texts for word in re.findall(r"\w+", text))
 
 
 def _is_path(span: str) -> bool:

@@ -98,6 +98,8 @@ def _shortened(schema):
         ("[a](no/such/file.md)", "leads to no file"),
         ("[a](app/README.md#no-such-heading)", "leads to no heading"),
         ("`app/no_such_module.py`", "no file"),
+        ("`no_such_name`", "no_such_name"),
+        ("`Selector.no_such_method`", "no_such_method"),
         ("`python -m scripts.no_such_module`", "no module"),
         ("`python -m no_such_package.module`", "no module"),
         (shell(".venv/bin/python -m scripts.calibrate x --bank b --colour red"), "--colour"),
