@@ -28,8 +28,12 @@ def pictures(published: Published) -> dict[str, str]:
         part = make(name, runs, drawing.styles(run.title for run in runs))
         assert part is not None
         assert part.picture is not None
-        drawn[f"{name}-{subject}.svg"] = drawing.on_white(part.picture.svg)
+        drawn[f"{name}-{subject}.svg"] = _for_a_file(part.picture.svg)
     for frontier in frontiers(published):
         name = f"frontier-{slug(frontier.key.title)}-sampled.svg"
-        drawn[name] = drawing.on_white(picture(frontier, "sampled"))
+        drawn[name] = _for_a_file(picture(frontier, "sampled"))
     return drawn
+
+
+def _for_a_file(svg: str) -> str:
+    return drawing.compact(drawing.on_white(svg))
