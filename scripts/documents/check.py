@@ -8,8 +8,12 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from app.domain.bank import InvalidLines, parse_bank
+from app.schema import Closed
+from app.scoring.requests import Scoring
+from app.selection.requests import SelectionOptions, SelectRequest
 from scripts.documents.commands import ROOT, faults_of_command
 from scripts.documents.markdown import Block, Document
 from scripts.documents.shell import commands_of
@@ -18,6 +22,7 @@ _FOLDERS = ("app", "workers", "docker", "scripts", "tests")
 _PATH = re.compile(r"^[\w./-]*/[\w.-]*$")
 _MODULE = re.compile(r"^(\.venv/bin/)?python -m (?!.*…)")
 _NAME = re.compile(r"^[A-Za-z_][\w.]*$")
+_GROUPS: dict[str, type[Closed]] = {"scoring": Scoring, "selection": SelectionOptions}
 _OWN_TESTS = "test_documents.py"
 _OUTSIDE = {"data/"}
 """Folders that documents name and the project does not have: the benchmark data."""
@@ -71,8 +76,23 @@ def _faults_of_spans(document: Document) -> Iterator[str]:
                 yield from faults_of_command(words)
         elif _is_path(span) and not _is_there(span, document.path.parent):
             yield f"there is no file {span}"
+        elif span.startswith('"'):
+            yield from _faults_of_member(span)
         elif _NAME.match(span) and not set(span.split(".")) <= _words():
             yield f"there is no {span} in the code"
+
+
+def _faults_of_member(span: str) -> Iterator[str]:
+    """Whether requests to select can have a member, at the top or in one of the groups."""
+    request: dict[str, Any] = {"question": "?", "responses": ["a", "b"], "target": {"a": 1}}
+    try:
+        for name, value in json.loads(f"{{{span}}}").items():
+            group = next((g for g, kind in _GROUPS.items() if name in kind.model_fields), None)
+            SelectRequest.model_validate(
+                request | ({group: {name: value}} if group else {name: value})
+            )
+    except ValueError as error:
+        yield f"{span} is not valid in a request: {' '.join(str(error).split())}"
 
 
 @cache

@@ -99,6 +99,8 @@ def _shortened(schema):
         ("[a](app/README.md#no-such-heading)", "leads to no heading"),
         ("`app/no_such_module.py`", "no file"),
         ("`no_such_name`", "no_such_name"),
+        ('`"no_such_member": 1`', "no_such_member"),
+        ('`"explain": "perhaps"`', "explain"),
         ("`Selector.no_such_method`", "no_such_method"),
         ("`python -m scripts.no_such_module`", "no module"),
         ("`python -m no_such_package.module`", "no module"),
