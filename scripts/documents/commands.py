@@ -11,6 +11,7 @@ import re
 import runpy
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -97,7 +98,10 @@ def _help_of(module: str, command: tuple[str, ...]) -> str:
         patch.dict(os.environ, {"COLUMNS": "200"}),
         contextlib.redirect_stdout(out),
         contextlib.suppress(SystemExit),
+        warnings.catch_warnings(),
     ):
+        # About modules that are imported already: they are run once more, under another name.
+        warnings.simplefilter("ignore", RuntimeWarning)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     return out.getvalue()
 
