@@ -9,7 +9,7 @@ import pytest
 from scripts.benchmark.measures.accuracy import accuracy
 from scripts.benchmark.measures.outcomes import pairs_of
 from scripts.benchmark.records.reading import read_results
-from scripts.benchmark.running import runner
+from scripts.benchmark.running import scoring
 from tests.service.benchmark.runs import evaluate, write_scenarios
 
 
@@ -58,7 +58,7 @@ def test_all_targets_of_six_attributes_with_seven_levels_are_answered_in_seconds
     azimuth, tmp_path, monkeypatch
 ):
     """117,649 targets x 60 scenarios, in three blocks, once the scores are cached."""
-    monkeypatch.setattr(runner, "_BLOCK", 25)
+    monkeypatch.setattr(scoring, "_BLOCK", 25)
     names = ("care", "fairness", "liberty", "loyalty", "authority", "sanctity")
     path = write_scenarios(tmp_path / "data.jsonl", 60, names, levels=7)
     given = ["--method", "comparative", "--attribute-set", "moral-foundations", "--zero-shot"]

@@ -43,8 +43,8 @@ def test_slow_answers_are_polled_for(service, tmp_path):
 
 
 def test_cells_that_stay_unscored_are_not_requested_forever(service, tmp_path, capsys):
-    service.start_api(AZIMUTH_WAIT_S="0.2")
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.4", AZIMUTH_FAKE_FAULTS="truncated:1")
+    service.start_api(AZIMUTH_WAIT_S="0.05")
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.1", AZIMUTH_FAKE_FAULTS="truncated:1")
     path = write_scenarios(tmp_path / "data.jsonl", 1)
     given = ["--targets", "high"]
     assert evaluate(service, path, tmp_path / "s", "--method", "comparative", *given) == 0
