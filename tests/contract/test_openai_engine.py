@@ -86,12 +86,12 @@ def test_an_endpoint_that_ignores_n_is_asked_again_for_each_sample_with_another_
     engine = engine_of(one_answer)
     prompt = engine.encode(Message("user", "Hi"))
     sampling = Sampling(max_tokens=9, temperature=0.7, samples=3, seed=40)
-    found = engine.generate(prompt, {}, sampling)
-    assert [json.loads(answer.text)["A"] for answer in found.answers] == [1, 2, 3]
+    generation = engine.generate(prompt, {}, sampling)
+    assert [json.loads(answer.text)["A"] for answer in generation.answers] == [1, 2, 3]
     assert [body["n"] for body in asked] == [3, 1, 1]
     assert sorted(body["seed"] for body in asked) == [40, 41, 42]
-    assert found.prompt_tokens == 30
-    assert sum(answer.output_tokens for answer in found.answers) == 12
+    assert generation.prompt_tokens == 30
+    assert sum(answer.output_tokens for answer in generation.answers) == 12
 
 
 @pytest.mark.parametrize(

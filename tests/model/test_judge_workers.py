@@ -46,8 +46,8 @@ def test_a_worker_announces_one_method_and_serves_it(
 
     def pool():
         assert child.alive(), child.last_lines(40)
-        found = service.redis.hvals("azimuth:pools")
-        return json.loads(found[0]) if found else None
+        pools = service.redis.hvals("azimuth:pools")
+        return json.loads(pools[0]) if pools else None
 
     announced = wait_until(pool, timeout_s=90, what="the pool")
     assert list(announced["model"]["profiles"]) == [method]

@@ -119,10 +119,10 @@ def test_the_index_finds_what_brute_force_finds():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     query = vectors[7] + 0.1 * vectors[8]
     query /= np.linalg.norm(query)
-    found = ExampleIndex(vectors).search(query, 10)
-    assert [n.row for n in found] == np.argsort(-(vectors @ query))[:10].tolist()
+    nearest = ExampleIndex(vectors).search(query, 10)
+    assert [n.row for n in nearest] == np.argsort(-(vectors @ query))[:10].tolist()
     best = np.sort(vectors @ query)[::-1][:10]
-    assert [n.similarity for n in found] == pytest.approx(best.tolist())
+    assert [n.similarity for n in nearest] == pytest.approx(best.tolist())
 
 
 def test_given_rows_are_ordered_by_similarity():
@@ -135,10 +135,10 @@ def test_a_large_bank_is_searched_by_a_graph_and_still_finds_the_nearest():
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(EXACT_UP_TO + 1, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = ExampleIndex(vectors).search(vectors[123], 5)
-    assert found[0].row == 123
+    nearest = ExampleIndex(vectors).search(vectors[123], 5)
+    assert nearest[0].row == 123
     exact = set(np.argsort(-(vectors @ vectors[123]))[:5].tolist())
-    assert len({n.row for n in found} & exact) >= 4
+    assert len({n.row for n in nearest} & exact) >= 4
 
 
 def test_hashed_embeddings_are_unit_vectors_and_reflect_shared_words():
