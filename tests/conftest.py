@@ -78,7 +78,12 @@ def real_azimuth(
     with running_service(tmp_path_factory.mktemp("real")) as running:
         running.start_api(AZIMUTH_WAIT_S="600")  # processors differ: answers, not places to poll
         settings = Settings.from_environment(
-            {"REDIS_URL": running.redis_url, "AZIMUTH_WORKER_LEASE_S": "5"}
+            {
+                "REDIS_URL": running.redis_url,
+                "AZIMUTH_WORKER_LEASE_S": "5",
+                # A busy processor may take minutes for a batch of long prompts.
+                "AZIMUTH_WORKER_CANARY_TIMEOUT_S": "600",
+            }
         )
         thread = vllm_engine.thread
         stop = asyncio.Event()
