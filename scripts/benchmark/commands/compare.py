@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scripts.benchmark.measures.compare import compare
+from scripts.benchmark.pages.comparison import compare
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scripts.benchmark.pages.pictures import pictures
-from scripts.benchmark.pages.results import Published, with_tables
 from scripts.benchmark.records.published import PUBLISHED
 from scripts.benchmark.records.reading import read_all, runs_in
+from scripts.benchmark.results.pictures import pictures
+from scripts.benchmark.results.tables import Published, with_tables
 
 PAGE = PUBLISHED.parent / "RESULTS.md"
 PICTURES = PUBLISHED.parent / "pictures"

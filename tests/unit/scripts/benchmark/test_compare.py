@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from scripts.benchmark.measures.compare import NotComparable, compare
+from scripts.benchmark.measures.compare import NotComparable
+from scripts.benchmark.pages.comparison import compare
 from scripts.benchmark.records.choices import encode_choices
 from scripts.benchmark.records.reading import RUN_FILE, SCENARIOS_FILE
 from scripts.benchmark.records.results import DataFile, Run, ScenarioResult, TargetSet

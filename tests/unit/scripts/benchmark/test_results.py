@@ -9,7 +9,6 @@ import pytest
 
 from scripts.benchmark.__main__ import main
 from scripts.benchmark.commands.results import PAGE, PICTURES
-from scripts.benchmark.pages.results import TABLES, Published, with_tables
 from scripts.benchmark.records.published import (
     PUBLISHED,
     publish,
@@ -19,6 +18,7 @@ from scripts.benchmark.records.published import (
 )
 from scripts.benchmark.records.reading import read_all, read_results, runs_in
 from scripts.benchmark.records.results import ScenarioResult
+from scripts.benchmark.results.tables import TABLES, Published, with_tables
 
 
 @pytest.fixture(scope="module")

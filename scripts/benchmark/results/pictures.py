@@ -7,7 +7,7 @@ from scripts.benchmark.measures.evaluated import group_runs
 from scripts.benchmark.pages import drawing
 from scripts.benchmark.pages.parts.accuracy import accuracy_part
 from scripts.benchmark.pages.parts.certainty import certainty_part
-from scripts.benchmark.pages.results import Published, frontiers
+from scripts.benchmark.results.tables import Published, frontiers
 from scripts.benchmark.records.grouping import slug
 
 SHOWN = (
