@@ -41,7 +41,6 @@ _EXAMPLE: dict[str, Any] = {"name": "support-tone", **_EXAMPLE_IN}
     "/attribute-sets",
     operation_id="list_attribute_sets",
     summary="List attribute sets",
-    response_model_exclude_none=True,
     responses=answers({"attribute_sets": [_EXAMPLE]}, "All attribute sets")
     | problem_responses("store-unavailable"),
 )
@@ -56,7 +55,6 @@ async def list_attribute_sets(sets: Sets) -> AttributeSetsOut:
     "/attribute-sets/{name:name}",
     operation_id="get_attribute_set",
     summary="Read an attribute set",
-    response_model_exclude_none=True,
     responses=answers(_EXAMPLE, "The attribute set")
     | problem_responses("invalid-request", "unknown-attribute-set", "store-unavailable"),
 )
@@ -73,7 +71,6 @@ async def get_attribute_set(sets: Sets, name: PathName) -> AttributeSetOut:
     operation_id="put_attribute_set",
     summary="Store an attribute set",
     response_model=AttributeSetOut,
-    response_model_exclude_none=True,
     responses=answers(_EXAMPLE, "Replaced")
     | answers(_EXAMPLE, "Created", status=201, model=AttributeSetOut)
     | problem_responses(

@@ -6,7 +6,7 @@ from collections import Counter
 
 from pydantic import Field, field_validator
 
-from app.schema import Closed, Name, Open
+from app.schema import Closed, Maybe, Name, Open
 from app.scoring.requests import AttributeIn
 
 
@@ -46,7 +46,7 @@ class AttributeSetOut(Open):
 
     name: str
     description: str
-    bank: str | None = None
+    bank: Maybe[str] = None
     """Bank that examples come from unless a request names another; absent without one."""
     attributes: list[AttributeOut]
 

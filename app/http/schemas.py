@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.schema import Open
+from app.schema import Maybe, Open
 
 
 class FieldProblem(Open):
@@ -20,9 +20,9 @@ class UnscoredProblem(Open):
     reason: str
     """`truncated`, `invalid-output`, `context-overflow`, `deadline`, `engine-error` or `lost`."""
     detail: str
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    context_length: int | None = None
+    prompt_tokens: Maybe[int] = None
+    output_tokens: Maybe[int] = None
+    context_length: Maybe[int] = None
 
 
 class Problem(Open):
@@ -36,29 +36,29 @@ class Problem(Open):
     status: int
     detail: str
     request_id: str
-    errors: list[FieldProblem] | None = None
+    errors: Maybe[list[FieldProblem]] = None
     """The fields at fault."""
-    known: list[str] | None = None
+    known: Maybe[list[str]] = None
     """Names that exist."""
-    line: int | None = None
+    line: Maybe[int] = None
     """First invalid line of a bank, from 1."""
-    limit_bytes: int | None = None
+    limit_bytes: Maybe[int] = None
     """Largest allowed body."""
-    retry_after_s: int | None = None
+    retry_after_s: Maybe[int] = None
     """Seconds to wait before the next try, as in `Retry-After`."""
-    score_set_id: str | None = None
+    score_set_id: Maybe[str] = None
     """The score set concerned; later scores are found there."""
-    missing: list[str] | None = None
+    missing: Maybe[list[str]] = None
     """Attributes that are not scored, or not labelled."""
-    scored: list[str] | None = None
+    scored: Maybe[list[str]] = None
     """Attributes that are."""
-    ambiguous: list[str] | None = None
+    ambiguous: Maybe[list[str]] = None
     """Exact names of the cells that a name of the target may mean."""
-    unscored: list[UnscoredProblem] | None = None
+    unscored: Maybe[list[UnscoredProblem]] = None
     """Attributes that the model failed on, and how."""
-    prompt_tokens: int | None = None
+    prompt_tokens: Maybe[int] = None
     """Tokens of the prompt without examples."""
-    output_tokens: int | None = None
+    output_tokens: Maybe[int] = None
     """Tokens reserved for the answer."""
-    context_length: int | None = None
+    context_length: Maybe[int] = None
     """Context length of the model, in tokens."""

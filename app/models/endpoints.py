@@ -36,7 +36,6 @@ _EXAMPLE: dict[str, Any] = {
     "/models",
     operation_id="list_models",
     summary="List models",
-    response_model_exclude_none=True,
     responses=answers({"models": [_EXAMPLE]}, "All models")
     | problem_responses("store-unavailable"),
 )

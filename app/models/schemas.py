@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.schema import Open
+from app.schema import Maybe, Open
 
 ModelState = Literal["ready", "loading", "draining", "failed", "away"]
 
@@ -23,15 +23,15 @@ class ModelOut(Open):
     """Live workers that serve or load it."""
     methods: list[str]
     """Scoring methods that it serves."""
-    engine: str | None = None
+    engine: Maybe[str] = None
     """`vllm`, `openai`, `outlines`, `reward`, `kaleido` or `fake`."""
-    revision: str | None = None
+    revision: Maybe[str] = None
     """Commit of the weights, or a digest of the local folder."""
-    context_length: int | None = None
+    context_length: Maybe[int] = None
     """Tokens of prompt and answer together."""
-    reads_digits: bool | None = None
+    reads_digits: Maybe[bool] = None
     """Whether the probabilities of its answer tokens can be read, for methods without reasoning."""
-    embedder: str | None = None
+    embedder: Maybe[str] = None
     """Sentence-embedding model that examples are retrieved with."""
 
 
