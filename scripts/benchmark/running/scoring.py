@@ -30,7 +30,7 @@ class ScoreRun:
     """Target sets whose probabilities are asked for."""
 
     async def run(self, scenarios: Sequence[LabelledScenario]) -> None:
-        """Score and select whatever is missing in the journal."""
+        """Score and select what the journal lacks."""
         scored: list[LabelledScenario] = []
         lock = asyncio.Lock()
 

@@ -39,7 +39,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(service, tmp_path):
     # What was scored before the kill was not asked for again.
     after = {one["id"]: one for one in map(json.loads, journal.read_bytes().splitlines())}
     for one in before:
-        assert one.items() <= after[one["id"]].items()  # its selections have come beside
+        assert one.items() <= after[one["id"]].items()  # its selections were added
     assert read_results(broken).concurrencies == (2, 8)
 
 

@@ -45,10 +45,10 @@ def test_options_without_effect_are_reported(azimuth, tmp_path, capsys):
     definitions.write_text('[{"name": "wit", "definition": "Funny."}]')
     given = ["--targets", "high", "--attributes", str(definitions), "--order-check", "1"]
     assert evaluate(azimuth, path, tmp_path / "r", "--method", "regression", *given) == 0
-    told = capsys.readouterr().err
-    assert "note: --order-check has no effect on regression" in told
-    assert "no labels for 'wit'" in told
-    assert told.count("scored without examples") == 1
+    errors = capsys.readouterr().err
+    assert "note: --order-check has no effect on regression" in errors
+    assert "no labels for 'wit'" in errors
+    assert errors.count("scored without examples") == 1
 
 
 def test_a_run_without_a_bank_is_called_zero_shot(azimuth, tmp_path):

@@ -1,4 +1,4 @@
-"""Options of the benchmark: what they change, and that what they do not change is told."""
+"""Options of the benchmark: what they change, and those without effect are reported."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ def parsed(*given):
 
 
 def idle(*given):
-    """Options that are told to change nothing."""
+    """Names of the options without effect."""
     return {name for name, _ in without_effect(parsed(*given))}
 
 
@@ -46,7 +46,7 @@ def test_scores_can_be_calibrated_and_have_probabilities(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "told"),
+    ("method", "idle_options"),
     [
         ("comparative", {"order-check"}),  # calibrated scores are one for both orders
         ("regression", {"order-check"}),  # shows one response at a time
@@ -55,10 +55,10 @@ def test_scores_can_be_calibrated_and_have_probabilities(method):
         ("oracle", {"calibration", "order-check"}),
     ],
 )
-def test_an_order_check_has_no_effect_where_order_changes_nothing(method, told):
+def test_an_order_check_has_no_effect_where_order_changes_nothing(method, idle_options):
     options = ["--method", method, "--calibration", "c", "--order-check", "5"]
-    assert idle(*options) == told
-    assert len(without_effect(parsed(*options))) == len(told)  # each for one reason
+    assert idle(*options) == idle_options
+    assert len(without_effect(parsed(*options))) == len(idle_options)  # each for one reason
 
 
 def test_only_built_in_sets_are_known_without_the_service():

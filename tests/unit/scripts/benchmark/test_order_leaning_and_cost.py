@@ -52,7 +52,7 @@ def test_seconds_are_divided_by_each_scenario_s_requests_in_flight():
 
 
 def test_methods_that_read_the_target_have_costs_per_target():
-    """Each different target that a scenario can tell apart is asked for once; those without a
+    """Each different target that a scenario distinguishes is asked for once; those without a
     valid answer are in no sum."""
     sets = (
         TargetSet("high", "high", ({"kind": 1.0, "brief": 1.0},)),

@@ -109,5 +109,5 @@ def test_rows_of_cost_show_units_and_missing_times():
     tokens, seconds = cost_plot.__wrapped__(costs, drawing.styles(costs)).axes
     names = [label.get_text() for label in tokens.get_yticklabels()]
     assert names == ["scored", "chosen, each target", "known"]
-    told = [text.get_text() for text in seconds.texts]
-    assert told == ["2", "1", "not timed: from the cache"]
+    labels = [text.get_text() for text in seconds.texts]
+    assert labels == ["2", "1", "not timed: from the cache"]

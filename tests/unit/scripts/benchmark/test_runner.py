@@ -190,7 +190,7 @@ async def test_one_calibration_is_behind_scores_and_selections(tmp_path):
 
 @pytest.mark.parametrize("versions", [("v1", "v2"), ("v1", None)])
 async def test_selections_by_another_calibration_than_the_scores_end_the_run(tmp_path, versions):
-    """It was fitted anew, or deleted, between the scores and their targets."""
+    """It was fitted again, or deleted, between the scores and their targets."""
     with pytest.raises(OtherRun, match="version v1 of the calibration"):
         await evaluate(tmp_path, FakeService(calibrations=versions), calibrated=True)
 

@@ -170,8 +170,8 @@ def test_records_that_cannot_be_evaluated_are_left_out_and_counted(tmp_path, cap
     assert (file.scenarios, file.unlabelled) == (1, 3)
     given = ["run", "--scenarios", str(path), "--method", "oracle", "--targets", "high"]
     assert main([*given, "--out", str(tmp_path / "r")]) == 0
-    told = capsys.readouterr().err
-    assert "note: input_output.json: 3 of 4 scenarios are left out" in told
+    errors = capsys.readouterr().err
+    assert "note: input_output.json: 3 of 4 scenarios are left out" in errors
     assert read_results(tmp_path / "r").run.data == (file,)
 
 
