@@ -56,7 +56,9 @@ def parser_for(given: list[str]) -> tuple[argparse.ArgumentParser, Command | Non
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     chosen: Command | None = None
     for name, summary in COMMANDS.items():
-        own = commands.add_parser(name, help=summary, description=f"Command: {summary}.")
+        own = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
         if given and given[0] == name:
             module = importlib.import_module(f"scripts.benchmark.commands.{name}")
             chosen = cast(Command, module)

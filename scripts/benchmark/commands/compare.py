@@ -10,8 +10,8 @@ from scripts.benchmark.pages.comparison import compare
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument("a", type=Path)
-    parser.add_argument("b", type=Path)
+    parser.add_argument("a", type=Path, metavar="A", help="a run")
+    parser.add_argument("b", type=Path, metavar="B", help="the run to compare it with")
     parser.add_argument("--targets", nargs="*", help="target sets (default: all that both have)")
 
 

@@ -53,7 +53,7 @@ def runs_in(paths: Iterable[Path]) -> list[Path]:
             inside = sorted(path.iterdir()) if path.is_dir() else []
             folders = [folder for folder in inside if (folder / RUN_FILE).exists()]
             if not folders:
-                raise ValueError(f"{path} holds no run")
+                raise ValueError(f"{path} is not a run and holds none")
             runs += folders
     return runs
 

@@ -239,7 +239,7 @@ def test_two_runs_of_one_mode_are_refused(folders, tmp_path, capsys):
 
 def test_a_folder_without_a_run_is_an_error(tmp_path, capsys):
     assert main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
-    assert "error:" in capsys.readouterr().err
+    assert f"error: {tmp_path} is not a run and holds none" in capsys.readouterr().err
 
 
 def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
