@@ -58,6 +58,17 @@ class BodyTooLarge(AzimuthError):
     slug = "body-too-large"
 
 
+class UnsupportedFormat(AzimuthError):
+    """The body has an encoding or a media type that is not supported."""
+
+    slug = "unsupported-format"
+
+    def __init__(self, detail: str, *, accept_encoding: str | None = None) -> None:
+        super().__init__(detail)
+        self.accept_encoding = accept_encoding
+        """Content encodings that are supported, where that is the problem."""
+
+
 class InvalidBank(AzimuthError):
     """A line of an uploaded bank is not a valid labelled scenario."""
 

@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         separate_input_output_schemas=False,
+        redirect_slashes=False,  # RequestMiddleware takes them off
         swagger_ui_parameters={"validatorUrl": None},
     )
     for router in (scoring, retargeting):
@@ -71,6 +73,15 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_bytes=settings.api.max_body_bytes,
         max_bank_bytes=settings.api.max_bank_bytes,
     )
+    if settings.api.allowed_origins:
+        # Outside of the other, so that web pages can read refusals as well.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.api.allowed_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Location", "Retry-After", "X-Request-Id"],
+        )
     document_problems(app)
     return app
 
@@ -106,6 +117,7 @@ def main() -> None:
         host=settings.api.host,
         port=settings.api.port,
         log_config=None,
+        timeout_keep_alive=settings.api.keep_alive_s,
         timeout_graceful_shutdown=10,
     )
     _Server(config).run()

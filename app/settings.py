@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -15,6 +23,8 @@ from pydantic_settings import (
 )
 
 PREFIX = "AZIMUTH_"
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
+"""An origin as browsers send it: in lower case, without a path or a slash at the end."""
 
 
 class UnknownSetting(ValueError):
@@ -63,8 +73,9 @@ class ApiSettings(Group):
     """Largest request body, except for banks, in bytes."""
     max_bank_bytes: int = Field(200_000_000, ge=1)
     """Largest bank that can be stored, in bytes."""
-    wait_s: float = Field(120.0, gt=0)
-    """Longest wait of a request for scores, in seconds; then it answers 202 with a URL to poll."""
+    wait_s: float = Field(50.0, gt=0)
+    """Longest wait of a request for scores, in seconds; then it answers 202 with a URL to poll.
+    Keep it below the time-outs of proxies in front, often 60 s."""
     deadline_s: float = Field(600.0, gt=0)
     """Default deadline of a request, in seconds; work that has not started by then is dropped."""
     max_deadline_s: float = Field(86_400.0, gt=0)
@@ -73,8 +84,30 @@ class ApiSettings(Group):
     """Model for requests that name none; unset: the one announced last."""
     fit_lease_s: int = Field(10, ge=1)
     """Longest silence of a process that fits a calibration, in seconds; then another can start."""
+    keep_alive_s: int = Field(75, ge=1)
+    """Seconds that an idle connection is kept open. Keep it above the idle time-out of a load
+    balancer in front, often 60 s, or requests may meet a connection that is being closed."""
+    cors_origins: str | None = None
+    """Origins whose web pages may call the API, separated by commas, or `*` for all; unset: none.
+    `https://app.example.org,http://localhost:5173`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of log records, for API and worker."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, given: str | None) -> str | None:
+        for origin in given.split(",") if given else ():
+            if not _ORIGIN.fullmatch(origin.strip()):
+                raise ValueError(
+                    f"{origin.strip()!r} is not an origin: write scheme, host and port as browsers "
+                    "send them, such as https://app.example.org, or *"
+                )
+        return given
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins of `cors_origins`, one by one."""
+        return tuple(one.strip() for one in (self.cors_origins or "").split(",") if one)
 
 
 class StoreSettings(Group):

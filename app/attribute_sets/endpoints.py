@@ -74,7 +74,12 @@ async def get_attribute_set(sets: Sets, name: PathName) -> AttributeSetOut:
     responses=answers(_EXAMPLE, "Replaced")
     | answers(_EXAMPLE, "Created", status=201, model=AttributeSetOut)
     | problem_responses(
-        "malformed-body", "invalid-request", "unknown-bank", "body-too-large", "store-unavailable"
+        "malformed-body",
+        "invalid-request",
+        "unknown-bank",
+        "body-too-large",
+        "unsupported-format",
+        "store-unavailable",
     ),
     openapi_extra={
         "requestBody": {"content": {"application/json": {"example": _EXAMPLE_IN}}},

@@ -81,6 +81,7 @@ async def get_calibration(store: Store, name: PathName) -> CalibrationOut:
         "unknown-model",
         "calibration-running",
         "body-too-large",
+        "unsupported-format",
         "store-unavailable",
         "model-not-ready",
     ),

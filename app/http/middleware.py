@@ -1,4 +1,8 @@
-"""Around every request: an id, a size limit, metrics, a log line, and a handler for all errors."""
+"""Around every request: an id, a size limit, metrics, a log line, and a handler for all errors.
+
+What clients vary in is settled here as well, once for all routes: `HEAD`, a slash at the end of a
+path, and compressed bodies.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge
+from app.errors import AzimuthError, BodyTooLarge, MalformedBody
+from app.http.compression import Gunzip, gunzip_for
 from app.http.problems import internal_error, render
 from app.telemetry.metrics import LATENCY, REQUESTS
 
@@ -20,7 +25,7 @@ _QUIET = ("healthz", "readyz", "metrics")  # requested every few seconds by moni
 
 
 class RequestMiddleware:
-    """The only middleware. Pure ASGI: it is cheap, and it sees every byte."""
+    """Pure ASGI: it is cheap, and it sees every byte."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_bank_bytes: int) -> None:
         self._app = app
@@ -32,23 +37,28 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
+        method, request_id = scope["method"], _request_id(scope)
+        scope = {**scope, "path": _path(scope), "method": "GET" if method == "HEAD" else method}
         scope.setdefault("state", {})["request_id"] = request_id
         exchange = _Exchange(receive, send, request_id, self._limit(scope))
+        exchange.without_body = method == "HEAD"
         try:
             if exchange.declared(scope) > exchange.limit.size:
                 raise exchange.too_large()
+            exchange.gunzip = gunzip_for(scope["headers"])
             await self._app(scope, exchange.receive, exchange.send)
-            if exchange.overflowed:
-                raise exchange.too_large()
-        except BodyTooLarge as error:
-            await render(error, request_id)(scope, receive, exchange.send_anyway)
+            if exchange.refusal is not None:
+                raise exchange.refusal
+        except AzimuthError as error:
+            if exchange.status is None:
+                await render(error, request_id)(scope, receive, exchange.send_anyway)
         except Exception:
             _log.exception("unexpected error", extra={"request_id": request_id})
             if exchange.status is None:
                 await internal_error(request_id)(scope, receive, exchange.send)
         finally:
-            _record(scope, exchange.status, time.perf_counter() - started, request_id)
+            seconds = time.perf_counter() - started
+            _record(scope, method, exchange.status, seconds, request_id)
 
     def _limit(self, scope: Scope) -> _Limit:
         if scope["method"] == "PUT" and scope["path"].startswith("/v1/banks/"):
@@ -72,9 +82,13 @@ class _Exchange:
         self._request_id = request_id.encode()
         self._received = 0
         self.limit = limit
+        self.gunzip: Gunzip | None = None
+        """Unpacks the body; None for one that is not compressed."""
+        self.without_body = False
+        """The response has no body: the request's method is HEAD."""
         self.status: int | None = None
-        self.overflowed = False
-        """The body exceeded the limit while it was read."""
+        self.refusal: AzimuthError | None = None
+        """Why the body was refused while it was read."""
 
     def declared(self, scope: Scope) -> int:
         """Content-Length; 0 without one."""
@@ -91,16 +105,31 @@ class _Exchange:
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] == "http.request":
-            self._received += len(message.get("body", b""))
-            if self._received > self.limit.size:
-                self.overflowed = True
-                raise self.too_large()
-        return message
+        if message["type"] != "http.request":
+            return message
+        try:
+            return {**message, "body": self._checked(message)}
+        except AzimuthError as error:
+            self.refusal = error
+            raise
+
+    def _checked(self, message: Message) -> bytes:
+        """The next piece of the body, unpacked. Raises if there is more than the limit allows."""
+        body: bytes = message.get("body", b"")
+        if self.gunzip is not None:
+            # One byte more than is allowed shows that there are more.
+            body = self.gunzip.unpack(body, self.limit.size - self._received + 1)
+        self._received += len(body)
+        if self._received > self.limit.size:
+            raise self.too_large()
+        last = not message.get("more_body", False)
+        if last and self.gunzip is not None and self.gunzip.unfinished:
+            raise MalformedBody("the body ends before its gzip stream does")
+        return body
 
     async def send(self, message: Message) -> None:
-        """Send a response, unless it is the framework's own to a body over the limit."""
-        if not self.overflowed:
+        """Send a response, unless it is the framework's own to a body that was refused."""
+        if self.refusal is None:
             await self.send_anyway(message)
 
     async def send_anyway(self, message: Message) -> None:
@@ -108,6 +137,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", []), (_ID_HEADER, self._request_id)]
+        elif self.without_body:
+            message = {**message, "body": b""}
         await self._send(message)
 
 
@@ -121,7 +152,18 @@ def _request_id(scope: Scope) -> str:
     return uuid.uuid4().hex
 
 
-def _record(scope: Scope, status: int | None, seconds: float, request_id: str) -> None:
+def _path(scope: Scope) -> str:
+    """The path without slashes at its end. An encoded slash (`%2F`) belongs to a name and stays.
+
+    A redirect would not do: behind a proxy with TLS it would lead to `http://`.
+    """
+    path: str = scope["path"]
+    raw: bytes = scope.get("raw_path") or path.encode()
+    slashes = len(raw) - len(raw.rstrip(b"/"))
+    return path[: len(path) - slashes] or "/"
+
+
+def _record(scope: Scope, method: str, status: int | None, seconds: float, request_id: str) -> None:
     route = scope.get("route")
     operation = getattr(route, "operation_id", None) or getattr(route, "name", None) or "none"
     REQUESTS.labels(operation, str(status)).inc()
@@ -131,7 +173,7 @@ def _record(scope: Scope, status: int | None, seconds: float, request_id: str) -
     _log.log(
         level,
         "%s %s %s",
-        scope["method"],
+        method,
         scope["path"],
         status,
         extra={"request_id": request_id, "ms": round(seconds * 1000, 2), **details},

@@ -149,6 +149,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
         limit_bytes=8_000_000,
     ),
     _problem(
+        "unsupported-format",
+        415,
+        "The body's encoding or media type is not supported",
+        "Content-Encoding 'br' is not supported: send gzip or no encoding",
+    ),
+    _problem(
         "queue-full",
         429,
         "The queue is full",

@@ -12,7 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from app.errors import AzimuthError, FieldError, InvalidRequest, MalformedBody
+from app.errors import (
+    AzimuthError,
+    FieldError,
+    InvalidRequest,
+    MalformedBody,
+    UnsupportedFormat,
+)
 from app.http.pointers import pointer_of
 from app.http.problem_types import HTTP, INTERNAL, ProblemType, problem_for
 
@@ -61,13 +67,16 @@ def internal_error(request_id: str) -> Response:
 def render(error: AzimuthError, request_id: str) -> Response:
     """An Azimuth error as a response."""
     retry = getattr(error, "retry_after_s", None)
-    extensions = dict(error.extensions)
+    extensions, headers = dict(error.extensions), {}
     if retry is not None:
         extensions["retry_after_s"] = retry
+        headers["Retry-After"] = str(retry)
+    if isinstance(error, UnsupportedFormat) and error.accept_encoding:
+        headers["Accept-Encoding"] = error.accept_encoding
     document = problem_document(
         problem_for(error), error.detail, request_id, fields=error.fields, extensions=extensions
     )
-    return _respond(document, {"Retry-After": str(retry)} if retry is not None else None)
+    return _respond(document, headers)
 
 
 async def _on_azimuth_error(request: Request, error: Exception) -> Response:

@@ -53,6 +53,7 @@ _SCORING_PROBLEMS = (
     "unknown-calibration",
     "context-overflow",
     "body-too-large",
+    "unsupported-format",
     "queue-full",
     "cells-unscored",
     "store-unavailable",

@@ -54,6 +54,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "unknown-calibration",
         "attribute-not-scored",
         "body-too-large",
+        "unsupported-format",
         "store-unavailable",
     ),
 )

@@ -53,3 +53,26 @@ def test_secrets_are_not_in_the_repr(variable, value):
 def test_a_settings_group_built_directly_ignores_the_environment(monkeypatch):
     monkeypatch.setenv("AZIMUTH_PORT", "9000")
     assert ApiSettings().port == 8000
+
+
+def test_proxies_that_allow_60_s_of_silence_neither_cut_a_request_nor_meet_a_closed_connection():
+    api = Settings.from_environment({}).api
+    assert api.wait_s < 60 < api.keep_alive_s
+
+
+def test_origins_are_read_one_by_one():
+    def origins(given: str) -> tuple[str, ...]:
+        return Settings.from_environment({"AZIMUTH_CORS_ORIGINS": given}).api.allowed_origins
+
+    assert origins("") == ()
+    assert origins("*") == ("*",)
+    assert origins("https://a.org, http://localhost:5173") == (
+        "https://a.org",
+        "http://localhost:5173",
+    )
+
+
+@pytest.mark.parametrize("given", ["a.org", "https://a.org/", "https://a.org/x", "https://A.org,"])
+def test_an_origin_that_no_browser_would_send_is_rejected(given):
+    with pytest.raises(InvalidSetting, match="AZIMUTH_CORS_ORIGINS"):
+        Settings.from_environment({"AZIMUTH_CORS_ORIGINS": given})

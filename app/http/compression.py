@@ -1,0 +1,63 @@
+"""Compressed request bodies: gzip, unpacked bit by bit and never beyond a limit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+from app.errors import MalformedBody, UnsupportedFormat
+
+_GZIP = 16 + zlib.MAX_WBITS
+"""zlib's name for a stream with gzip's header and checksum."""
+_PLAIN = ("", "identity")
+_PACKED = ("gzip", "x-gzip")
+
+
+class Gunzip:
+    """Unpacks one gzip stream, which may consist of several members (RFC 1952)."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP)
+        self._started = False
+
+    @property
+    def unfinished(self) -> bool:
+        """A member has begun and is not complete."""
+        return self._started and not self._member.eof
+
+    def unpack(self, packed: bytes, most: int) -> bytes:
+        """The next piece of the text, `most` bytes of it at most: what is beyond is dropped.
+
+        Raises `MalformedBody` for what is not gzip.
+        """
+        unpacked = bytearray()
+        while packed and len(unpacked) < most:
+            self._started = True
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP)
+            try:
+                unpacked += self._member.decompress(packed, most - len(unpacked))
+            except zlib.error as error:
+                raise MalformedBody(
+                    f"the body is not gzip, as its Content-Encoding claims: {error}"
+                ) from error
+            packed = self._member.unused_data
+        return bytes(unpacked)
+
+
+def gunzip_for(headers: Iterable[tuple[bytes, bytes]]) -> Gunzip | None:
+    """What unpacks a body with these headers; None for one that is not compressed.
+
+    Raises `UnsupportedFormat` for any other Content-Encoding than gzip.
+    """
+    given = [value.decode("latin-1") for name, value in headers if name == b"content-encoding"]
+    encodings = [one.strip().lower() for value in given for one in value.split(",")]
+    encodings = [one for one in encodings if one not in _PLAIN]
+    if not encodings:
+        return None
+    if len(encodings) == 1 and encodings[0] in _PACKED:
+        return Gunzip()
+    raise UnsupportedFormat(
+        f"Content-Encoding {', '.join(encodings)!r} is not supported: send gzip or no encoding",
+        accept_encoding="gzip",
+    )

@@ -1,0 +1,145 @@
+"""HTTP as clients, probes, browsers and proxies speak it."""
+
+import gzip
+import http.client
+import json
+import time
+import zlib
+
+import httpx
+import pytest
+
+from tests.service.test_problems import problem_of
+from tests.support import SCENARIO, Service
+
+BODY = SCENARIO | {"attributes": ["coherence"]}
+PACKED = gzip.compress(json.dumps(BODY).encode())
+LINE = (
+    b'{"id":"s1","question":"My parcel is late.","responses":["Sorry!","See the page."],'
+    b'"labels":[{"warmth":1},{"warmth":0}]}\n'
+)
+
+
+def sent(azimuth: Service, path: str, content: object, **headers: str) -> httpx.Response:
+    method = "PUT" if path.startswith("/v1/banks/") else "POST"
+    headers = {"content-type": "application/json"} | headers
+    with azimuth.client() as client:
+        return client.request(method, path, content=content, headers=headers)
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP", "identity, gzip"])
+def test_a_gzip_body_is_unpacked(azimuth, name):
+    answer = sent(azimuth, "/v1/score", PACKED, **{"content-encoding": name})
+    assert answer.status_code == 200
+    assert answer.json()["id"] == azimuth.post("/v1/score", BODY).json()["id"]
+
+
+def test_a_gzip_body_may_come_in_chunks_and_in_several_members(azimuth):
+    text = json.dumps(BODY).encode()
+    packed = gzip.compress(text[:40]) + gzip.compress(text[40:])
+    chunks = iter([packed[i : i + 7] for i in range(0, len(packed), 7)])
+    assert sent(azimuth, "/v1/score", chunks, **{"content-encoding": "gzip"}).status_code == 200
+
+
+def test_a_bank_may_be_sent_as_gzip(azimuth):
+    packed = {"content-encoding": "gzip"}
+    answer = sent(azimuth, "/v1/banks/packed", gzip.compress(LINE), **packed)
+    assert answer.json()["scenarios"] == 1
+
+
+def test_a_gzip_body_counts_by_its_unpacked_size(azimuth):
+    bomb = gzip.compress(b" " * 100_000_000)
+    assert len(bomb) < 100_000
+    answer = sent(azimuth, "/v1/score", bomb, **{"content-encoding": "gzip"})
+    assert problem_of(answer, 413, "body-too-large")["limit_bytes"] == 8_000_000
+
+
+@pytest.mark.parametrize("content", [PACKED[:-9], b"not gzip", zlib.compress(b"{}")])
+def test_a_body_that_is_not_gzip_as_claimed_is_malformed(azimuth, content):
+    answer = sent(azimuth, "/v1/score", content, **{"content-encoding": "gzip"})
+    assert "gzip" in problem_of(answer, 400, "malformed-body")["detail"]
+
+
+@pytest.mark.parametrize("name", ["br", "zstd", "deflate", "gzip, gzip"])
+def test_any_other_encoding_is_refused_with_the_one_that_is_taken(azimuth, name):
+    answer = sent(azimuth, "/v1/score", PACKED, **{"content-encoding": name})
+    assert name in problem_of(answer, 415, "unsupported-format")["detail"]
+    assert answer.headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/banks", "/v1/models"])
+def test_what_can_be_read_answers_head_without_a_body(azimuth, path):
+    with azimuth.client() as client:
+        head, full = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == full.headers["content-type"]
+
+
+def test_head_is_no_way_to_score(azimuth):
+    with azimuth.client() as client:
+        assert client.head("/v1/score").status_code == 405
+        assert client.head("/v1/banks/none").status_code == 404
+
+
+def test_a_slash_at_the_end_of_a_path_is_passed_over(azimuth):
+    with azimuth.client() as client:
+        behind_tls = {"x-forwarded-proto": "https", "host": "azimuth.example.org"}
+        assert client.post("/v1/score/", json=BODY, headers=behind_tls).status_code == 200
+        assert client.put("/v1/banks/slashed/", content=LINE).json()["name"] == "slashed"
+        assert client.get("/v1/banks/").json()["banks"]
+        assert client.get("/v1/nothing/").status_code == 404
+
+
+def test_an_encoded_slash_at_the_end_belongs_to_the_name(azimuth):
+    with azimuth.client() as client:
+        assert client.put("/v1/banks/a%2F", content=LINE).json()["name"] == "a/"
+        assert client.get("/v1/banks/a").status_code == 404
+
+
+def test_an_idle_connection_outlives_that_of_a_load_balancer(azimuth):
+    connection = http.client.HTTPConnection("127.0.0.1", azimuth.api_port)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    time.sleep(5.5)  # servers commonly close after 5 s
+    connection.auto_open = 0
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+PREFLIGHT = {
+    "Origin": "https://app.example.org",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "content-type,prefer",
+}
+
+
+def test_web_pages_may_call_the_api_only_where_the_operator_allows_their_origin(service):
+    service.start_api(
+        AZIMUTH_CORS_ORIGINS="https://app.example.org, http://localhost:5173",
+        AZIMUTH_MAX_BODY_BYTES="1000",
+    )
+    with service.client() as client:
+        preflight = client.options("/v1/retarget", headers=PREFLIGHT)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == "https://app.example.org"
+        assert "prefer" in preflight.headers["access-control-allow-headers"]
+        origin = {"Origin": "http://localhost:5173"}
+        for answer in (
+            client.get("/healthz", headers=origin),
+            client.post("/v1/retarget", content=b"x" * 2000, headers=origin),
+        ):
+            assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
+            assert "Location" in answer.headers["access-control-expose-headers"]
+        other = client.options("/v1/retarget", headers=PREFLIGHT | {"Origin": "https://evil.org"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+def test_without_the_setting_no_web_page_may_call_the_api(azimuth):
+    with azimuth.client() as client:
+        answers = (
+            client.options("/v1/retarget", headers=PREFLIGHT),
+            client.get("/healthz", headers={"Origin": "https://app.example.org"}),
+        )
+    for answer in answers:
+        assert "access-control-allow-origin" not in answer.headers
