@@ -13,8 +13,9 @@ import re
 from msgspec import Struct
 
 from app.domain.scenario import Scenario
+from app.domain.texts import words_of
 
-VERSION = "surface/1"
+VERSION = "surface/2"
 """Stored with every calibration, which applies to features of the same version only."""
 
 NAMES = (
@@ -41,17 +42,16 @@ NAMES = (
 """Names of the features, in the order of `surface_features`. A count n enters as log(1 + n),
 because the second list item matters more than the twentieth; the others are shares or means."""
 
-_WORD = re.compile(r"\w+")
-_SENTENCE_END = re.compile(r"[.!?。！？](?:\s|$)")
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
 _LIST_ITEM = re.compile(r"^[^\S\n]*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
 _CLOSING = frozenset(".!?。！？\"')`”’")
 
 
 def surface_features(question: str, response: str) -> tuple[float, ...]:
     """The surface features of a response: one number for each of `NAMES`."""
-    words = _WORD.findall(response.lower())
+    words = words_of(response.lower())
     distinct = set(words)
-    asked = set(_WORD.findall(question.lower()))
+    asked = set(words_of(question.lower()))
     sentences = max(1, len(_SENTENCE_END.findall(response)))
     shared = len(distinct & asked)
     text = response.rstrip()

@@ -15,6 +15,10 @@ from app.domain.scorer import ScorerSettings
 from workers.methods.base import Ask
 
 LETTERS = string.ascii_uppercase
+_ORDINARY_WORD = 40
+"""Ordinary words have at most so many characters. URLs have more, and so have sentences in Chinese,
+which are one word to Python."""
+_CUT = " …"
 _LEVEL_WORDS = ("very low", "low", "middling", "high", "very high")
 
 
@@ -70,5 +74,17 @@ def example_reasoning(
 
 
 def shortened(reasoning: str, settings: ScorerSettings) -> str:
-    """Cut an example's reasoning to the requested length: the model copies the length as well."""
-    return textwrap.shorten(reasoning, settings.reasoning_chars, placeholder=" …")
+    """Cut an example's reasoning to the requested length: the model copies the length as well.
+
+    The cut is between words, or within one that is longer than ordinary words are.
+    """
+    limit = settings.reasoning_chars
+    whole = " ".join(reasoning.split())
+    if len(whole) <= limit:
+        return whole
+    between_words = textwrap.shorten(whole, limit, placeholder=_CUT)
+    kept = between_words.removesuffix(_CUT.lstrip()).rstrip()
+    first_lost = whole[len(kept) :].split(maxsplit=1)[0]
+    if kept and len(first_lost) <= _ORDINARY_WORD:
+        return between_words
+    return whole[: limit - 1].rstrip() + _CUT.lstrip()

@@ -1,12 +1,14 @@
 """Surface features of any text."""
 
 import math
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.features import NAMES, VERSION, surface_features, surface_of
 from app.domain.scenario import Scenario
+from app.domain.texts import words_of
 
 MANY = "First, boil water.\n\n- Add salt\n- Add **pasta**\n\nReady in 9 minutes!"
 
@@ -46,3 +48,22 @@ def test_a_scenario_has_features_for_each_candidate():
     surface = surface_of(Scenario("q", ("a", "b c")))
     assert surface.version == VERSION
     assert surface.values == (surface_features("q", "a"), surface_features("q", "b c"))
+
+
+def test_words_are_counted_in_scripts_without_spaces():
+    """A Chinese clause was one word, so all features by words meant nothing."""
+    features = features_of("怎么煮鸡蛋？", "先把水烧开。再煮鸡蛋十分钟。")
+    assert features["words"] == math.log1p(12)
+    assert features["sentences"] == math.log1p(2)
+    assert features["characters per word"] == 1
+    assert features["lexical variety"] == 1
+    assert features["question words in the response"] == 3 / 5
+    assert features_of("q", "ゆでたまごのつくりかた")["words"] == math.log1p(4)
+    assert features_of("q", "ต้มไข่ในน้ำเดือด")["words"] == math.log1p(4)
+    mixed = features_of("q", "用 boiling water 煮 10 分钟")
+    assert mixed["words"] == math.log1p(7)
+
+
+@given(st.text(st.characters(max_codepoint=0x0DFF)))
+def test_words_of_scripts_with_spaces_are_runs_of_letters_and_digits(text):
+    assert words_of(text) == re.findall(r"\w+", text)
