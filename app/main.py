@@ -1,4 +1,4 @@
-"""The API process: `create_app(settings)` builds the app, and nothing happens before."""
+"""The API process. `create_app(settings)` builds the app; importing this module has no effects."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from app.telemetry.logs import configure
 
 _OPEN_FILES = 65_536
 _DESCRIPTION = """\
-Steerable response selection. Send a question, candidate responses and a target: for some
-attributes the value between 0 and 1 that your user wants. A language model scores every candidate
-on every attribute; the candidate whose scores lie nearest the target is selected. Scores do not
-depend on the target, so they are cached, and any new target is answered at once.
+Steerable response selection. Send a question, candidate responses and a target: the desired value
+between 0 and 1 for some attributes. A language model scores every candidate on every attribute, and
+the candidate whose scores are nearest to the target is selected. Scores do not depend on the
+target: they are cached, and any new target is answered at once.
 
-`/score`, `/select` and `/retarget` are served without the `/v1` prefix as well.
+`/score`, `/select` and `/retarget` are also available without the `/v1` prefix.
 """
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The ASGI application. Resources are opened by its lifespan."""
+    """Build the ASGI application. Its lifespan opens and closes all resources."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.stop_waiting = resources.hub.stop_waiting
             yield resources.state()
 
-    # With Swagger UI and ReDoc from a package, so that /docs needs no network.
+    # Serves Swagger UI and ReDoc from a package: /docs works without a network.
     app = FastAPIOffline(
         title="Azimuth",
         version=__version__,
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 class _Server(uvicorn.Server):
-    """Answers waiting requests with 202 when it is asked to stop."""
+    """Answers waiting requests with 202 on shutdown."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         app = self.config.app
@@ -97,9 +97,9 @@ class _Server(uvicorn.Server):
 
 
 def _allow_many_connections() -> None:
-    """Raise the soft limit of open files: each client holds one.
+    """Raise the soft limit of open files, because each connection takes one.
 
-    The usual limit of 1024 would turn a burst of clients into connection errors.
+    With the usual limit of 1024, a burst of clients would cause connection errors.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
@@ -108,7 +108,7 @@ def _allow_many_connections() -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until the process receives SIGINT or SIGTERM."""
     _allow_many_connections()
     settings = Settings.from_environment()
     configure(settings.api.log_level)

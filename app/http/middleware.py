@@ -1,7 +1,6 @@
-"""Around every request: an id, a size limit, metrics, a log line, and a handler for all errors.
+"""Middleware: request id, body size limit, metrics, access log, and a handler for all errors.
 
-What clients vary in is settled here as well, once for all routes: `HEAD`, a slash at the end of a
-path, and compressed bodies.
+It also handles `HEAD`, trailing slashes and compressed bodies, for all routes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _QUIET = ("healthz", "readyz", "metrics")  # requested every few seconds by moni
 
 
 class RequestMiddleware:
-    """Pure ASGI: it is cheap, and it sees every byte."""
+    """Plain ASGI, for speed and to count every byte of a body."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_bank_bytes: int) -> None:
         self._app = app
@@ -68,13 +67,13 @@ class RequestMiddleware:
 
 class _Limit(NamedTuple):
     size: int
-    """Bytes."""
+    """Maximum size in bytes."""
     setting: str
-    """The setting that it comes from."""
+    """Environment variable that sets it."""
 
 
 class _Exchange:
-    """One request's receive and send, with a limit on the body."""
+    """The receive and send channels of one request, with a limit on the body."""
 
     def __init__(self, receive: Receive, send: Send, request_id: str, limit: _Limit) -> None:
         self._receive = receive
@@ -83,12 +82,12 @@ class _Exchange:
         self._received = 0
         self.limit = limit
         self.gunzip: Gunzip | None = None
-        """Unpacks the body; None for one that is not compressed."""
+        """Decompresses the body; None if it is not compressed."""
         self.without_body = False
-        """The response has no body: the request's method is HEAD."""
+        """Whether to send the response without its body, for a HEAD request."""
         self.status: int | None = None
         self.refusal: AzimuthError | None = None
-        """Why the body was refused while it was read."""
+        """The error raised while the body was read, if any."""
 
     def declared(self, scope: Scope) -> int:
         """Content-Length; 0 without one."""
@@ -99,7 +98,7 @@ class _Exchange:
 
     def too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
-            f"the body has more than {self.limit.size} bytes ({self.limit.setting})",
+            f"the body is larger than {self.limit.size} bytes ({self.limit.setting})",
             extensions={"limit_bytes": self.limit.size},
         )
 
@@ -114,21 +113,21 @@ class _Exchange:
             raise
 
     def _checked(self, message: Message) -> bytes:
-        """The next piece of the body, unpacked. Raises if there is more than the limit allows."""
+        """The next chunk of the body, decompressed. Raises `BodyTooLarge` above the limit."""
         body: bytes = message.get("body", b"")
         if self.gunzip is not None:
-            # One byte more than is allowed shows that there are more.
+            # One byte above the limit is enough to detect that the body is too large.
             body = self.gunzip.unpack(body, self.limit.size - self._received + 1)
         self._received += len(body)
         if self._received > self.limit.size:
             raise self.too_large()
         last = not message.get("more_body", False)
         if last and self.gunzip is not None and self.gunzip.unfinished:
-            raise MalformedBody("the body ends before its gzip stream does")
+            raise MalformedBody("the body is an incomplete gzip stream")
         return body
 
     async def send(self, message: Message) -> None:
-        """Send a response, unless it is the framework's own to a body that was refused."""
+        """Send a response, except the framework's own after an error in the body."""
         if self.refusal is None:
             await self.send_anyway(message)
 
@@ -143,7 +142,7 @@ class _Exchange:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's id if it is printable ASCII, so that traces join up; else a new one."""
+    """The caller's request id if it is printable ASCII, else a new one."""
     for name, value in scope["headers"]:
         if name == _ID_HEADER:
             given: str = value.decode("latin-1")

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 
 def document_problems(app: FastAPI) -> None:
-    """Replace FastAPI's validation error by the problem document."""
+    """Replace FastAPI's validation error with the problem document in the OpenAPI document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

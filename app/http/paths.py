@@ -1,4 +1,4 @@
-"""Paths with names in them: names may hold slashes, spaces and letters of any script."""
+"""URL paths with names, which may contain slashes, spaces and letters of any script."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ PathName = Annotated[Name, Path()]
 
 
 def path_to(collection: str, name: str) -> str:
-    """Path of a named resource, percent-encoded: fit for a `Location` header."""
+    """Percent-encoded path of a named resource, for a `Location` header."""
     return f"{collection}/{quote(name, safe='')}"

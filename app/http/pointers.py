@@ -11,8 +11,8 @@ from app.errors import escaped
 def pointer_of(location: Sequence[int | str], body: Any, *, missing: bool = False) -> str:
     """JSON pointer (as a URI fragment) for the location of a validation error.
 
-    Pydantic adds a step for the branch of a union. A step that the body does not have is left out,
-    unless it is the last one of a field that is `missing`.
+    Pydantic adds a step for the branch of a union. Steps that are not in the body are left out,
+    except the last one if the field is `missing`.
     """
     steps: list[str] = []
     here = body

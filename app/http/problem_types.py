@@ -1,4 +1,4 @@
-"""The table of problem types (RFC 9457). Handlers, `/problems/{slug}` and OpenAPI read it."""
+"""The table of problem types (RFC 9457), used by handlers, `/problems/{slug}` and OpenAPI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from app.errors import AzimuthError
 
 ABOUT_BLANK = "about:blank"
-"""Type of problems that the HTTP status describes in full (RFC 9457, section 4.2.1)."""
+"""Type of problems without semantics beyond the HTTP status (RFC 9457, section 4.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ProblemType:
     status: int
     title: str
     example: str
-    """Example of a detail."""
+    """Example of `detail`."""
     pointer: str | None = None
     """JSON pointer of the example."""
     extensions: dict[str, object] = field(default_factory=dict)
@@ -84,7 +84,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "context-overflow",
         422,
         "The scenario is too long for the model",
-        "the scenario needs 9120 tokens and its answer 216; the context length is 8192",
+        "the scenario takes 9120 tokens and its answer 216; the context length is 8192",
         prompt_tokens=9120,
         output_tokens=216,
         context_length=8192,
@@ -145,7 +145,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "body-too-large",
         413,
         "The body is too large",
-        "the body has more than 8000000 bytes (AZIMUTH_MAX_BODY_BYTES)",
+        "the body is larger than 8000000 bytes (AZIMUTH_MAX_BODY_BYTES)",
         limit_bytes=8_000_000,
     ),
     _problem(
@@ -192,7 +192,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "deadline-passed",
         504,
         "The deadline passed",
-        "the deadline of 2 s passed; later scores are cached",
+        "the deadline of 2 s passed; scores that arrive later are cached",
         score_set_id=_ID,
     ),
 )

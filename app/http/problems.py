@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): how errors are rendered, and the handlers that do it."""
+"""Problem documents (RFC 9457), and exception handlers that render errors as such."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
 
 
 def install(app: FastAPI) -> None:
-    """Render every error of the app as a problem document."""
+    """Add exception handlers to the app that render errors as problem documents."""
     app.add_exception_handler(AzimuthError, _on_azimuth_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -44,7 +44,7 @@ def problem_document(
     fields: Sequence[FieldError] = (),
     extensions: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The members of a problem document (RFC 9457), with `request_id` and `errors`."""
+    """Build a problem document (RFC 9457) with `request_id`, `errors` and extension members."""
     document: dict[str, Any] = {
         "type": problem.uri,
         "title": problem.title,
@@ -58,14 +58,14 @@ def problem_document(
 
 
 def internal_error(request_id: str) -> Response:
-    """The response to an unexpected error: an id to find it in the log, and no internals."""
+    """The response to an unexpected error: the request id for the log, and no internals."""
     return _respond(
         problem_document(INTERNAL, f"see the log for request id {request_id}", request_id)
     )
 
 
 def render(error: AzimuthError, request_id: str) -> Response:
-    """An Azimuth error as a response."""
+    """Render an error as a response."""
     retry = getattr(error, "retry_after_s", None)
     extensions, headers = dict(error.extensions), {}
     if retry is not None:
@@ -104,10 +104,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _invalid(validation_errors: Sequence[Any], body: Any) -> AzimuthError:
-    """What pydantic found wrong with a request, as one of our errors."""
+    """Convert pydantic's validation errors to an Azimuth error."""
     first = validation_errors[0]
     if first["type"] == "json_invalid":
-        why = first.get("ctx", {}).get("error", "no JSON")
+        why = first.get("ctx", {}).get("error", "syntax error")
         return MalformedBody(f"the body is not JSON: {why} at character {first['loc'][-1]}")
     if tuple(first["loc"]) == ("body",) and first["type"] in _NOT_AN_OBJECT:
         return MalformedBody(

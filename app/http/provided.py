@@ -1,4 +1,4 @@
-"""How endpoints get the objects of the process: by type, from the state of the lifespan."""
+"""Dependency injection for endpoints: objects of the process, by type, from the lifespan state."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ T = TypeVar("T")
 
 
 class LifespanState(TypedDict):
-    """What the lifespan yields to every request's state."""
+    """State that the lifespan shares with every request."""
 
     provided: dict[type, object]
-    """Type -> the process's one object of that type."""
+    """Type -> the single object of that type in the process."""
 
 
 def lifespan_state(objects: Iterable[object]) -> LifespanState:
-    """The state that provides these objects, each under its type."""
+    """The state that provides `objects`, each by its type."""
     return {"provided": {type(one): one for one in objects}}
 
 
 def provided(kind: type[T]) -> Any:
-    """A FastAPI dependency: the process's object of a type.
+    """A FastAPI dependency on the process's object of a type.
 
-    Endpoints import only the type that they use, so no feature depends on `app.resources`, where
-    the objects are built.
+    Endpoints import only the types that they use and not `app.resources`, which builds the objects.
     """
 
-    # A coroutine: `Depends` sends plain functions to a thread.
+    # A coroutine, because `Depends` runs plain functions in a thread.
     async def find(request: Request) -> T:
         value = request.state.provided[kind]
         assert isinstance(value, kind)

@@ -1,4 +1,4 @@
-"""OpenAPI responses with examples, for the decorators of endpoints."""
+"""OpenAPI responses with examples, for endpoint decorators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.http.problems import MEDIA_TYPE, problem_document
 
 
 def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
-    """Responses, each with an example, of an operation that has these problems."""
+    """Document the problem responses of an operation, each with an example."""
     responses: dict[int | str, dict[str, Any]] = {}
     for slug in (*slugs, INTERNAL.slug):
         problem = problem_called(slug)
@@ -41,7 +41,7 @@ def answers(
     media_type: str = "application/json",
     **more: Any,
 ) -> dict[int | str, dict[str, Any]]:
-    """Response with an example, of an operation that succeeds."""
+    """Document the success response of an operation, with an example."""
     content = {media_type: {"example": example}}
     return {status: {"description": description, "content": content, **more}}
 

@@ -1,4 +1,4 @@
-"""Routes that refuse bodies which are not valid Unicode."""
+"""Routes that reject bodies with invalid Unicode."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.errors import MalformedBody
 
 
 class UnicodeRoute(APIRoute):
-    """Refuses JSON with a lone surrogate in it, as an escape or as bytes.
+    """Rejects JSON that contains a lone surrogate, as an escape or as bytes.
 
-    `"\\ud800"` is valid JSON, but the string that it stands for has no UTF-8 form: it could not
-    be hashed, stored or sent to a model.
+    `"\\ud800"` is valid JSON, but its string cannot be encoded in UTF-8, and so cannot be hashed,
+    stored or sent to a model.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, after a check of the body."""
+        """Wrap FastAPI's handler with a check of the body."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -33,7 +33,7 @@ class UnicodeRoute(APIRoute):
 def refuse_lone_surrogates(body: bytes) -> None:
     """Raise `MalformedBody` for a JSON body with a lone surrogate or invalid UTF-8.
 
-    The JSON parsers used later accept both. Costs one search of the text.
+    The JSON parsers used later accept both. The usual cost is one search of the text.
     """
     try:
         text = body.decode(json.detect_encoding(body))
@@ -44,6 +44,8 @@ def refuse_lone_surrogates(body: bytes) -> None:
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise MalformedBody("the body contains a lone surrogate") from error
+        raise MalformedBody(
+            "the body contains a lone surrogate (\\ud800 to \\udfff), which is not valid Unicode"
+        ) from error
     except (ValueError, RecursionError):
         return  # not JSON: validation reports where

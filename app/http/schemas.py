@@ -6,7 +6,7 @@ from app.schema import Maybe, Open
 
 
 class FieldProblem(Open):
-    """What is wrong with one field."""
+    """An error in one field."""
 
     pointer: str
     """JSON pointer, as a URI fragment: `#/target/verbosity`."""
@@ -26,36 +26,36 @@ class UnscoredProblem(Open):
 
 
 class Problem(Open):
-    """An error (RFC 9457), as `application/problem+json`. Optional members are present where they
-    apply; there may be more in later versions."""
+    """A problem document (RFC 9457), `application/problem+json`. Optional members are present if
+    they apply; later versions may add more."""
 
     type: str
-    """Relative reference to an explanation, `/problems/…`, or `about:blank` where the HTTP status
-    says it all."""
+    """Relative reference to a description, `/problems/…`, or `about:blank` if the HTTP status is
+    sufficient."""
     title: str
     status: int
     detail: str
     request_id: str
     errors: Maybe[list[FieldProblem]] = None
-    """The fields at fault."""
+    """Errors by field."""
     known: Maybe[list[str]] = None
     """Names that exist."""
     line: Maybe[int] = None
     """First invalid line of a bank, from 1."""
     limit_bytes: Maybe[int] = None
-    """Largest allowed body."""
+    """Maximum size of the body."""
     retry_after_s: Maybe[int] = None
-    """Seconds to wait before the next try, as in `Retry-After`."""
+    """Seconds to wait before a retry, as in `Retry-After`."""
     score_set_id: Maybe[str] = None
-    """The score set concerned; later scores are found there."""
+    """The score set concerned. Scores that arrive later are stored there."""
     missing: Maybe[list[str]] = None
     """Attributes that are not scored, or not labelled."""
     scored: Maybe[list[str]] = None
-    """Attributes that are."""
+    """Attributes that are scored."""
     ambiguous: Maybe[list[str]] = None
-    """Exact names of the cells that a name of the target may mean."""
+    """Fields (`name@digest`) of the cells that match a name in the target."""
     unscored: Maybe[list[UnscoredProblem]] = None
-    """Attributes that the model failed on, and how."""
+    """Attributes that the model failed to score, and why."""
     prompt_tokens: Maybe[int] = None
     """Tokens of the prompt without examples."""
     output_tokens: Maybe[int] = None

@@ -1,1 +1,1 @@
-"""The HTTP side of scoring and selecting."""
+"""Endpoints for scoring and selecting."""

@@ -38,7 +38,7 @@ router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
 Prefer = Annotated[
     str | None,
     Header(
-        description="`respond-async`: answer 202 at once with a place to poll. "
+        description="`respond-async`: answer 202 at once with a URL to poll. "
         "`wait=N`: wait at most N seconds (RFC 7240)."
     ),
 ]
@@ -65,7 +65,7 @@ _PENDING = answers(
     "Accepted: poll the `Location`",
     status=202,
     model=PendingOut,
-    headers={"Location": {"schema": {"type": "string"}, "description": "Where to ask"}},
+    headers={"Location": {"schema": {"type": "string"}, "description": "URL of the score set"}},
 )
 
 
@@ -86,10 +86,10 @@ async def score(
     calibrator: Annotated[Calibrator, provided(Calibrator)],
     prefer: Prefer = None,
 ) -> Response:
-    """Score every candidate on every attribute, by few-shot comparative regression.
+    """Score every candidate on every attribute, by default with few-shot comparative regression.
 
-    Cells in the cache are not scored again; cells in flight for another request are waited for.
-    Scores do not depend on any target.
+    Cached cells are not scored again, and cells in flight for another request are shared. Scores do
+    not depend on a target.
     """
     started = time.monotonic()
     planned = await planner.plan(body)
@@ -113,7 +113,7 @@ async def score(
 @router.post(
     "/select",
     operation_id="select",
-    summary="Select the candidate nearest a target",
+    summary="Select the candidate nearest to a target",
     response_model=SelectOut,
     responses=answers(openapi_examples.SELECT, "The selection, and the scores behind it")
     | _PENDING
@@ -127,11 +127,11 @@ async def select(
     selector: Annotated[Selector, provided(Selector)],
     prefer: Prefer = None,
 ) -> Response:
-    """Score as `/score` does, then select the candidate whose scores lie nearest the target.
+    """Score like `/score`, then select the candidate whose scores are nearest to the target.
 
-    Without `attributes`, those that the target names are scored. Methods that choose without
-    scoring (`prompt_aligned`, `unaligned`, `reward_model`) are for comparison: they select what
-    they prefer, and cannot be retargeted.
+    Without `attributes`, the attributes of the target are scored. The methods `prompt_aligned`,
+    `unaligned` and `reward_model` choose a candidate without scoring. They serve as baselines, and
+    their selections cannot be retargeted.
     """
     started = time.monotonic()
     target, options = wishes(body.target), Options.of(body)
@@ -162,11 +162,11 @@ async def select(
 @router.get(
     "/score-sets/{score_set_id}",
     operation_id="get_score_set",
-    summary="Look at a score set",
+    summary="Get a score set",
     response_model=ScoreSetOut,
     responses=answers(
         openapi_examples.SCORE_SET,
-        "The score set as it is now; `status` says whether cells are still being scored",
+        "The current state of the score set; `status` is `pending` while cells are being scored",
     )
     | problem_responses(
         "invalid-request", "unknown-score-set", "unknown-calibration", "store-unavailable"
@@ -178,11 +178,11 @@ async def get_score_set(
     calibrator: Annotated[Calibrator, provided(Calibrator)],
     calibration: Annotated[Name, Query()] = "auto",
 ) -> Response:
-    """Every cell that the score set has or waits for: the place to poll after a 202."""
+    """All cells of a score set, pending ones included. Poll this after a 202."""
     (score_set,) = await cache.score_sets([split_score_set_id(score_set_id)])
     if score_set is None or score_set.presentation is None:
         raise UnknownScoreSet(
-            f"there is no score set {score_set_id!r}: it expired or never existed",
+            f"no score set has the id {score_set_id!r}: it expired or never existed",
             extensions={"score_set_id": score_set_id},
         )
     try:
@@ -201,7 +201,7 @@ async def get_score_set(
 async def _selected(
     selector: Selector, score_set: ScoreSet, target: Mapping[str, Wish], options: Options
 ) -> tuple[SelectionOut, Calibrated | Raw]:
-    """The selection of one pair, and what its scores were calibrated by. Raises its problem."""
+    """The selection of one pair, and the calibration applied. Raises the pair's problem."""
     (answer,) = await selector.select([(score_set.id, score_set)], [target], options)
     selection = answer.selections[0]
     if selection is None:
@@ -231,7 +231,7 @@ def _pending(score_set: ScoreSet) -> Response:
     answer = PendingOut(
         score_set_id=score_set.id,
         location=location,
-        detail="the scores are being made; poll the location, then send targets to /v1/retarget",
+        detail="scoring is in progress; poll the location, then send targets to /v1/retarget",
     )
     return JSONResponse(
         answer.model_dump(), 202, headers={"Location": location, "Retry-After": "1"}

@@ -1,4 +1,4 @@
-"""Examples of requests and answers for the API's own documentation."""
+"""Examples of requests and answers in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -102,11 +102,11 @@ PENDING: dict[str, Any] = {
     "score_set_id": _ID,
     "status": "pending",
     "location": f"/v1/score-sets/{_ID}",
-    "detail": "the scores are being made; poll the location, then send targets to /v1/retarget",
+    "detail": "scoring is in progress; poll the location, then send targets to /v1/retarget",
 }
 _NOT_SCORED: dict[str, Any] = {
     "type": "/problems/attribute-not-scored",
-    "title": "The score set lacks an attribute of the target",
+    "title": "An attribute of the target is not scored",
     "status": 409,
     "detail": f"score set {_ID!r} has no scores for 'care'",
     "request_id": "01JD3Q6Z6K9T",
@@ -142,7 +142,7 @@ _SCENARIO: dict[str, Any] = {"question": _QUESTION, "responses": _RESPONSES}
 SCORE_REQUESTS: dict[str, Any] = {
     "plain": {"summary": "All attributes of the default set", "value": _SCENARIO},
     "chosen": {
-        "summary": "Chosen attributes, plain texts, zero-shot",
+        "summary": "Selected attributes, plain strings, no examples",
         "value": {
             "question": _QUESTION,
             "responses": [r["text"] for r in _RESPONSES],
@@ -151,7 +151,7 @@ SCORE_REQUESTS: dict[str, Any] = {
         },
     },
     "inline": {
-        "summary": "An attribute of your own",
+        "summary": "An attribute defined inline",
         "value": {
             **_SCENARIO,
             "attributes": [
@@ -166,7 +166,7 @@ SCORE_REQUESTS: dict[str, Any] = {
         },
     },
     "sampled": {
-        "summary": "Self-consistency over samples and orders",
+        "summary": "Averaged over samples and orders",
         "value": {
             **_SCENARIO,
             "attributes": ["helpfulness"],
@@ -174,7 +174,7 @@ SCORE_REQUESTS: dict[str, Any] = {
         },
     },
     "joint": {
-        "summary": "Both attributes in one prompt and one answer",
+        "summary": "Both attributes in one prompt",
         "value": {
             **_SCENARIO,
             "attributes": ["verbosity", "helpfulness"],
@@ -188,7 +188,7 @@ SELECT_REQUESTS: dict[str, Any] = {
         "value": {**_SCENARIO, "target": {"helpfulness": 1.0, "verbosity": 0.25}},
     },
     "weighted": {
-        "summary": "Brevity counts three times, city-block distance",
+        "summary": "Three times the weight on verbosity, manhattan distance",
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": 0.0},
@@ -196,7 +196,7 @@ SELECT_REQUESTS: dict[str, Any] = {
         },
     },
     "bounded": {
-        "summary": "Verbosity within bounds, with an explanation, abstaining from near ties",
+        "summary": "Bounds on verbosity, an explanation, and a minimum margin",
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": {"at_most": 0.5}},
@@ -204,7 +204,7 @@ SELECT_REQUESTS: dict[str, Any] = {
         },
     },
     "prompt_aligned": {
-        "summary": "For comparison: the model is shown the target and picks",
+        "summary": "Baseline: the model is shown the target and picks a candidate",
         "value": {
             **_SCENARIO,
             "target": {"helpfulness": 1.0, "verbosity": 0.25},
@@ -218,7 +218,7 @@ RETARGET_REQUESTS: dict[str, Any] = {
         "value": {"score_set_ids": _ID, "targets": {"verbosity": 0.25}},
     },
     "many": {
-        "summary": "Many of each, indices only",
+        "summary": "Several targets, indices only",
         "value": {
             "score_set_ids": [_ID],
             "targets": [{"verbosity": 0.0}, {"verbosity": 1.0}, {"care": 1.0}],

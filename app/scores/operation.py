@@ -1,4 +1,4 @@
-"""What `/score` and `/select` share once a request is planned."""
+"""Scoring a planned request, shared by `/score` and `/select`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.settings import Settings
 
 
 class Operation:
-    """Has plans scored, as long as their requests wait."""
+    """Scores plans within the patience of their requests."""
 
     def __init__(self, settings: Settings, scoring: ScoringService) -> None:
         self._settings = settings.api
@@ -22,7 +22,7 @@ class Operation:
     async def score(
         self, planned: PlannedRequest, body: ScoreRequest, prefer: str | None, request: Request
     ) -> ScoreSet:
-        """The score set of a plan; what it took is noted for the log."""
+        """Score a plan, and record its cost for the access log."""
         patience = patience_for(prefer, body.deadline_s, self._settings)
         score_set = await self._scoring.score(planned, patience, request.state.request_id)
         usage, timings = score_set.usage, score_set.timings

@@ -1,4 +1,4 @@
-"""From score sets to what clients get: candidates by the caller's index and id. Pure."""
+"""Score sets as clients see them, with the caller's candidate indices and ids. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from app.selection.rendering import calibration_out
 from app.selection.schemas import CandidateOut
 
 LOW_MASS = 0.5
-"""Below this digit mass a model prefers another answer than a digit: its score means little."""
+"""A digit mass below this gets a warning: the model prefers an answer that is not a digit."""
 
 
 def score_set_out(
@@ -38,7 +38,7 @@ def score_set_out(
     warnings: Sequence[str] = (),
     calibrated: Calibrated | None = None,
 ) -> ScoreSetOut:
-    """A score set as clients get it, cells in the order in which they were asked for."""
+    """The score set as clients see it, with cells in the order of the request."""
     states = score_set.cells.values()
     status = "complete" if all(isinstance(cell, Cell) for cell in states) else "partial"
     return ScoreSetOut(
@@ -66,7 +66,7 @@ def cell_out(
     cached: bool,
     calibrated: Calibrated | None = None,
 ) -> CellOut:
-    """One cell as clients get it."""
+    """The cell as clients see it."""
     if isinstance(cell, Pending):
         return PendingCellOut(status="pending", attribute=cell.attribute, definition_id=field)
     if isinstance(cell, Unscored):
@@ -140,7 +140,7 @@ def _valence_out(valence: tuple[float, float, float] | None) -> ValenceOut | Non
 def _calibrated_scores(
     field: str, calibrated: Calibrated | None
 ) -> list[CalibratedScoreOut] | None:
-    """Those of one cell, in the canonical order of candidates."""
+    """Calibrated scores of one cell, with candidates in canonical order; None if there are none."""
     if calibrated is None or field not in calibrated.fields:
         return None
     column = calibrated.fields.index(field)
@@ -152,12 +152,15 @@ def _calibrated_scores(
 
 
 def _choice_without_examples(scorer: Scorer, choice: Cell | None) -> list[str]:
-    """For choices alone: whether a bank labels an attribute at all is known before scoring."""
+    """A warning if a choice was made without examples although there is a bank.
+
+    For scores, missing labels are reported before scoring.
+    """
     if scorer.bank is None or choice is None or choice.examples or choice.examples_dropped:
         return []
     return [
-        f"no scenario of bank {scorer.bank.name!r} has labels on all attributes of the target that "
-        "would decide it: the choice was made without examples"
+        "the choice was made without examples: no scenario of bank "
+        f"{scorer.bank.name!r} has labels on all attributes of the target that decide it"
     ]
 
 
@@ -170,15 +173,15 @@ def _low_masses(cells: Sequence[Cell]) -> list[str]:
     if not low:
         return []
     return [
-        f"on {', '.join(low)} the model prefers to answer with something else than a digit (see "
-        "digit_mass): these scores mean little"
+        f"scores on {', '.join(low)} are unreliable: the model prefers an answer that is not a "
+        "digit (see digit_mass)"
     ]
 
 
 def timings_out(score_set: ScoreSet, total_ms: float) -> TimingsOut:
-    """Where the time of a request went."""
+    """The timings of a request."""
     timings = score_set.timings
-    # Work that was joined began before the request: it counts as far as it was waited for.
+    # Shared work may have begun before the request: count no more than the request's own time.
     return TimingsOut(
         queue=round(min(timings.queue, total_ms), 2),
         retrieval=round(min(timings.retrieval, total_ms), 2),

@@ -34,7 +34,7 @@ router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A selection or a problem for every pair of score set and target",
+        "description": "A selection or a problem for each pair of score set and target",
         "content": {"application/json": {"examples": openapi_examples.RETARGETS}},
     }
 }
@@ -64,9 +64,9 @@ async def retarget(
     recent: Annotated[RecentScoreSets, provided(RecentScoreSets)],
     selector: Annotated[Selector, provided(Selector)],
 ) -> Response:
-    """Answer one or many targets for one or many score sets, without ever calling the model.
+    """Select for one or many targets and score sets from cached scores. The model is not called.
 
-    A pair that cannot be answered has a `problem` in place of its `selection`.
+    A pair that has no selection has a `problem` instead.
     """
     started = time.perf_counter()
     ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
@@ -89,14 +89,16 @@ async def retarget(
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """A request's answers as clients get them. `RetargetOut` and `CompactRetargetOut` describe
-    them; they are built as plain dictionaries, because there may be 20,000 of them."""
+    """Builds the answer, as described by `RetargetOut` and `CompactRetargetOut`.
+
+    It uses plain dictionaries for speed: there may be 20,000 pairs.
+    """
 
     body: RetargetRequest
     request_id: str
 
     def full(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
-        """Every pair, score sets first."""
+        """All pairs, grouped by score set."""
         return {
             "pairs": [
                 self._pair(answer, index, target)
@@ -106,7 +108,7 @@ class _Pairs:
         }
 
     def compact(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
-        """Indices, and each problem once with all the targets of a score set that it concerns."""
+        """Indices, and each distinct problem of a score set with its targets."""
         calibrations = [calibration_out(answer.calibrated) for answer in answers]
         return {
             "selected": [answer.selected for answer in answers],
@@ -148,7 +150,7 @@ class _Pairs:
         )
 
     def _fields(self, problem: PairProblem, index: int, target: int) -> list[FieldError]:
-        """The fields at fault, pointing to the score set and the target among several."""
+        """Field errors with pointers to the score set and target, if there are several."""
         pointers = [field.pointer for field in problem.fields]
         if not isinstance(self.body.targets, dict):
             pointers = [re.sub("^#/targets/", f"#/targets/{target}/", p) for p in pointers]

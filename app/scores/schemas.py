@@ -1,4 +1,4 @@
-"""What `/score`, `/select`, `/retarget` and `/score-sets` answer."""
+"""Answers of `/score`, `/select`, `/retarget` and `/score-sets`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from app.selection.schemas import CalibrationRefOut, CandidateOut, SelectionOut
 
 
 class CalibratedScoreOut(Open):
-    """The expected label, by a calibration."""
+    """A calibrated score: the expected label."""
 
     score: float
     """In [0, 1]."""
     standard_error: float
-    """How far labels lie from such scores, by cross-validation on the labelled bank."""
+    """Root mean square error of such scores, from cross-validation on the labelled bank."""
 
 
 class ValenceOut(Open):
-    """Kaleido's probabilities that a response supports a value, opposes it, or either."""
+    """Kaleido's probabilities that a response supports a value, opposes it, or could do either."""
 
     supports: float
     either: float
@@ -35,37 +35,39 @@ class CandidateScoreOut(Open):
 
     index: int
     score: float
-    """In [0, 1]: the mean over samples and orders, as the model gave it."""
+    """The model's score, the mean over samples and orders, in [0, 1]."""
     spread: float
     """Standard deviation over samples and orders."""
     calibrated: Maybe[CalibratedScoreOut] = None
-    """The label to expect, given everything that the scorer saw; absent without a calibration."""
+    """The calibrated score; absent without a calibration."""
     standard_error: Maybe[float] = None
-    """Of the score: from samples and orders, or the digit's own deviation without reasoning; absent
-    for a single answer, whose error is unknown."""
+    """Standard error of `score`, from samples and orders, or without reasoning from the digit
+    probabilities; absent for a single answer, whose error is unknown."""
     reasoning: Maybe[str] = None
+    """The sentence that the model wrote before the score."""
     values: Maybe[list[float]] = None
-    """With several samples or orders: each single score, orders first."""
+    """With several samples or orders: the individual scores, grouped by order."""
     digit_probabilities: Maybe[list[float]] = None
     """Without reasoning: the model's probabilities of the digits 0 to 4, among all tokens."""
     digit_mass: Maybe[float] = None
-    """Their sum: the probability that the model would answer with a digit at all. Where it is low,
-    the score means little."""
+    """Sum of `digit_probabilities`: the probability that the model answers with a digit. If it is
+    low, the score is unreliable."""
     valence: Maybe[ValenceOut] = None
-    """Of Kaleido."""
+    """With method `kaleido`."""
     reward: Maybe[float] = None
-    """Of a reward model."""
+    """With method `reward_model`: the model's scalar."""
 
 
 class ExampleOut(Open):
-    """An example that was in the prompt."""
+    """A bank example that was shown in the prompt."""
 
     id: str
     similarity: float
+    """Cosine similarity of its question to the scenario's question, in [-1, 1]."""
 
 
 class UsageOut(Open):
-    """Tokens."""
+    """Number of tokens."""
 
     prompt_tokens: int
     cached_prompt_tokens: int
@@ -73,7 +75,7 @@ class UsageOut(Open):
 
 
 class CellTimingsOut(Open):
-    """Milliseconds that one cell took."""
+    """Time spent on a cell, in milliseconds."""
 
     queue: float
     retrieval: float
@@ -81,33 +83,35 @@ class CellTimingsOut(Open):
 
 
 class ScoredCellOut(Open):
-    """An attribute with its scores, or a choice among the candidates."""
+    """An attribute with its scores, or a choice of a candidate."""
 
     status: Literal["scored"]
     attribute: str
     """The attribute's name; `(choice)` for a choice."""
     kind: Literal["score", "choice"]
-    """Of a `choice`, `scores` are shares of votes, which no target can be compared with."""
+    """In a `choice`, `scores` are shares of votes, which cannot be compared with a target."""
     definition_id: str
-    """The attribute's name with a digest of its definition: addresses exactly this cell."""
+    """The attribute's name and a digest of its definition. Identifies the cell."""
     cached: bool
-    """Whether it was in the cache when the request came."""
+    """Whether the cell was in the cache when the request arrived."""
     scores: list[CandidateScoreOut]
+    """One score per candidate, in the order of the request."""
     examples: list[ExampleOut]
+    """Examples in the prompt, most similar first."""
     examples_dropped: list[str]
-    """Ids of examples left out because the prompt would not fit the model's context."""
+    """Ids of examples left out because the prompt would exceed the model's context length."""
     levels_uncovered: list[float]
-    """Label levels that none of the examples shows."""
+    """Label levels that no example in the prompt has."""
     answers_discarded: int
-    """Answers of the model that were invalid and so are not in the mean."""
+    """Number of invalid answers, which are left out of the mean."""
     position_bias: Maybe[float] = None
-    """With several `orders`: how much a score (of a choice: a share of votes) changes when its
-    candidate moves from the first place in the prompt to the last. The mean over orders is free of
-    it as far as they balance: with 2 orders, 2 candidates are."""
+    """With several `orders`: change of a score (in a choice: of a share of votes) if its candidate
+    moves from the first place in the prompt to the last. The bias cancels in the mean if every
+    candidate takes the places equally often, as 2 candidates do in 2 orders."""
     usage: UsageOut
-    """What scoring this cell took when it was scored."""
+    """Tokens used to score the cell, also if it is cached."""
     timings_ms: CellTimingsOut
-    """How long that took, with other work under way at the same time."""
+    """Time taken to score the cell, while other work ran at the same time."""
 
 
 class UnscoredCellOut(Open):
@@ -121,9 +125,9 @@ class UnscoredCellOut(Open):
     prompt_tokens: Maybe[int] = None
     """With `context-overflow`: tokens of the prompt without examples."""
     output_tokens: Maybe[int] = None
-    """With `context-overflow`: tokens kept free for the answer."""
+    """With `context-overflow`: tokens reserved for the answer."""
     context_length: Maybe[int] = None
-    """With `context-overflow`: tokens that the model can take."""
+    """With `context-overflow`: context length of the model."""
 
 
 class PendingCellOut(Open):
@@ -135,26 +139,27 @@ class PendingCellOut(Open):
 
 
 CellOut = Annotated[ScoredCellOut | UnscoredCellOut | PendingCellOut, Field(discriminator="status")]
-"""One cell, told apart by `status`."""
+"""One cell; `status` distinguishes the variants."""
 
 
 class ScoreSetOut(Open):
     """The scores of one scenario under one scorer."""
 
     id: str
-    """Names the scores, and the order in which you listed the candidates."""
+    """Identifies the scores, and the caller's ids and order of candidates."""
     status: Literal["complete", "partial", "pending"]
-    """`partial`: some cells are unscored."""
+    """`pending`: some cells are still being scored. `partial`: some are unscored."""
     candidates: list[CandidateOut]
     cells: list[CellOut]
     scorer: ScorerOut
     calibration: Maybe[CalibrationRefOut] = None
-    """What `calibrated` scores come from; absent when scores are raw."""
+    """The calibration of the `calibrated` scores; absent if there is none."""
     warnings: list[str]
 
 
 class TimingsOut(Open):
-    """Milliseconds; of the cells scored for this request the longest, in `total` the whole wait."""
+    """Milliseconds: the longest among the cells scored for this request; `total` is the whole
+    request."""
 
     queue: float = 0
     retrieval: float = 0
@@ -163,35 +168,35 @@ class TimingsOut(Open):
 
 
 class ScoreOut(ScoreSetOut):
-    """A score set, and what this request took."""
+    """A score set, with the cost of the request."""
 
     usage: UsageOut
-    """Tokens of the cells that were scored for this request; cached ones took none."""
+    """Tokens of the cells that were scored for this request. Cached cells use none."""
     timings_ms: TimingsOut
 
 
 class PendingOut(Open):
-    """The scores are being made."""
+    """Scoring is in progress."""
 
     score_set_id: str
     status: Literal["pending"] = "pending"
     location: str
-    """Where to ask for them."""
+    """URL path to poll."""
     detail: str
 
 
 class SelectOut(Open):
-    """The choice, the scores behind it, and what this request took."""
+    """The selection, its scores, and the cost of the request."""
 
     selection: SelectionOut
     score_set: ScoreSetOut
     usage: UsageOut
-    """Tokens of the cells that were scored for this request; cached ones took none."""
+    """Tokens of the cells that were scored for this request. Cached cells use none."""
     timings_ms: TimingsOut
 
 
 class SelectedPairOut(Open):
-    """The choice for one pair of score set and target."""
+    """The selection for one pair of score set and target."""
 
     score_set_id: str
     target_index: int
@@ -199,7 +204,7 @@ class SelectedPairOut(Open):
 
 
 class FailedPairOut(Open):
-    """Why there is no choice for one pair of score set and target."""
+    """The problem of one pair of score set and target."""
 
     score_set_id: str
     target_index: int
@@ -207,7 +212,7 @@ class FailedPairOut(Open):
 
 
 class FailedPairsOut(Open):
-    """Why there is no choice for some targets of one score set."""
+    """The problem of some targets for one score set."""
 
     score_set_id: str
     target_indices: list[int]
@@ -215,11 +220,12 @@ class FailedPairsOut(Open):
 
 
 class RetargetOut(Open):
-    """Every pair of score set and target, score sets first."""
+    """A selection or a problem for each pair of score set and target."""
 
     pairs: list[SelectedPairOut | FailedPairOut]
+    """All pairs: the targets of the first score set, then those of the second, and so on."""
     warnings: list[str]
-    """About some of the score sets, each once."""
+    """Warnings about score sets, without duplicates."""
     timings_ms: TimingsOut
 
 
@@ -227,10 +233,12 @@ class CompactRetargetOut(Open):
     """Selections as indices."""
 
     selected: list[list[int | None]]
-    """A list a score set, an index a target; null for a problem or an abstention."""
+    """One list per score set with the selected index for each target; null for a problem or an
+    abstention."""
     calibrations: list[CalibrationRefOut | None]
-    """For each score set what its scores were calibrated by; null when they are raw."""
+    """The calibration of each score set; null if its scores are raw."""
     problems: list[FailedPairsOut]
+    """Problems by score set, with the targets that they concern."""
     warnings: list[str]
-    """About some of the score sets, each once."""
+    """Warnings about score sets, without duplicates."""
     timings_ms: TimingsOut

@@ -1,1 +1,1 @@
-"""Score, select, retarget."""
+"""From a request to a score set. No HTTP."""

@@ -1,4 +1,4 @@
-"""Which attributes a request scores, and whether its bank has labels for them. Pure."""
+"""The attributes that a request scores, and their label coverage. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.store.banks import BankInfo
 def resolve_attributes(
     request: ScorerRequest, attribute_set: AttributeSet, target: Sequence[str] | None = None
 ) -> list[Attribute]:
-    """The attributes of a request: those that it lists, else those of its target, else the set's.
+    """The attributes to score: those listed in the request, else those in its target, else all.
 
-    `target` holds the names in the request's target. Raises `UnknownAttribute`.
+    `target` lists the attribute names of the request's target. Raises `UnknownAttribute`.
     """
     if request.attributes is None and not target:
         return list(attribute_set.attributes)
@@ -49,9 +49,9 @@ def resolve_attributes(
 def check_label_coverage(
     request: ScorerRequest, attributes: Sequence[Attribute], bank: BankInfo | None
 ) -> tuple[str, ...]:
-    """Warnings about attributes that the bank of examples has no labels for.
+    """Warnings about attributes for which the bank of examples has no labels.
 
-    Raises `InvalidRequest` when the request itself chose the bank.
+    Raises `InvalidRequest` if the request names the bank.
     """
     if bank is None:
         return ()
@@ -61,9 +61,9 @@ def check_label_coverage(
     detail = f"bank {bank.name!r} has no labels for {', '.join(map(repr, missing))}"
     if "bank" in request.scoring.model_fields_set:
         raise InvalidRequest(
-            f"{detail}; name a bank that has, or null for no examples",
+            f"{detail}; name another bank, or null to score without examples",
             fields=[FieldError("#/scoring/bank", detail)],
             extensions={"missing": missing},
         )
-    # Inline attributes with the set's own bank: the caller did not choose it for them.
-    return (f"{detail}: they are scored without examples",)
+    # Inline attributes with the default bank of the set, which the caller did not choose.
+    return (f"{detail}, so they are scored without examples",)

@@ -1,4 +1,4 @@
-"""What a method that chooses without scoring is asked. Pure."""
+"""Methods of a request, and the input of methods that choose without scoring. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.errors import FieldError, InvalidRequest, UnknownMethod, escaped
 def traits_of(method: str, *, may_choose: bool) -> MethodTraits:
     """The traits of a method.
 
-    Raises `UnknownMethod`, also for a method that chooses where scores are asked for.
+    Raises `UnknownMethod` if there is no such method, or if it chooses and `may_choose` is false.
     """
     known = [name for name, traits in METHODS.items() if may_choose or traits.kind == "score"]
     if method not in known:
-        detail = f"there is no method {method!r}"
+        detail = f"no method is called {method!r}"
         if method in METHODS:
-            detail = f"{method!r} chooses without scoring: only /select takes it"
+            detail = f"method {method!r} chooses without scoring: use it with /select"
         raise UnknownMethod(
             detail,
             fields=[FieldError("#/scoring/method", f"known: {', '.join(known)}")],
@@ -31,9 +31,9 @@ def traits_of(method: str, *, may_choose: bool) -> MethodTraits:
 def choice_of(
     method: str, traits: MethodTraits, attributes: Sequence[Attribute], target: Mapping[str, Wish]
 ) -> Choice | None:
-    """The choice that a request asks for; None for methods that score.
+    """The choice to make for a request; None for methods that score.
 
-    Raises `InvalidRequest` for a target with bounds.
+    Raises `InvalidRequest` if the target has bounds.
     """
     if traits.kind == "score":
         return None
@@ -43,11 +43,11 @@ def choice_of(
     for attribute in attributes:
         wish = target.get(attribute.name)
         if isinstance(wish, Bounds):
-            detail = f"method {method!r} takes values, not bounds"
+            detail = f"method {method!r} accepts values as targets, not bounds"
             pointer = f"#/target/{escaped(attribute.name)}"
             raise InvalidRequest(detail, fields=[FieldError(pointer, detail)])
         if wish is not None:
             values[attribute.name] = float(wish)
-    # Sorted, and without what no prompt of a choice shows: neither is part of what is asked.
+    # Sorted, and reduced to what the prompts show: nothing else may split the cache.
     asked = sorted((a for a in attributes if a.name in values), key=lambda a: a.name)
     return Choice(tuple(Attribute(a.name, a.definition) for a in asked), values)

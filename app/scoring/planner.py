@@ -1,4 +1,4 @@
-"""From a request to a plan: names resolved against what is stored."""
+"""From a request to a plan: resolves the names of methods, attributes, banks and models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.store.fleet import Fleet, Pool
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A request with the names resolved that need no model."""
+    """A request's method and attributes, resolved without a model."""
 
     traits: MethodTraits
     attribute_set: AttributeSet
@@ -40,7 +40,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class PlannedScorer:
-    """A scorer with everything that its request names."""
+    """A scorer, with the attributes of the request and the workers to run it."""
 
     scorer: Scorer
     attributes: tuple[Attribute, ...]
@@ -64,7 +64,7 @@ class PlannedRequest:
 
 
 class Planner:
-    """Resolves the names of requests. Reads the store and queues nothing."""
+    """Plans requests. Reads the store, but queues nothing."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Planner:
         *,
         may_choose: bool = False,
     ) -> Resolved:
-        """The method and attributes of a request.
+        """Resolve the method and attributes of a request.
 
         Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`.
         """
@@ -97,7 +97,7 @@ class Planner:
         return Resolved(traits, attribute_set, tuple(attributes), target or {})
 
     async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
-        """Plan a request's scoring. Raises like `resolve` and `scorer`."""
+        """Plan the scoring of a request. Raises the errors of `resolve` and `scorer`."""
         planned = await self.scorer(request, resolved)
         plan = plan_scores(
             request.question,
@@ -111,10 +111,10 @@ class Planner:
     async def scorer(
         self, request: ScorerRequest, resolved: Resolved | None = None
     ) -> PlannedScorer:
-        """The scorer that a request asks for, and the workers that run it.
+        """Resolve the scorer of a request, and the workers that run it.
 
-        Raises the `Unknown…` error of the first name that nothing is stored under,
-        `InvalidRequest`, or `ModelNotReady` when no worker has ever announced a model.
+        Raises an `Unknown…` error for the first unknown name, `InvalidRequest`, or `ModelNotReady`
+        if no worker has announced a model yet.
         """
         resolved = resolved or await self.resolve(request)
         scoring, traits, attributes = request.scoring, resolved.traits, resolved.attributes
@@ -148,7 +148,7 @@ class Planner:
         if attribute_set is None:
             known = await self._attribute_sets.names()
             raise UnknownAttributeSet(
-                f"there is no attribute set {name!r}",
+                f"no attribute set is called {name!r}",
                 fields=[FieldError("#/attribute_set", f"known: {', '.join(known)}")],
                 extensions={"known": known},
             )
@@ -173,7 +173,7 @@ class Planner:
             pool, live = choose_pool(recent, requested, method, self._default_model)
             if live:
                 return pool, live
-        # What is missing may have come in this moment.
+        # A missing worker may have started since the last snapshot.
         return choose_pool(await self._fleet.snapshot(), requested, method, self._default_model)
 
 
@@ -182,14 +182,14 @@ def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:
     if profile_name(scoring.method, reasoning=scoring.reasoning) in pool.model.profiles:
         return
     detail = (
-        f"digits cannot be read from model {pool.model.name!r}, because they are not single tokens "
-        "for it: set reasoning to true"
+        f"model {pool.model.name!r} cannot be scored without reasoning, because it has no single "
+        "tokens for the digits 0 to 4: set reasoning to true"
     )
     raise InvalidRequest(detail, fields=[FieldError("#/scoring/reasoning", detail)])
 
 
 def candidates_of(request: ScoreRequest) -> list[Candidate]:
-    """The candidates of a request; one without an id gets its index as id."""
+    """The candidates of a request. A candidate without an id gets its index as id."""
     return [
         Candidate(response.id, response.text)
         if isinstance(response, CandidateIn)

@@ -1,4 +1,4 @@
-"""Which pool of workers serves a request. Pure."""
+"""Choosing the pool of workers for a request. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def choose_pool(
 ) -> tuple[Pool, bool]:
     """The pool for a model and a method, and whether one of its workers is ready.
 
-    Not every model serves every method: reward models and Kaleido serve only their own. A request
-    that names no model gets the default one if that serves the method, else one that does. Raises
-    `UnknownModel`, `UnknownMethod` and `ModelNotReady`.
+    Not every model serves every method: reward models and Kaleido serve only their own. Without a
+    requested model, the default model is used if it serves the method, else any model that does.
+    Raises `UnknownModel`, `UnknownMethod` or `ModelNotReady`.
     """
     ready = {w.pool for w in fleet.workers if w.state == "ready"}
     named = [p for p in fleet.pools if requested is None or p.model.name == requested]
@@ -26,7 +26,7 @@ def choose_pool(
         raise not_ready(fleet.workers)
     default = [p for p in named if p.model.name == default_model]
     if requested is None and default_model and METHODS[method].generates:
-        # Never another model than the configured one, not even while that one is away.
+        # The configured model is never replaced by another, even if it is unavailable.
         if not default:
             if default_model in {w.model for w in fleet.workers}:
                 raise not_ready(fleet.workers)
@@ -37,13 +37,13 @@ def choose_pool(
     if not serving:
         raise _method_not_served(method, named)
     preferred = [p for p in serving if p in default] or serving
-    # During an upgrade one model has several pools: a live one first, then the latest.
+    # During an upgrade, a model has several pools: prefer a ready one, then the latest.
     pool = next((p for p in preferred if p.name in ready), preferred[0])
     return pool, pool.name in ready
 
 
 def not_ready(workers: Sequence[WorkerInfo]) -> ModelNotReady:
-    """The error that says what the workers are doing instead of serving."""
+    """The error for a model without ready workers, with the state of each worker."""
     states = sorted({f"{w.model}: {w.detail}" for w in workers if w.state != "ready"})
     return ModelNotReady("; ".join(states) if states else "no worker is running")
 
@@ -51,7 +51,7 @@ def not_ready(workers: Sequence[WorkerInfo]) -> ModelNotReady:
 def _unknown_model(name: str, pools: Sequence[Pool]) -> UnknownModel:
     known = sorted({p.model.name for p in pools})
     return UnknownModel(
-        f"there is no model {name!r}",
+        f"no model is called {name!r}",
         fields=[FieldError("#/scoring/model", f"known: {', '.join(known)}")],
         extensions={"known": known},
     )
@@ -67,7 +67,7 @@ def _method_not_served(method: str, pools: Sequence[Pool]) -> UnknownMethod:
 
 
 def _default_away(default: str, live: Sequence[Pool]) -> ModelNotReady:
-    """The error for a default model that no worker serves or loads, though others are ready."""
+    """The error for a default model that no worker serves or loads, naming other ready models."""
     detail = f"no worker serves {default!r}, the model in AZIMUTH_DEFAULT_MODEL"
     if live:
         others = ", ".join(sorted({repr(pool.model.name) for pool in live}))

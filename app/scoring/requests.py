@@ -1,4 +1,4 @@
-"""What scoring takes: a scenario, and how it shall be scored."""
+"""Bodies of scoring requests: a scenario, its attributes and scoring options."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class AttributeIn(Closed):
 
     name: AttributeName
     definition: Text
-    """What the attribute means, as the model reads it."""
+    """What the attribute means. The model reads it."""
     low: str = ""
-    """What a score of 0 looks like."""
+    """Description of a response that scores 0."""
     high: str = ""
-    """What a score of 1 looks like."""
+    """Description of a response that scores 1."""
     levels: list[UnitInterval] = []
-    """The values that labels of this attribute take."""
+    """The values that labels of this attribute take; empty if they are continuous."""
 
 
 ResponseIn = Annotated[
@@ -49,67 +49,65 @@ AttributeRef = Annotated[
 
 
 class Scoring(Closed):
-    """How scenarios are scored. Whatever changes here makes other scores, cached apart."""
+    """How to score. Scores are cached separately for each combination of options."""
 
     method: str = "comparative"
-    """`comparative`: all candidates in one prompt. `regression`: each candidate in a prompt of its
-    own. `kaleido`: valence from a Kaleido model. `/select` also takes methods that choose without
-    scoring: `prompt_aligned` (the model is shown the target and picks), `unaligned` (it picks
-    without a target), `reward_model`."""
+    """`comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
+    `kaleido`: valence from a Kaleido model. `/select` also accepts methods that choose without
+    scoring: `prompt_aligned` (the model is shown the target and picks a candidate), `unaligned` (it
+    picks without a target) and `reward_model`."""
     model: str | None = None
-    """Name of the model to score with; the service's default if not given."""
+    """Name of the model; the service's default model if omitted."""
     bank: Name | None = None
-    """Bank of in-context examples: the attribute set's own if not given; null for none."""
+    """Bank of in-context examples; the bank of the attribute set if omitted; null for none."""
     examples: int = Field(5, ge=0, le=32)
-    """In-context examples for each attribute; for all of them together with `joint`."""
+    """Number of in-context examples in each prompt."""
     samples: int = Field(1, ge=1, le=32)
-    """Answers drawn and averaged (self-consistency)."""
+    """Number of answers drawn and averaged (self-consistency)."""
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
-    """0 (greedy) by default; 0.7 with several samples."""
+    """Sampling temperature; by default 0 (greedy) for one sample and 0.7 for several."""
     orders: int = Field(1, ge=1, le=24)
-    """Presentation orders averaged over: forward and reversed first."""
+    """Number of presentation orders averaged: forward, reversed, then random ones."""
     reasoning: bool = True
-    """Whether the model writes a sentence before each score. Without it, methods that score read
-    the model's probabilities of the digits 0 to 4; the expected digit is the score."""
+    """Whether the model writes a sentence before each score. If false, methods that score read the
+    model's probabilities of the digits 0 to 4, and the expected digit is the score."""
     reasoning_chars: int = Field(240, ge=20, le=2000)
-    """Longest sentence of reasoning, in characters."""
+    """Maximum length of the reasoning, in characters."""
     joint: bool = False
-    """Ask for all attributes in one prompt and one answer instead of a prompt each: cheaper,
-    because question and candidates are read once. Each score then depends on which attributes
-    were asked for together, and is cached as such. For `comparative` with reasoning only."""
+    """Score all attributes in one prompt instead of one prompt each. This is cheaper, because the
+    model reads question and candidates once, but each score depends on which attributes are scored
+    together, and is cached accordingly. Only for `comparative` with reasoning."""
     seed: int = Field(0, ge=0, lt=2**31)
-    """Another seed draws other samples. Equal seeds draw the same as far as the engine's arithmetic
-    is the same: vLLM's numbers depend slightly on what else is in the batch."""
+    """Seed for samples and random orders. Equal seeds give equal samples up to the engine's
+    arithmetic: with vLLM, results depend slightly on the other prompts in a batch."""
 
     @model_validator(mode="after")
     def _samples_must_differ(self) -> Scoring:
         if self.samples > 1 and self.temperature == 0:
-            raise ValueError(
-                "samples drawn at temperature 0 are all the same: use a temperature above 0"
-            )
+            raise ValueError("all samples are the same at temperature 0: use a higher temperature")
         return self
 
 
 class ScorerRequest(Closed):
-    """Which attributes to score, and how."""
+    """The attributes to score, and how to score them."""
 
     attribute_set: Name = "helpsteer2"
-    """Where the names in `attributes` are defined."""
+    """Attribute set that defines the names in `attributes`."""
     attributes: list[AttributeRef] | None = Field(None, min_length=1, max_length=50)
-    """Names in the attribute set, or attributes defined inline. By default `/score` scores the
-    whole set and `/select` what the target names."""
+    """Names in the attribute set, or attributes defined inline. By default, `/score` scores the
+    whole set and `/select` the attributes of the target."""
     scoring: Scoring = Scoring()
 
 
 class ScoreRequest(ScorerRequest):
-    """A scenario, the attributes to score it on, and how."""
+    """A scenario to score."""
 
     question: Text
     """What the candidates respond to."""
     responses: list[ResponseIn] = Field(min_length=1, max_length=MAX_CANDIDATES)
-    """1 to 26 candidates: texts, or objects with `id` and `text`."""
+    """1 to 26 candidates: strings, or objects with `id` and `text`."""
     calibration: Name = "auto"
-    """Name of a calibration; `auto`: the latest one that was fitted for this scorer and predicts
-    all the attributes, if there is one; `none`: scores as the model gave them."""
+    """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
+    all the attributes, if any; `none` for the scores of the model."""
     deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds after which the scores are of no use: work that has not begun by then is dropped."""
+    """Seconds after which the scores are no longer needed. Work that has not begun is dropped."""

@@ -29,14 +29,14 @@ SCORER_EXAMPLE: dict[str, Any] = {
 
 
 class BankRefOut(Open):
-    """A bank at one version."""
+    """One version of a bank."""
 
     name: str
     digest: str
 
 
 class ScorerOut(Open):
-    """Everything that changes a score beside the scenario and the attribute."""
+    """Everything that affects a score except the scenario and the attribute."""
 
     fingerprint: str
     method: str
@@ -45,7 +45,7 @@ class ScorerOut(Open):
     engine: str
     prompt_profile: str
     bank: Maybe[BankRefOut] = None
-    """Bank of in-context examples; absent for zero-shot."""
+    """Bank of in-context examples; absent without examples."""
     embedder: str
     examples: int
     samples: int
@@ -53,13 +53,13 @@ class ScorerOut(Open):
     reasoning: bool
     reasoning_chars: int
     joint: list[str]
-    """Attributes that were asked for together in one prompt; empty where each had its own."""
+    """Attributes scored together in one prompt; empty if each has its own prompt."""
     temperature: float
     seed: int
 
     @classmethod
     def of(cls, scorer: Scorer) -> ScorerOut:
-        """A scorer with its fingerprint."""
+        """Build from a scorer."""
         settings, model = scorer.settings, scorer.model
         return cls(
             fingerprint=scorer_fingerprint(scorer),

@@ -1,4 +1,4 @@
-"""From a request's scoring options to a scorer's settings, and what in them has no effect. Pure."""
+"""Normalised scorer settings from a request's options, and options without effect. Pure."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from app.domain.scorer import ScorerSettings
 from app.scoring.requests import Scoring
 
 SAMPLING_TEMPERATURE = 0.7
-"""Temperature of several samples unless the request sets one."""
+"""Default temperature if there are several samples."""
 _GENERATING = ("samples", "temperature", "reasoning", "reasoning_chars", "seed")
 
 
 def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -> ScorerSettings:
-    """The scorer settings of a request, with those that do not matter at one fixed value.
+    """The scorer settings of a request, with options that have no effect set to a fixed value.
 
-    So requests that mean the same share their scores: the seed counts only where something is
-    drawn, the length of reasoning only where there is any, the number of orders only where a
-    prompt shows several candidates.
+    Equivalent requests then share their scores. The seed matters only if something is random, the
+    length of reasoning only with reasoning, the number of orders only if prompts show several
+    candidates.
     """
     if not traits.generates:
         return ScorerSettings(method=scoring.method, examples=0, reasoning=False, reasoning_chars=0)
     examples = scoring.examples if has_bank else 0
     orders = scoring.orders if traits.compares else 1
     if reads_digits(scoring.method, reasoning=scoring.reasoning):
-        # Nothing is drawn: one reading gives the whole distribution.
+        # No sampling: one reading gives the whole distribution.
         return ScorerSettings(
             method=scoring.method,
             examples=examples,
@@ -48,7 +48,7 @@ def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -
 
 
 def unused_options(scoring: Scoring, traits: MethodTraits) -> list[str]:
-    """Scoring options that the request sets and its method does not use."""
+    """Scoring options that the request sets, but that its method does not use."""
     unused: list[str] = []
     if not traits.uses_examples:
         unused += ["bank", "examples"]
@@ -62,7 +62,7 @@ def unused_options(scoring: Scoring, traits: MethodTraits) -> list[str]:
 
 
 def _is_set(scoring: Scoring, name: str) -> bool:
-    """Whether an option was sent with another value than its default."""
+    """Whether the request sets an option to a value other than its default."""
     if name not in scoring.model_fields_set:
         return False
     return bool(getattr(scoring, name) != Scoring.model_fields[name].default)

@@ -1,4 +1,4 @@
-"""From a plan to a score set: from the cache, from work in flight, or from a worker."""
+"""From a plan to a score set: reads the cache, joins work in flight, queues the rest, and waits."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ _STORE_RETRY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a request waits, in seconds from its arrival."""
+    """How long a request waits. In seconds from its arrival."""
 
     wait_s: float
-    """After this long the request is answered with a place to poll."""
+    """Time after which the request is answered with a URL to poll."""
     deadline_s: float
-    """After this long the scores are of no use to the caller."""
+    """Time after which the caller no longer needs the scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """One request that waits for its cells. Times are `time.monotonic`'s."""
+    """A request that waits for its cells. Times are from `time.monotonic`."""
 
     planned: PlannedRequest
     listener: Subscription
     until: float
-    """When the request stops waiting."""
+    """Time at which the request stops waiting."""
     deadline: float
     request_id: str
 
 
 class ScoringService:
-    """Carries out plans: ask for cells, wait for them, collect them."""
+    """Carries out plans: submits cells, waits for them and collects them."""
 
     def __init__(self, cache: ScoreCache, queue: JobQueue, hub: NoticeHub, fleet: Fleet) -> None:
         self._cache = cache
@@ -69,10 +69,10 @@ class ScoringService:
         self._fleet = fleet
 
     async def score(self, planned: PlannedRequest, patience: Patience, request_id: str) -> ScoreSet:
-        """The score set of a plan, each cell scored, unscored with its reason, or still pending.
+        """Score a plan. Each cell of the result is scored, unscored or still pending.
 
-        Raises `ModelNotReady` when something must be scored and no worker is ready, `QueueFull`,
-        `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` when no cell at all has scores.
+        Raises `ModelNotReady` if cells must be scored and no worker is ready, `QueueFull`,
+        `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` if every cell failed.
         """
         started = time.monotonic()
         plan = planned.plan
@@ -95,7 +95,7 @@ class ScoringService:
         return score_set
 
     async def _check_all_cached(self, plan: ScorePlan) -> None:
-        """Raise `ModelNotReady` unless all cells are in the cache: nobody would score them."""
+        """Raise `ModelNotReady` unless all cells are cached: no worker would score them."""
         known = await self._cache.cells(plan.score_set.digest, list(plan.asked))
         if any(not isinstance(known.get(field), Cell) for field in plan.asked):
             raise not_ready(await self._fleet.workers())
@@ -103,10 +103,10 @@ class ScoringService:
     async def _collect(
         self, wait: _Wait
     ) -> tuple[dict[str, Cell], dict[str, Cell | Unscored], set[str]]:
-        """Ask for cells and wait for them.
+        """Submit cells and wait for them.
 
-        Returns those that were in the cache, all that are settled, and the fields that are still
-        in flight. When everything is in the cache, this takes one round trip.
+        Returns the cells that were cached, all settled cells, and the fields still in flight. Takes
+        one round trip if everything is cached.
         """
         plan = wait.planned.plan
         submission = await self._submit(wait, list(plan.asked))
@@ -123,7 +123,7 @@ class ScoringService:
         return hits, dict(hits), set()
 
     async def _submit(self, wait: _Wait, fields: Sequence[str]) -> Submission:
-        """Ask for cells."""
+        """Submit cells to the queue."""
         plan = wait.planned.plan
         wanted = {field: plan.asked[field] for field in fields}
         job = Job(
@@ -146,15 +146,15 @@ class ScoringService:
         )
 
     async def _wait_for(self, wait: _Wait, waiting: set[str]) -> set[str]:
-        """Wait until all cells are settled, or until `wait.until`; returns those that are not."""
+        """Wait until all cells are settled or `wait.until` has come; returns the unsettled ones."""
         listener = wait.listener
         while waiting and (left := wait.until - time.monotonic()) > 0:
             if not await listener.wait(left):
                 break
             waiting = waiting - listener.settled
             if listener.resync and waiting:
-                # Notices may be lost, and with a Redis that forgot everything even the job itself.
-                # To submit again finds what is scored, joins what is in flight, queues the rest.
+                # Notices may be lost; if Redis was restarted empty, so is the job. Submitting again
+                # returns scored cells, joins those in flight and queues the others.
                 listener.resync = False
                 try:
                     waiting = set((await self._submit(wait, list(waiting))).waiting)
@@ -166,9 +166,9 @@ class ScoringService:
     async def _restore_presentation(
         self, wait: _Wait, settled: Mapping[str, Cell | Unscored], waiting: Collection[str]
     ) -> None:
-        """Store again how the candidates were listed: a restarted Redis may have forgotten it.
+        """Store the presentation again: a restarted Redis may have lost it.
 
-        Unscored cells are left out: they would be scored anew, and nobody waits for them.
+        Unscored cells are left out: submitting them would score them again.
         """
         plan = wait.planned.plan
         known = [f for f in plan.asked if f in waiting or isinstance(settled.get(f), Cell)]
@@ -178,7 +178,7 @@ class ScoringService:
             if waiting:
                 raise
             _log.warning(
-                "answered, but the order of candidates was not stored again: %s",
+                "the answer was sent, but the order of candidates could not be stored again: %s",
                 error.detail,
                 extra={"request_id": wait.request_id, "score_set": plan.score_set.digest},
             )
@@ -195,10 +195,10 @@ def _state(
 def _to_ask_again(
     fields: Sequence[str], settled: Mapping[str, Cell | Unscored], waiting: Collection[str]
 ) -> list[str]:
-    """Fields that were settled, but not for this request.
+    """Fields that were settled by another request's job without a result for this request.
 
-    Another request's job was dropped at the moment when this one joined it (`deadline`), or its
-    cell failed and a third request asked for it anew before this one looked (not settled).
+    Either that job was dropped just when this request joined it (`deadline`), or its cell failed
+    and a third request submitted it again before this one read it (no longer settled).
     """
 
     def missed(field: str) -> bool:
@@ -213,10 +213,11 @@ def _to_ask_again(
 def _raise_failures(score_set: ScoreSet, patience: Patience) -> None:
     unscored = list(score_set.unscored.values())
     expired = any(cell.reason == "deadline" for cell in unscored)
-    # Decided by which limit is nearer, not by a clock that may have stopped a hair before it.
+    # Compare the limits, not the clock: it may read slightly less than the deadline.
     if expired or (score_set.pending and patience.deadline_s <= patience.wait_s):
         raise DeadlinePassed(
-            f"the deadline of {patience.deadline_s:g} s passed; what is scored later is cached",
+            f"the deadline of {patience.deadline_s:g} s passed; "
+            "scores that arrive later are cached",
             extensions={"score_set_id": score_set.id},
         )
     if len(unscored) < len(score_set.cells):
@@ -240,7 +241,7 @@ def _raise_failures(score_set: ScoreSet, patience: Patience) -> None:
 
 
 def unscored_extension(unscored: Sequence[Unscored]) -> dict[str, object]:
-    """Unscored cells as a member of a problem document."""
+    """Extension member of a problem document that lists unscored cells."""
     return {"unscored": [msgspec.to_builtins(cell) for cell in unscored]}
 
 

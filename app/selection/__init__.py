@@ -1,1 +1,1 @@
-"""Selecting: one pipeline from score sets and targets to choices."""
+"""Selection: one pipeline from score sets and targets to selections."""

@@ -1,4 +1,4 @@
-"""What can be refused about a target before anything is scored. Pure."""
+"""Checks of targets and selection options before anything is scored. Pure."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from app.selection.options import Options
 from app.selection.requests import SelectRequest
 
 MAX_PAIRS = 20_000
-"""Pairs of score set and target that one request may have answered in full."""
+"""Maximum number of pairs of score set and target in a request."""
 MAX_COMPACT_PAIRS = 5_000_000
-"""Pairs that one request may have answered as indices."""
+"""Maximum number of pairs in a compact request."""
 MAX_DRAWN_PAIRS = 1_000
-"""Pairs whose probabilities or explanations one request may ask for."""
+"""Maximum number of pairs in a request for probabilities or explanations."""
 MAX_ATTRIBUTES = 200
-"""Different attributes that the targets of one request may name."""
+"""Maximum number of different attributes in the targets of a request."""
 _OF_DISTANCES = ("weights", "explain", "min_probability", "min_margin", "max_distance")
 Target = Mapping[str, Wish]
 
 
 def check_select(request: SelectRequest, resolved: Resolved, options: Options) -> None:
-    """Raise `InvalidRequest` for a target or option that the method or attributes rule out."""
+    """Raise `InvalidRequest` if the target or an option does not suit the method or attributes."""
     method, traits = request.scoring.method, resolved.traits
     needed = traits.kind == "score" or traits.reads_target
     if not resolved.target and needed:
-        detail = f"method {method!r} needs a target"
+        detail = f"method {method!r} requires a target"
         raise InvalidRequest(detail, fields=[FieldError("#/target", detail)])
     if traits.kind == "choice":
         for name in _OF_DISTANCES:
             if getattr(request.selection, name):
-                detail = f"method {method!r} has no distances, so {name} does not apply"
+                detail = f"method {method!r} computes no distances, so {name} does not apply"
                 raise InvalidRequest(detail, fields=[FieldError(f"#/selection/{name}", detail)])
     check_metric(options.metric, [resolved.target])
     target, weights = resolved.target, options.weights
     if target and all(weights.get(name) == 0 for name in target):
         raise weightless()
     errors = [
-        FieldError(f"{part}/{escaped(name)}", f"{name!r} is not among the attributes asked for")
+        FieldError(f"{part}/{escaped(name)}", f"{name!r} is not one of the scored attributes")
         for part, names in (("#/target", target), ("#/selection/weights", weights))
         for name in names
         if name not in resolved.names
@@ -58,11 +58,11 @@ def check_select(request: SelectRequest, resolved: Resolved, options: Options) -
 def unused_in_select(
     request: SelectRequest, traits: MethodTraits, options: Options, target: Target
 ) -> tuple[str, ...]:
-    """Warnings about parts of a request to select that have no effect."""
+    """Warnings about members of a `/select` request that have no effect."""
     if traits.kind == "score":
         stray = [name for name in options.weights if name not in target]
         warnings = (
-            [f"the target does not name {', '.join(stray)}, so a weight has no effect"]
+            [f"weights of attributes that are not in the target have no effect: {', '.join(stray)}"]
             if stray
             else []
         )
@@ -83,14 +83,14 @@ def unused_in_select(
 
 
 def unused_covariance_bank(options: Options) -> tuple[str, ...]:
-    """The warning for a covariance bank beside a distance that does not use one."""
+    """A warning if there is a covariance bank, but the distance does not use one."""
     if options.covariance_bank is None or options.metric == "mahalanobis":
         return ()
     return (f"covariance_bank has no effect on the {options.metric} distance",)
 
 
 def check_many(score_sets: int, targets: Sequence[Target], options: Options) -> None:
-    """Raise `InvalidRequest` for more pairs than one request may have, or for stray weights."""
+    """Raise `InvalidRequest` if there are too many pairs, or weights that no target uses."""
     _check_size(score_sets, targets, options)
     check_metric(options.metric, targets)
     if not options.weights:
@@ -99,28 +99,28 @@ def check_many(score_sets: int, targets: Sequence[Target], options: Options) -> 
     stray = [name for name in options.weights if name not in named]
     if stray:
         raise InvalidRequest(
-            f"there is a weight for {stray[0]!r}, which no target names",
+            f"{stray[0]!r} has a weight, but is not in any target",
             fields=[
-                FieldError(f"#/selection/weights/{escaped(name)}", "no target names it")
+                FieldError(f"#/selection/weights/{escaped(name)}", "is not in any target")
                 for name in stray
             ],
         )
 
 
 def check_metric(metric: Distance, targets: Sequence[Target]) -> None:
-    """Raise `InvalidRequest` for bounds where the distance takes values only."""
+    """Raise `InvalidRequest` if a target has bounds and the distance supports only values."""
     if metric != "mahalanobis":
         return
     for target in targets:
         for name, wish in target.items():
             if isinstance(wish, Bounds):
-                detail = f"{name!r} has bounds, and a Mahalanobis distance takes values only"
+                detail = f"{name!r} has bounds, but the mahalanobis distance supports only values"
                 raise InvalidRequest(detail, fields=[FieldError("#/selection/distance", detail)])
 
 
 def weightless() -> InvalidRequest:
     """The error for a target whose attributes all have weight 0."""
-    detail = "every attribute of the target has weight 0, so all candidates would tie"
+    detail = "every attribute of the target has weight 0: give one a positive weight"
     return InvalidRequest(detail, fields=[FieldError("#/selection/weights", detail)])
 
 
@@ -129,13 +129,15 @@ def _check_size(score_sets: int, targets: Sequence[Target], options: Options) ->
     if not options.compact:
         limit = MAX_DRAWN_PAIRS if options.one_by_one else MAX_PAIRS
     if score_sets * len(targets) > limit:
-        detail = f"{score_sets} score sets x {len(targets)} targets are more than {limit} pairs"
+        detail = (
+            f"{score_sets} score sets x {len(targets)} targets exceed the limit of {limit} pairs"
+        )
         if limit == MAX_DRAWN_PAIRS:
-            detail += f"; without explain and min_probability the limit is {MAX_PAIRS}"
+            detail += f"; it is {MAX_PAIRS} without explain and min_probability"
         if limit != MAX_COMPACT_PAIRS:
-            detail += f"; with compact it is {MAX_COMPACT_PAIRS}"
+            detail += f"; it is {MAX_COMPACT_PAIRS} with compact"
         raise InvalidRequest(detail, fields=[FieldError("#/targets", detail)])
     names = {name for target in targets for name in target}
     if len(names) > MAX_ATTRIBUTES:
-        detail = f"the targets name {len(names)} attributes, more than {MAX_ATTRIBUTES}"
+        detail = f"the targets name {len(names)} attributes; the limit is {MAX_ATTRIBUTES}"
         raise InvalidRequest(detail, fields=[FieldError("#/targets", detail)])

@@ -1,4 +1,4 @@
-"""One score set against all targets, in arrays. Pure.
+"""Selections for one score set and all targets, on arrays. Pure.
 
 Shapes: `T` targets, `C` candidates, `A` attributes.
 """
@@ -38,32 +38,32 @@ _NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class SetSelections:
-    """One score set against all targets."""
+    """The selections for one score set and all targets."""
 
     score_set_id: str
     problems: dict[int, PairProblem]
-    """Target index -> why there is no selection for it."""
+    """Target index -> why there is no selection."""
     selected: list[int | None]
     """Index of the selected candidate for each target; None for a problem or an abstention."""
     selections: list[SelectionOut | None]
-    """Full selections, one a target; empty when only indices were asked for."""
+    """Full selection for each target; empty for compact requests."""
     calibrated: Calibrated | None = None
     warning: str | None = None
-    """Why scores stay raw, though there is a calibration for their scorer."""
+    """Why scores are raw although the scorer has a calibration."""
 
 
 @dataclass(slots=True)
 class NamedCells:
-    """The cells that targets name in one score set."""
+    """The cells of one score set that the targets name."""
 
     cells: dict[str, tuple[str, Cell]]
-    """Name in the targets -> cell field and scored cell."""
+    """Name in the targets -> field and scored cell."""
     lacks: dict[str, Lack]
-    """Name in the targets -> why there is no score to compare with."""
+    """Name in the targets -> why it has no usable score."""
 
     @classmethod
     def of(cls, score_set: ScoreSet, attributes: Sequence[str]) -> NamedCells:
-        """Look up every attribute that a target names."""
+        """Look up the cells of all attributes in the targets."""
         cells: dict[str, tuple[str, Cell]] = {}
         lacks: dict[str, Lack] = {}
         for name in attributes:
@@ -83,20 +83,20 @@ class NamedCells:
 
 @dataclass(frozen=True, slots=True)
 class ChoosingTask:
-    """One score set with all that is needed to answer every target for it."""
+    """One score set, with everything needed to select for all targets."""
 
     score_set: ScoreSet
     named: NamedCells
     calibrated: Calibrated | None
     warning: str | None
     covariance: Floats | None
-    """(A, A); NaN for attributes that have their lack in `named`."""
+    """(A, A); NaN for attributes in `named.lacks`."""
     problem: PairProblem | None = None
-    """Why no target can be answered that has all its scores."""
+    """A problem of the whole score set, for targets without a problem of their own."""
 
     @property
     def has_errors(self) -> bool:
-        """Whether errors of the scores are known, so that probabilities take draws."""
+        """Whether the errors of scores are known. Probabilities then take many draws."""
         return self.calibrated is not None or any(
             score.digits is not None or len(score.values) > 1
             for _, cell in self.named.cells.values()
@@ -105,7 +105,7 @@ class ChoosingTask:
 
 
 def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> SetSelections:
-    """Answer all targets for one score set."""
+    """Select for all targets."""
     count = len(targets.values)
     score_set = task.score_set
     problems = named_twice(
@@ -123,7 +123,7 @@ def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> S
         indices = np.full(count, _NONE)
         indices[answerable] = chooser.indices(usable.part(answerable) if problems else usable)
         selected: list[int | None] = indices.tolist()
-        for target in np.flatnonzero(indices == _NONE).tolist():  # few, of perhaps very many
+        for target in np.flatnonzero(indices == _NONE).tolist():  # usually few
             selected[target] = None
         return SetSelections(score_set.id, problems, selected, [], task.calibrated, task.warning)
     selections: list[SelectionOut | None] = [None] * count
@@ -140,12 +140,12 @@ def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> S
 
 
 def unanswered(score_set_id: str, problems: dict[int, PairProblem], count: int) -> SetSelections:
-    """A score set that no target can be answered for."""
+    """The result for a score set with a problem for every target."""
     return SetSelections(score_set_id, problems, [None] * count, [None] * count)
 
 
 def presentation_of(score_set: ScoreSet, named: NamedCells) -> Presentation:
-    """How the caller listed the candidates; for a bare digest, canonical order with indices."""
+    """The caller's ids and order of candidates; for a bare digest, indices in canonical order."""
     if score_set.presentation is not None:
         return score_set.presentation
     size = len(next(iter(named.cells.values()))[1].scores)
@@ -155,9 +155,9 @@ def presentation_of(score_set: ScoreSet, named: NamedCells) -> Presentation:
 def _without_unscored(
     targets: TargetMatrix, named: NamedCells, options: Options
 ) -> tuple[TargetMatrix, dict[int, list[str]]]:
-    """Targets without the unscored attributes that shall be ignored, and these by target.
+    """The targets without ignored unscored attributes, and the ignored attributes by target.
 
-    A target that nothing would be left of keeps them: it cannot be answered.
+    A target keeps its unscored attributes if it has no others.
     """
     columns = [
         a
@@ -179,7 +179,7 @@ def _without_unscored(
 def _lacking(
     score_set: ScoreSet, usable: TargetMatrix, targets: TargetMatrix, named: NamedCells
 ) -> dict[int, PairProblem]:
-    """One problem a target, naming all that it lacks; targets that lack the same share it."""
+    """The problem of each target with missing scores. Targets that lack the same share one."""
     columns = [a for a, name in enumerate(targets.attributes) if name in named.lacks]
     lacks = [named.lacks[targets.attributes[a]] for a in columns]
     needed = usable.named[:, columns]
@@ -195,7 +195,7 @@ def _lacking(
 
 
 class _Chooser:
-    """Compares one score set with targets that all have their scores."""
+    """Compares one score set with targets whose attributes all have scores."""
 
     def __init__(self, task: ChoosingTask, options: Options, presentation: Presentation) -> None:
         self._task = task
@@ -210,18 +210,18 @@ class _Chooser:
 
     def many(self, targets: TargetMatrix) -> list[SelectionOut]:
         """Selections without probabilities and explanations."""
-        found: list[SelectionOut] = []
+        selections: list[SelectionOut] = []
         for distance in self._distances(targets):
             selection = rank(distance)
             missed = abstain(selection, None, self._options.limits)
             chosen = Chosen(selection, abstention=missed, calibrated=self._task.calibrated)
-            found.append(selection_out(chosen, self._presentation.ids))
-        return found
+            selections.append(selection_out(chosen, self._presentation.ids))
+        return selections
 
     def one(self, target: TargetMatrix) -> SelectionOut:
-        """The selection for one target, with all that was asked for.
+        """The selection for one target, with the requested probabilities and explanation.
 
-        With many draws of many candidates it takes seconds: not for an event loop.
+        May take seconds with many candidates: do not call it in an event loop.
         """
         target, covariance = _named_part(target, self._task.covariance)
         metric = self._options.metric
@@ -232,7 +232,7 @@ class _Chooser:
         errors = score_errors(cells, self._task.calibrated) if self._options.probabilities else None
         chances = None
         if errors is not None:
-            # Over different texts: one that is listed twice is no less likely to be the nearest.
+            # Over distinct texts: duplicates must not share the probability of being the nearest.
             chances = probabilities(canonical, errors, target, metric, covariance)[self._positions]
         nearest_chance = None if chances is None else float(chances[selection.selected.index])
         wanted = self._options.explain
@@ -253,7 +253,7 @@ class _Chooser:
         }
 
     def _distances(self, targets: TargetMatrix) -> Floats:
-        """(T, C), candidates in the caller's order."""
+        """Distances, candidates in the caller's order: (T, C)."""
         asked, covariance = _named_part(targets, self._task.covariance)
         cells = [self._task.named.cells[name] for name in asked.attributes]
         scores = compared_scores(cells, self._task.calibrated)[self._positions]
@@ -261,9 +261,9 @@ class _Chooser:
 
 
 def compared_scores(cells: Sequence[tuple[str, Cell]], calibrated: Calibrated | None) -> Floats:
-    """What targets are compared with: calibrated scores where there are any, else the cells'.
+    """The scores that targets are compared with, calibrated if possible: (C, A).
 
-    (C, A), candidates in canonical order. `cells` are pairs of field and cell.
+    Candidates are in canonical order. `cells` are pairs of field and cell.
     """
     if calibrated is not None:
         return calibrated.estimate.scores[:, calibrated.columns([field for field, _ in cells])]
@@ -274,14 +274,14 @@ def compared_scores(cells: Sequence[tuple[str, Cell]], calibrated: Calibrated | 
 def score_errors(
     cells: Sequence[tuple[str, Cell]], calibrated: Calibrated | None
 ) -> ScoreErrors | None:
-    """The errors of `compared_scores`; None where they are unknown."""
+    """The errors of `compared_scores`; None if they are unknown."""
     if calibrated is not None:
         return calibrated.estimate.errors.within(calibrated.columns([field for field, _ in cells]))
     return own_errors([cell for _, cell in cells])
 
 
 def own_errors(cells: Sequence[Cell]) -> OwnErrors | None:
-    """The scores' standard errors, (C, A); None when that of any score is unknown."""
+    """The standard errors of raw scores, (C, A); None if any of them is unknown."""
     errors = [standard_errors(cell.scores) for cell in cells]
     known = [one for one in errors if one is not None]
     if len(known) < len(errors):
@@ -294,7 +294,7 @@ def own_errors(cells: Sequence[Cell]) -> OwnErrors | None:
 def _named_part(
     targets: TargetMatrix, covariance: Floats | None
 ) -> tuple[TargetMatrix, Floats | None]:
-    """Targets over the attributes that any of them names, and the covariance of these."""
+    """The targets and the covariance, restricted to attributes that some target names."""
     columns = np.flatnonzero(targets.named.any(axis=0))
     within = None if covariance is None else covariance[np.ix_(columns, columns)]
     if len(columns) == len(targets.attributes):
@@ -303,7 +303,7 @@ def _named_part(
 
 
 def _misses(distance: Floats, limits: Limits) -> NDArray[np.bool_]:
-    """Whether each target's selection misses a limit on margin or distance: (T, C) -> (T,)."""
+    """Whether the selection for each target misses a margin or distance limit: (T, C) -> (T,)."""
     missed = np.zeros(len(distance), dtype=np.bool_)
     if limits.max_distance is not None:
         missed |= distance.min(axis=1) > limits.max_distance

@@ -1,4 +1,4 @@
-"""How a request wants its scores compared with targets. Pure."""
+"""Selection options of a request, as domain values. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A request's selection options, and what its operation adds to them."""
+    """The selection options of a request to `/select` or `/retarget`."""
 
     weights: Mapping[str, float]
     metric: Distance
@@ -28,13 +28,13 @@ class Options:
     calibration: str
     """A name, `auto` or `none`."""
     probabilities: bool
-    """Whether probabilities are wanted: they take thousands of draws."""
+    """Whether to compute probabilities, which takes thousands of draws."""
     compact: bool = False
-    """Whether the indices of the selected candidates are enough."""
+    """Whether to return only the indices of selected candidates."""
 
     @property
     def one_by_one(self) -> bool:
-        """Whether each pair takes draws or linear algebra of its own."""
+        """Whether each pair is computed separately, for draws or an explanation."""
         return self.explain or self.probabilities
 
     @classmethod
@@ -59,7 +59,7 @@ def _needs_probabilities(options: SelectionOptions) -> bool:
 
 
 def wishes(target: Mapping[str, float | BoundsIn] | None) -> dict[str, Wish]:
-    """A request's target as domain values, names in their composed form (NFC)."""
+    """A request's target as domain values, with names in composed form (NFC)."""
     return {
         name: Bounds(*wish.bounds) if isinstance(wish, BoundsIn) else wish
         for name, wish in named(target or {}).items()
@@ -67,7 +67,7 @@ def wishes(target: Mapping[str, float | BoundsIn] | None) -> dict[str, Wish]:
 
 
 def named(values: Mapping[str, _T]) -> dict[str, _T]:
-    """Values by attribute name, the names in their composed form (NFC)."""
+    """Values by attribute name, with names in composed form (NFC)."""
     return {
         name if name.isascii() else unicodedata.normalize("NFC", name): value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Why a pair of score set and target has no selection: a value, because other pairs go on. Pure."""
+"""Problems of single pairs of score set and target, as values: other pairs go on. Pure."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from app.errors import (
 
 @dataclass(frozen=True, slots=True)
 class PairProblem:
-    """One reason, shared by all the pairs that it concerns."""
+    """Why pairs have no selection. Pairs with the same problem may share it."""
 
     kind: type[AzimuthError]
     detail: str
     fields: tuple[FieldError, ...] = ()
-    """They point to `#/targets/<attribute>`, as if the request had one target."""
+    """Pointers are `#/targets/<attribute>`, as in a request with a single target."""
     extensions: Mapping[str, object] = field(default_factory=dict)
 
     def error(self) -> AzimuthError:
-        """As the exception that a lone pair of `/select` raises."""
+        """The problem as an exception, for `/select`."""
         return self.kind(self.detail, fields=self.fields, extensions=dict(self.extensions))
 
     @classmethod
     def of(cls, error: AzimuthError) -> PairProblem:
-        """The value of an exception that concerns one of several score sets."""
+        """The problem for an exception about one of several score sets."""
         return cls(type(error), error.detail, error.fields, error.extensions)
 
 
@@ -46,7 +46,7 @@ def unknown_score_set(score_set_id: str) -> PairProblem:
     """The problem of a score set that is not in the cache."""
     return PairProblem(
         UnknownScoreSet,
-        f"there is no score set {score_set_id!r}: it expired or never existed",
+        f"no score set has the id {score_set_id!r}: it expired or never existed",
         (FieldError("#/score_set_ids", f"{score_set_id!r} is unknown"),),
         {"score_set_id": score_set_id},
     )
@@ -54,28 +54,28 @@ def unknown_score_set(score_set_id: str) -> PairProblem:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Why an attribute of a target has no score to compare with."""
+    """Why an attribute of a target has no usable score."""
 
     attribute: str
-    """As the target names it."""
+    """Name in the target."""
     detail: str
     unscored: Unscored | None = None
-    """Where the judge failed on it."""
+    """The cell, if it is unscored."""
     ambiguous: tuple[str, ...] = ()
-    """Cells that the name may mean."""
+    """Fields of the cells, if several match the name."""
     unlabelled: bool = False
-    """Where it is scored, but the bank of a Mahalanobis distance does not label it."""
+    """True if it is scored, but the bank of the Mahalanobis distance has too few labels of it."""
 
 
 def lack_of(score_set: ScoreSet, attribute: str) -> Lack:
-    """Why a score set has not exactly one scored cell for a name in a target."""
+    """Why a name in a target does not match exactly one scored cell."""
     cells = score_set.named(attribute)
     scored = sorted(field for field in cells if field in score_set.scores)
     if len(scored) > 1:
         return Lack(
             attribute,
             f"score set {score_set.id!r} has scores for {len(scored)} definitions of "
-            f"{attribute!r}; name one of {', '.join(scored)}",
+            f"{attribute!r}; use one of the names {', '.join(scored)}",
             ambiguous=tuple(scored),
         )
     unscored = next((cell for cell in cells.values() if isinstance(cell, Unscored)), None)
@@ -88,7 +88,7 @@ def lack_of(score_set: ScoreSet, attribute: str) -> Lack:
 
 
 def problem_of(score_set: ScoreSet, lacks: Sequence[Lack]) -> PairProblem:
-    """The one problem of a target that lacks scores for some attributes."""
+    """The problem of a target with unusable attributes."""
     unlabelled = [lack for lack in lacks if lack.unlabelled]
     if unlabelled:
         first = unlabelled[0].detail
@@ -128,9 +128,9 @@ def problem_of(score_set: ScoreSet, lacks: Sequence[Lack]) -> PairProblem:
 def named_twice(
     score_set: ScoreSet, targets: TargetMatrix, field_of: Mapping[str, str]
 ) -> dict[int, PairProblem]:
-    """Problems of targets with two wishes for one cell, by target.
+    """Problems of targets that name one cell twice, by target.
 
-    `name` and `name@digest` may mean the same cell; `field_of` maps names to cell fields.
+    `name` and `name@digest` may refer to the same cell; `field_of` maps names to fields.
     """
     columns_of: dict[str, list[int]] = {}
     for a, name in enumerate(targets.attributes):
@@ -141,7 +141,7 @@ def named_twice(
         if len(columns) == 1:
             continue
         names = [targets.attributes[a] for a in columns]
-        detail = f"{' and '.join(map(repr, names))} are the same scores: a target may name one"
+        detail = f"{' and '.join(map(repr, names))} are the same attribute: name it only once"
         problem = PairProblem(
             InvalidRequest,
             detail,

@@ -1,4 +1,4 @@
-"""From domain values to a selection with the caller's candidate ids. Pure."""
+"""Selections as clients see them, with the caller's candidate ids. Pure."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from app.selection.schemas import (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A selection and all that was found out about it, candidates by the caller's index."""
+    """A selection with its probabilities and explanation. Candidates are in the caller's order."""
 
     selection: Selection
     probabilities: Floats | None = None
-    """(C,), how likely each candidate is the nearest; None where errors are unknown."""
+    """(C,), probability of each candidate to be the nearest; None if errors are unknown."""
     abstention: Abstention | None = None
     explanation: Explanation | None = None
     reasonings: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
-    """Attribute -> what the judge wrote about each candidate."""
+    """Attribute -> the judge's reasoning about each candidate."""
     ignored: tuple[str, ...] = ()
     calibrated: Calibrated | None = None
 
 
 def selection_out(chosen: Chosen, ids: Sequence[str]) -> SelectionOut:
-    """A selection as clients get it."""
+    """The selection as clients see it."""
     selection, chances = chosen.selection, chosen.probabilities
     ranking = [
         RankedOut(
@@ -67,7 +67,7 @@ def selection_out(chosen: Chosen, ids: Sequence[str]) -> SelectionOut:
 
 
 def preferred_out(choice: Cell, presentation: Presentation) -> SelectionOut:
-    """The selection of a method that chooses: the candidate that it prefers most."""
+    """The selection of a method that chooses: the candidate with the highest preference."""
     shares = np.array([score.score for score in choice.scores])[list(presentation.positions)]
     selection = rank(1.0 - shares)
     ids = presentation.ids
@@ -84,7 +84,7 @@ def preferred_out(choice: Cell, presentation: Presentation) -> SelectionOut:
 
 
 def calibration_out(calibrated: Calibrated | None) -> CalibrationRefOut | None:
-    """The calibration that was applied, if one was."""
+    """The applied calibration, if any."""
     if calibrated is None:
         return None
     return CalibrationRefOut(

@@ -1,4 +1,4 @@
-"""What selection takes: targets, and how scores are compared with them."""
+"""Bodies of selection requests: targets and selection options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.scoring.requests import ResponseIn, ScoreRequest
 
 
 class BoundsIn(Closed):
-    """A wish that anything within satisfies: one or both bounds, or `between`."""
+    """Bounds for a score: `at_least`, `at_most` or both, or else `between`."""
 
     at_least: UnitInterval | None = None
     at_most: UnitInterval | None = None
@@ -31,10 +31,10 @@ class BoundsIn(Closed):
     def _some_range(self) -> BoundsIn:
         single = self.at_least is not None or self.at_most is not None
         if single == (self.between is not None):
-            raise ValueError("give at_least, at_most or both, or else between")
+            raise ValueError("set at_least, at_most or both, or else between")
         low, high = self.bounds
         if low > high:
-            raise ValueError("the lower bound is above the upper one: nothing lies within")
+            raise ValueError("the lower bound is above the upper bound")
         return self
 
     @property
@@ -61,7 +61,7 @@ WishIn = Annotated[
 def _each_once(value: object, handler: ValidatorFunctionWrapHandler) -> object:
     validated = handler(value)
     if isinstance(value, dict) and isinstance(validated, dict) and len(validated) < len(value):
-        raise ValueError("names an attribute twice, in two Unicode forms")
+        raise ValueError("an attribute is named twice, in two Unicode forms")
     return validated
 
 
@@ -71,69 +71,68 @@ Target = Annotated[
 
 
 class SelectionOptions(Closed):
-    """How scores are compared with a target, and what a selection must meet."""
+    """How to compare scores with a target, and when to abstain."""
 
     weights: Annotated[dict[Reference, Weight], Field(max_length=100)] | None = None
-    """Attribute -> weight in the distance; 1 for those not named."""
+    """Attribute -> weight in the distance. The default weight is 1."""
     distance: Distance = "euclidean"
-    """`mahalanobis` counts correlated attributes once, by the covariance of a bank's labels; its
-    targets are values, not bounds."""
+    """`mahalanobis` counts correlated attributes once, by the covariance of a bank's labels. It
+    supports only values as targets, not bounds."""
     covariance_bank: Name | None = None
-    """Bank whose labels give that covariance; by default the scorer's bank of examples."""
+    """Bank for the covariance; by default the scorer's bank of examples."""
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    """Abstain when the nearest candidate is less likely than this to be the nearest. Errors of
-    scores are known with several samples or orders, without reasoning, and with a calibration;
-    where they are unknown, this abstains."""
+    """Abstain if the probability that the selected candidate is the nearest is lower than this, or
+    unknown. It is known with several samples or orders, without reasoning, or with a
+    calibration."""
     min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
-    """Abstain when the runner-up is less than this further away."""
+    """Abstain if the margin to the runner-up is smaller than this."""
     max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
-    """Abstain when even the nearest candidate is further away than this."""
+    """Abstain if the distance of the nearest candidate is larger than this."""
     on_unscored: Literal["error", "ignore"] = "error"
-    """When an attribute of the target has no valid score: answer with a problem, or select by the
-    other attributes and list it in `ignored`."""
+    """If an attribute of the target is unscored: `error` answers with a problem; `ignore` selects
+    by the other attributes and lists it in `ignored`."""
     explain: bool = False
-    """Explain the choice: each attribute's share of the distance, and what would flip it."""
+    """Whether to explain the selection: shares of the distance, and changes that would flip it."""
 
 
 class SelectRequest(ScoreRequest):
-    """A scenario and the target to select for."""
+    """A scenario and a target."""
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
-    """2 to 26 candidates: texts, or objects with `id` and `text`."""
+    """2 to 26 candidates: strings, or objects with `id` and `text`."""
     target: Target | None = None
-    """Attribute -> desired value, or bounds to stay within (`{"at_most": 0.5}`). Attributes that
-    are scored but not named here do not count. Required, unless the method reads no target
-    (`unaligned`, `reward_model`)."""
+    """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
+    ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
     selection: SelectionOptions = SelectionOptions()
 
 
 class RetargetRequest(Closed):
-    """New targets for scenarios that are scored already."""
+    """New targets for cached score sets."""
 
     score_set_ids: Annotated[
         Annotated[str, Tag("one")]
         | Annotated[list[str], Field(min_length=1, max_length=10_000), Tag("many")],
         Discriminator(one_or_many),
     ]
-    """One id or many."""
+    """One id or a list of ids."""
     targets: Annotated[
         Annotated[Target, Tag("one")]
         | Annotated[list[Target], Field(min_length=1, max_length=200_000), Tag("many")],
         Discriminator(one_or_many),
     ]
-    """One target or many; a selection is made for every pair of score set and target."""
+    """One target or a list of targets. Every pair of score set and target gets a selection."""
     selection: SelectionOptions = SelectionOptions()
     calibration: Name = "auto"
-    """Name of a calibration; `auto`: the latest one that was fitted for a score set's scorer and
-    predicts the attributes of all targets, if there is one; `none`: scores as the model gave them.
-    All targets of a score set are compared with the same scores, calibrated or not."""
+    """Name of a calibration; `auto` for the latest one that was fitted for a score set's scorer and
+    covers the attributes of all targets, if any; `none` for the scores of the model. All targets
+    of a score set are compared with the same scores, calibrated or not."""
     compact: bool = False
-    """Answer with indices only: `selected[i][j]` for score set i and target j; null where there is
-    a problem or the selection abstains."""
+    """Whether to answer with indices only: `selected[i][j]` for score set i and target j, null if
+    there is a problem or the selection abstains."""
 
     @model_validator(mode="after")
     def _compact_answers_are_indices(self) -> RetargetRequest:
         options = self.selection
         if self.compact and (options.explain or options.min_probability is not None):
-            raise ValueError("a compact answer has no explanations and no probabilities")
+            raise ValueError("compact cannot be combined with explain or min_probability")
         return self

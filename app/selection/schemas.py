@@ -1,4 +1,4 @@
-"""What a selection looks like: the object that `/select` and each pair of `/retarget` answer."""
+"""The selection in answers of `/select` and `/retarget`."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from app.schema import Maybe, Open
 
 
 class CandidateOut(Open):
-    """A candidate's place in the request and its id."""
+    """A candidate: its index in the request, and its id."""
 
     index: int
     id: str
 
 
 class RankedOut(CandidateOut):
-    """A candidate and how well it suits the target."""
+    """A candidate in the ranking."""
 
     distance: Maybe[float] = None
     """Distance from the target; absent for methods that choose without scoring."""
     preference: Maybe[float] = None
-    """For those methods: the candidate's share of the votes, or for a reward model the probability
-    that it is the preferred one (Bradley-Terry). Adds up to 1 over all different texts."""
+    """For methods that choose: the candidate's share of the votes, or for a reward model its
+    Bradley-Terry probability. Adds up to 1 over distinct texts."""
     probability: Maybe[float] = None
-    """How likely it is the nearest to the target, by the scores' standard errors; absent where
-    these are unknown. Candidates with the same text count as one and share its probability.
-    `/retarget` computes it with `explain` or `min_probability` only."""
+    """Probability that the candidate is the nearest to the target, given the standard errors of the
+    scores; absent if they are unknown. Candidates with the same text have the same probability.
+    `/retarget` computes it only with `explain` or `min_probability`."""
 
 
 class ContributionOut(CandidateOut):
-    """How far one candidate lies from the target, attribute by attribute."""
+    """A candidate's distance from the target, split by attribute."""
 
     shares: dict[str, float]
-    """Attribute -> share of the distance (of its square for euclidean and mahalanobis), adding up
-    to 1; all 0 on the target itself."""
+    """Attribute -> share of the distance (of its square for euclidean and mahalanobis). Shares add
+    up to 1, or are all 0 if the candidate lies on the target."""
     reasonings: dict[str, str] = {}
-    """Attribute -> what the model wrote about the candidate, where it wrote."""
+    """Attribute -> the model's reasoning about the candidate, if any."""
 
 
 class FlipOut(Open):
@@ -43,22 +43,24 @@ class FlipOut(Open):
 
     attribute: str
     value: float
-    """Where the two are equally near."""
+    """Desired value at which the two candidates are equally near."""
     change: float
-    """From the value asked for to that one."""
+    """`value` minus the desired value in the target."""
     to: CandidateOut
+    """The candidate that would be selected."""
 
 
 class ExplanationOut(Open):
-    """Why the nearest candidate is the nearest."""
+    """Why a candidate is the nearest, and what would change that."""
 
     contributions: list[ContributionOut]
-    """Of the nearest candidate and of the runner-up."""
+    """For the nearest candidate and the runner-up."""
     flips: Maybe[list[FlipOut]] = None
-    """Smallest change first; attributes that no value of flips the choice are left out. Absent for
+    """Smallest change first; an attribute is left out if no value flips the selection. Absent for
     manhattan and chebyshev distances and for targets with bounds."""
     never_selected: list[CandidateOut]
-    """Candidates that no target over these attributes selects: they score as one listed before."""
+    """Candidates that no target over these attributes selects, because an earlier candidate has the
+    same scores."""
 
 
 class AbstentionOut(Open):
@@ -67,35 +69,38 @@ class AbstentionOut(Open):
     reason: Literal["min-probability", "min-margin", "max-distance"]
     limit: float
     observed: Maybe[float] = None
-    """The value that misses the limit; absent for a probability that is unknown."""
+    """The value that misses the limit; absent for an unknown probability."""
 
 
 class CalibrationRefOut(Open):
-    """The calibration that was applied."""
+    """The applied calibration."""
 
     name: str
     digest: str
-    """Its version."""
+    """Version of the calibration."""
     basis: Literal["together", "alone"]
-    """`together`: from the scores on all attributes that it predicts. `alone`: not all of them are
-    scored here, so each is calibrated from its own scores."""
+    """`together`: each score is calibrated from the scores on all attributes of the calibration.
+    `alone`: some of them are not scored, so each is calibrated from its own scores."""
 
 
 class SelectionOut(Open):
-    """The choice for one target."""
+    """The selection for one target."""
 
     selected: RankedOut | None
-    """Null only when the selection abstains: then `abstained` says why."""
+    """The selected candidate; null if the selection abstains."""
     margin: Maybe[float] = None
-    """Distance of the runner-up minus that of the selected; for methods that choose without
-    scoring, preference of the selected minus that of the runner-up. Absent with one candidate."""
+    """Distance of the runner-up minus distance of the selected; for methods that choose without
+    scoring, preference of the selected minus preference of the runner-up. Absent with one
+    candidate."""
     ties: list[CandidateOut]
-    """Other candidates exactly as near as the selected one, which is the first listed."""
+    """Other candidates that tie with the selected one, which is the first in the request."""
     ranking: list[RankedOut]
     """All candidates, best first."""
     abstained: Maybe[AbstentionOut] = None
+    """Why the selection abstains; absent if it does not."""
     explanation: Maybe[ExplanationOut] = None
+    """Present with `explain`."""
     ignored: list[str] = []
-    """Attributes of the target that were left out because they are unscored."""
+    """Attributes of the target that were ignored because they are unscored."""
     calibration: Maybe[CalibrationRefOut] = None
-    """What the compared scores were calibrated by; absent when they are raw."""
+    """The calibration of the compared scores; absent if they are raw."""

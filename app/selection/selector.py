@@ -1,4 +1,4 @@
-"""The one pipeline from score sets and targets to selections, for one pair or for many."""
+"""From score sets and targets to selections, for one pair or many."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from app.selection.rendering import preferred_out
 from app.selection.schemas import SelectionOut
 
 _SMALL = 1000
-"""Fewer pairs than this take less time than the way to a thread and back."""
+"""Fewer pairs than this take less time than a switch to a thread."""
 _FEW = 8
-"""The same for pairs that are explained."""
+"""The same, for pairs with explanations."""
 
 
 class Selector:
-    """Selects candidates by their scores. Never asks the model for anything."""
+    """Selects candidates by their scores. Never calls the model."""
 
     def __init__(self, covariances: LabelCovariances, calibrator: Calibrator) -> None:
         self._covariances = covariances
         self._calibrator = calibrator
 
     async def check(self, plan: ScorePlan, target: Mapping[str, Wish], options: Options) -> None:
-        """Raise what would keep a plan's scores from being compared, before they are made.
+        """Raise errors that would prevent a selection, before anything is scored.
 
-        `UnknownCalibration`, `UnknownBank` or `InvalidRequest`.
+        Raises `UnknownCalibration`, `UnknownBank` or `InvalidRequest`.
         """
         fields = [field for field, asked in plan.asked.items() if isinstance(asked, Attribute)]
         await self._calibrator.check(options.calibration, plan.score_set.fingerprint, fields)
@@ -64,11 +64,12 @@ class Selector:
         targets: Sequence[Mapping[str, Wish]],
         options: Options,
     ) -> list[SetSelections]:
-        """Selections for every pair of score set and target; indices alone when `compact`.
+        """Select for every pair of score set and target; one result per score set.
 
-        `score_sets` are pairs of the id that was asked for and what is stored under it. Raises
-        `InvalidRequest` for a target whose attributes all have weight 0, `UnknownCalibration` and
-        `UnknownBank` for names in the request.
+        `score_sets` are pairs of a requested id and its stored score set, None if there is none.
+        Raises `InvalidRequest` for a target whose attributes all have weight 0, and
+        `UnknownCalibration` or `UnknownBank` for unknown names in the request. Problems of single
+        pairs are part of the results.
         """
         try:
             matrix = target_matrix(targets, options.weights)
@@ -81,13 +82,13 @@ class Selector:
         draws = options.probabilities and any(task and task.has_errors for task in tasks)
         if pairs < (_FEW if options.one_by_one else _SMALL) and not draws:
             return work()
-        # In a thread: large requests take seconds, and other requests shall not wait for them.
+        # In a thread, because large requests take seconds and must not block others.
         return await asyncio.to_thread(work)
 
     async def _tasks(
         self, score_sets: Sequence[ScoreSet | None], matrix: TargetMatrix, options: Options
     ) -> list[ChoosingTask | None]:
-        """What is needed to answer each score set; None for those that are not there."""
+        """One task per score set; None for those that are not stored."""
         named = [
             NamedCells.of(one, matrix.attributes) if one is not None and one.cells else None
             for one in score_sets
@@ -118,7 +119,7 @@ class Selector:
     ) -> ChoosingTask:
         problem = PairProblem.of(applied.error()) if isinstance(applied, Refused) else None
         covariance = None
-        # A target may name a cell exactly, `name@digest`; banks know names.
+        # A target may use the field of a cell, `name@digest`; banks use names.
         names = [
             named.cells[name][1].attribute if name in named.cells else name
             for name in matrix.attributes
@@ -141,9 +142,9 @@ class Selector:
     async def _covariance(
         self, score_set: ScoreSet, attributes: Sequence[str], options: Options, bank: str | None
     ) -> Floats | None:
-        """Covariance of the attributes' labels, (A, A); None where the distance needs none.
+        """Covariance of the attributes' labels, (A, A); None if the distance does not use it.
 
-        `bank` is the version of the bank that the request names. Raises `InvalidRequest` and
+        `bank` is the digest of the bank named in the request, if any. Raises `InvalidRequest` or
         `UnknownBank`.
         """
         if options.metric != "mahalanobis":
@@ -152,14 +153,14 @@ class Selector:
         return await self._covariances.get(bank or own, attributes)
 
     async def _chosen_bank(self, options: Options) -> str | None:
-        """The version of the bank that the request names for covariances. Raises `UnknownBank`."""
+        """Digest of the covariance bank named in the request, if any. Raises `UnknownBank`."""
         if options.metric != "mahalanobis" or options.covariance_bank is None:
             return None
         return await self._covariances.digest_of(options.covariance_bank)
 
 
 def select_preferred(score_set: ScoreSet) -> SelectionOut:
-    """The selection of a method that chooses. Raises `CellsUnscored` where it did not."""
+    """The selection of a method that chooses. Raises `CellsUnscored` if the choice failed."""
     choice = score_set.choice
     if choice is None or score_set.presentation is None:
         lacks = [
@@ -193,14 +194,18 @@ def _unlabelled(
     covariance: Floats | None,
     options: Options,
 ) -> list[Lack]:
-    """Attributes that the covariance's bank labels too seldom, and that have a weight.
+    """Attributes with a positive weight, but too few labels for a covariance.
 
-    `names` are those of the bank's labels, `attributes` those of the targets.
+    `names` are their names in the bank, `attributes` their names in the targets.
     """
     if covariance is None:
         return []
     return [
-        Lack(attribute, f"the bank has fewer than two labels of {name!r}", unlabelled=True)
+        Lack(
+            attribute,
+            f"the bank has fewer than two labels of {name!r}, so its covariance is unknown",
+            unlabelled=True,
+        )
         for attribute, name, variance in zip(attributes, names, np.diag(covariance), strict=True)
         if np.isnan(variance) and options.weights.get(attribute, 1.0) > 0
     ]

@@ -58,7 +58,7 @@ def scores_of(answer):
         (TARGET, {"samples": 4, "explain": True}),
     ],
 )
-def test_retarget_answers_as_select_does(azimuth, target, more):
+def test_retarget_and_select_return_the_same_selection(azimuth, target, more):
     answer = select(azimuth, f"alike {target}", target, **more)
     kept = {name: value for name, value in more.items() if name != "samples"}
     (again,) = selections(azimuth, answer, target, **kept)
@@ -81,7 +81,7 @@ def test_retarget_answers_as_select_does(azimuth, target, more):
         assert compact["selected"] == [[chosen, chosen]]
 
 
-def test_bounds_are_satisfied_by_anything_within(azimuth):
+def test_scores_within_bounds_have_distance_zero_over_http(azimuth):
     scores = scores_of(select(azimuth, "bounds"))["verbosity"]
     low, high = sorted(scores)
     assert low < high, "the fake engine's hashes differ"
@@ -96,13 +96,13 @@ def test_bounds_are_satisfied_by_anything_within(azimuth):
     "wish",
     [{}, {"between": [0.8, 0.2]}, {"between": [0, 1], "at_most": 1}, {"at_most": 2}, {"over": 1}],
 )
-def test_bounds_that_bound_nothing_are_pointed_to(azimuth, wish):
+def test_invalid_bounds_are_rejected_with_a_pointer(azimuth, wish):
     body = SCENARIO | {"attributes": NAMES, "target": {"verbosity": wish}}
     problem = refused(azimuth, "/v1/select", body)
     assert all(e["pointer"].startswith("#/target/verbosity") for e in problem["errors"])
 
 
-def test_an_explanation_adds_up_and_its_flip_flips(azimuth):
+def test_shares_add_up_to_one_and_a_flip_changes_the_selection(azimuth):
     answer = select(azimuth, "explain me", explain=True)
     explanation = answer["explanation"]
     assert [c["id"] for c in explanation["contributions"]] == [r["id"] for r in answer["ranking"]]
@@ -120,7 +120,7 @@ def test_an_explanation_adds_up_and_its_flip_flips(azimuth):
             assert other["selected"]["id"] == flip["to"]["id"]
 
 
-def test_probabilities_come_with_several_answers_and_not_without(azimuth):
+def test_probabilities_require_several_answers(azimuth):
     alone = select(azimuth, "chances")
     assert not any("probability" in r for r in alone["ranking"])
     assert "standard_error" not in alone["score_set"]["cells"][0]["scores"][0]
@@ -132,7 +132,7 @@ def test_probabilities_come_with_several_answers_and_not_without(azimuth):
 @pytest.mark.parametrize(
     ("limit", "value"), [("min_probability", 1.0), ("min_margin", 2.0), ("max_distance", 0.0)]
 )
-def test_a_limit_that_is_missed_selects_nothing_and_says_so(azimuth, limit, value):
+def test_a_selection_abstains_and_names_the_missed_limit(azimuth, limit, value):
     answer = select(azimuth, "limits", samples=3, **{limit: value})
     assert answer["selected"] is None
     assert answer["abstained"]["reason"] == limit.replace("_", "-")
@@ -149,7 +149,7 @@ def test_a_limit_that_is_missed_selects_nothing_and_says_so(azimuth, limit, valu
 
 @pytest.mark.parametrize("limit", ["min_margin", "max_distance"])
 @pytest.mark.parametrize("distance", ["euclidean", "chebyshev"])
-def test_each_of_many_targets_meets_a_limit_or_misses_it_by_itself(azimuth, limit, distance):
+def test_limits_apply_to_each_target_separately(azimuth, limit, distance):
     answer = select(azimuth, "limits by target")
     steps = (0.0, 0.25, 0.5, 0.75, 1.0)
     targets = [{"helpfulness": a, "verbosity": b} for a in steps for b in steps]
@@ -172,7 +172,7 @@ def test_each_of_many_targets_meets_a_limit_or_misses_it_by_itself(azimuth, limi
     assert retarget(azimuth, answer, targets, **how, compact=True)["selected"] == [kept]
 
 
-def test_a_text_that_is_listed_twice_is_no_less_likely_to_be_the_nearest(azimuth):
+def test_duplicate_candidates_do_not_share_their_probability(azimuth):
     once = select(azimuth, "twins", samples=4)
     chances = {r["id"]: r["probability"] for r in once["ranking"]}
     long, short = SCENARIO["responses"]
@@ -182,12 +182,12 @@ def test_a_text_that_is_listed_twice_is_no_less_likely_to_be_the_nearest(azimuth
     assert found == chances | {"twin": chances["short"]}
 
 
-def test_a_probability_that_nothing_is_known_of_is_too_low(azimuth):
+def test_a_minimum_probability_abstains_if_errors_are_unknown(azimuth):
     answer = select(azimuth, "limits", min_probability=0.01)
     assert answer["abstained"] == {"reason": "min-probability", "limit": 0.01}
 
 
-def test_mahalanobis_takes_the_covariance_of_a_bank(azimuth):
+def test_mahalanobis_uses_the_covariance_of_the_scorer_s_bank(azimuth):
     own = select(azimuth, "together", distance="mahalanobis")
     named = select(azimuth, "together", distance="mahalanobis", covariance_bank="helpsteer2")
     assert named["ranking"] == own["ranking"]
@@ -203,7 +203,7 @@ def test_mahalanobis_takes_the_covariance_of_a_bank(azimuth):
     assert "covariance_bank" in pair["problem"]["detail"]
 
 
-def test_retarget_takes_the_covariance_of_the_bank_that_it_names(azimuth):
+def test_retarget_uses_the_named_covariance_bank(azimuth):
     """Whatever the scores' own bank says, and of each target the attributes that it names."""
     labels = [(0.0, 0.25), (0.5, 0.25), (0.75, 1.0), (1.0, 0.75)]
     pairs = [labels[:2], labels[2:]]
@@ -236,7 +236,7 @@ def test_retarget_takes_the_covariance_of_the_bank_that_it_names(azimuth):
             assert distances[one["index"]] == pytest.approx(one["distance"])
 
 
-def test_retarget_names_a_covariance_bank_that_is_unknown(azimuth):
+def test_retarget_rejects_an_unknown_covariance_bank(azimuth):
     answer = select(azimuth, "nowhere")
     how = grouped(distance="mahalanobis", covariance_bank="nowhere", targets=TARGET)
     response = azimuth.post("/v1/retarget", how | {"score_set_ids": answer["score_set"]["id"]})
@@ -264,13 +264,13 @@ def test_retarget_names_a_covariance_bank_that_is_unknown(azimuth):
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(azimuth, more, pointer):
+def test_incompatible_options_are_rejected(azimuth, more, pointer):
     body = SCENARIO | grouped(**({"attributes": NAMES, "target": TARGET} | more))
     assert refused(azimuth, "/v1/select", body)["errors"][0]["pointer"] == pointer
 
 
 @pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}])
-def test_an_unknown_covariance_bank_is_named_before_anything_is_scored(azimuth, headers):
+def test_an_unknown_covariance_bank_is_rejected_before_scoring(azimuth, headers):
     how = {"distance": "mahalanobis", "covariance_bank": "nowhere"}
     body = SCENARIO | grouped(target=TARGET, **how)
     response = azimuth.post("/v1/select", body, headers=headers)
@@ -279,7 +279,7 @@ def test_an_unknown_covariance_bank_is_named_before_anything_is_scored(azimuth, 
     assert "'nowhere'" in response.json()["detail"]
 
 
-def test_methods_that_measure_no_distance_need_no_covariance(azimuth):
+def test_methods_that_choose_do_not_need_a_covariance_bank(azimuth):
     answer = select(
         azimuth, "no distance", method="prompt_aligned", bank=None, distance="mahalanobis",
         covariance_bank="nowhere",
@@ -288,10 +288,10 @@ def test_methods_that_measure_no_distance_need_no_covariance(azimuth):
     assert told.endswith("does not use distance, covariance_bank")
 
 
-def test_what_changes_no_distance_is_told(azimuth):
+def test_options_without_effect_on_distances_get_a_warning(azimuth):
     answer = select(azimuth, "idle", {"helpfulness": 1}, weights={"verbosity": 3})
     assert answer["score_set"]["warnings"] == [
-        "the target does not name verbosity, so a weight has no effect"
+        "weights of attributes that are not in the target have no effect: verbosity"
     ]
     answer = select(azimuth, "idle", covariance_bank="helpsteer2")
     idle = "covariance_bank has no effect on the euclidean distance"
@@ -299,7 +299,7 @@ def test_what_changes_no_distance_is_told(azimuth):
     assert retarget(azimuth, answer, covariance_bank="helpsteer2")["warnings"] == [idle]
 
 
-def test_what_a_bank_does_not_label_is_a_problem_of_the_targets_that_name_it_alone(azimuth):
+def test_missing_labels_are_a_problem_only_of_targets_that_need_them(azimuth):
     own = {"name": "warmth", "definition": "How warm the words are."}
     body = SCENARIO | grouped(question="unlabelled", attributes=["helpfulness", own], bank=None)
     score_set = azimuth.post("/v1/score", body).json()
@@ -316,7 +316,7 @@ def test_what_a_bank_does_not_label_is_a_problem_of_the_targets_that_name_it_alo
     assert weightless["pairs"][0]["selection"]["selected"]
 
 
-def test_compact_answers_do_not_explain_and_drawing_has_its_limit(azimuth):
+def test_compact_rejects_explain_and_explanations_have_a_pair_limit(azimuth):
     answer = select(azimuth, "sizes")
     body = {"score_set_ids": answer["score_set"]["id"], "targets": [TARGET], "compact": True}
     refused(azimuth, "/v1/retarget", body | grouped(explain=True))

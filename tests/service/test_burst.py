@@ -36,7 +36,7 @@ async def _at_once(url: str, bodies: list[dict[str, Any]]) -> list[httpx.Respons
         pytest.param({"AZIMUTH_REDIS_CONNECTIONS": "4"}, id="four Redis connections"),
     ],
 )
-def test_400_requests_at_once_are_all_answered_fresh_and_cached(
+def test_400_concurrent_requests_all_succeed_fresh_and_cached(
     service: Service, connections: dict[str, str]
 ) -> None:
     service.start_api(**connections)

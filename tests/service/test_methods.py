@@ -41,7 +41,7 @@ def test_a_method_that_chooses_selects_by_votes(azimuth, method):
     assert len(winner["values"]) == 5
 
 
-def test_another_target_is_another_choice_and_the_same_one_comes_from_the_cache(azimuth):
+def test_choices_are_cached_by_target(azimuth):
     asked = {"method": "prompt_aligned", "attributes": ["helpfulness", "verbosity"]}
     first = select(azimuth, "cached choice", target=TARGET, **asked)
     turned = {name: TARGET[name] for name in reversed(TARGET)}
@@ -53,14 +53,14 @@ def test_another_target_is_another_choice_and_the_same_one_comes_from_the_cache(
     assert other["score_set"]["id"] == first["score_set"]["id"]
 
 
-def test_few_shot_examples_of_a_choice_decide_for_its_target(azimuth):
+def test_examples_of_a_choice_fit_its_target(azimuth):
     answer = select(azimuth, "examples", method="prompt_aligned", target=TARGET, examples=3)
     assert len(answer["score_set"]["cells"][0]["examples"]) == 3
     zero = select(azimuth, "examples", method="prompt_aligned", target=TARGET, bank=None)
     assert zero["score_set"]["cells"][0]["examples"] == []
 
 
-def test_a_bank_that_decides_nothing_for_a_target_is_told(azimuth):
+def test_a_choice_without_usable_examples_gets_a_warning(azimuth):
     lines = (
         '{"id":"x","question":"q","responses":["a","b"],'
         '"labels":[{"helpfulness":1},{"verbosity":0}]}'
@@ -74,7 +74,7 @@ def test_a_bank_that_decides_nothing_for_a_target_is_told(azimuth):
     assert "without examples" in answer["score_set"]["warnings"][0]
 
 
-def test_a_default_model_is_never_replaced_by_another(service):
+def test_the_default_model_is_never_replaced_by_another(service):
     service.start_api(AZIMUTH_DEFAULT_MODEL="mine")
     service.start_worker(ready=False, AZIMUTH_MODEL_NAME="other")
     wait_until(lambda: service.redis.hlen("azimuth:pools"), what="the pool")
@@ -105,26 +105,26 @@ def test_a_choice_cannot_be_retargeted(azimuth):
         assert pair["problem"]["scored"] == []
 
 
-def test_settings_that_a_method_makes_no_use_of_are_told(azimuth):
+def test_options_that_a_method_ignores_get_a_warning(azimuth):
     answer = select(azimuth, "idle", method="unaligned", target=TARGET, examples=3)
     scoring, selection = answer["score_set"]["warnings"]
     assert "examples" in scoring
     assert "target" in selection
 
 
-def test_score_refuses_a_method_that_chooses(azimuth):
+def test_score_rejects_methods_that_choose(azimuth):
     response = azimuth.post("/v1/score", SCENARIO | grouped(method="unaligned"))
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "#/scoring/method"
 
 
-def test_a_method_that_no_worker_serves_is_told(azimuth):
+def test_a_method_that_no_worker_serves_is_rejected(azimuth):
     response = azimuth.post("/v1/select", SCENARIO | grouped(method="reward_model"))
     assert response.status_code == 422
     assert "does not serve" in response.json()["detail"]
 
 
-def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
+def test_methods_that_use_a_target_require_one_over_http(azimuth):
     for method in ("comparative", "prompt_aligned"):
         response = azimuth.post("/v1/select", SCENARIO | grouped(method=method))
         assert response.status_code == 422
@@ -132,7 +132,7 @@ def test_a_target_is_asked_for_where_the_method_reads_one(azimuth):
 
 
 @pytest.mark.parametrize("method", ["comparative", "regression"])
-def test_without_reasoning_digits_are_read_and_nothing_is_written(azimuth, method):
+def test_without_reasoning_digits_are_read_and_no_text_is_generated(azimuth, method):
     answer = select(azimuth, f"digits {method}", method=method, target=TARGET, reasoning=False)
     assert answer["score_set"]["scorer"]["prompt_profile"].startswith("digits/")
     for cell in answer["score_set"]["cells"]:
@@ -148,14 +148,14 @@ def test_without_reasoning_digits_are_read_and_nothing_is_written(azimuth, metho
     assert reasoned["score_set"]["id"] != answer["score_set"]["id"]
 
 
-def test_samples_add_nothing_to_a_reading_and_that_is_told(azimuth):
+def test_samples_have_no_effect_on_digit_readings_and_get_a_warning(azimuth):
     plain = select(azimuth, "read once", target=TARGET, reasoning=False)
     drawn = select(azimuth, "read once", target=TARGET, reasoning=False, samples=5)
     assert drawn["score_set"]["id"] == plain["score_set"]["id"]
     assert "samples" in drawn["score_set"]["warnings"][0]
 
 
-def test_a_model_that_gives_no_label_any_probability_has_no_score(service):
+def test_a_model_without_probability_for_any_digit_leaves_the_cell_unscored(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="invalid:1")
     body = SCENARIO | grouped(attributes=["coherence"], reasoning=False)

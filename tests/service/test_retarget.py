@@ -36,7 +36,7 @@ def matrix(score_set, names):
     return np.array([cells[name] for name in names]).T
 
 
-def test_one_id_and_one_target_give_one_selection_like_select(azimuth, scored):
+def test_retargeting_one_pair_returns_the_selection_of_select(azimuth, scored):
     target = {"helpfulness": 1.0, "verbosity": 0.0}
     answer = retarget(azimuth, score_set_ids=scored[0]["id"], targets=target)
     (pair,) = answer["pairs"]
@@ -48,7 +48,7 @@ def test_one_id_and_one_target_give_one_selection_like_select(azimuth, scored):
     }
 
 
-def test_every_pair_gets_a_selection_score_sets_first(azimuth, scored):
+def test_pairs_are_grouped_by_score_set(azimuth, scored):
     ids = [s["id"] for s in scored[:2]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}, {"helpfulness": 0, "verbosity": 1}]
     answer = retarget(azimuth, score_set_ids=ids, targets=targets)
@@ -56,7 +56,7 @@ def test_every_pair_gets_a_selection_score_sets_first(azimuth, scored):
     assert pairs == list(itertools.product(ids, range(3)))
 
 
-def test_many_targets_agree_with_the_arithmetic(azimuth, scored):
+def test_selections_for_many_targets_match_numpy(azimuth, scored):
     names = ["helpfulness", "verbosity"]
     levels = np.linspace(0, 1, 21)
     grid = [dict(zip(names, point, strict=True)) for point in itertools.product(levels, levels)]
@@ -70,7 +70,7 @@ def test_many_targets_agree_with_the_arithmetic(azimuth, scored):
     assert answer["problems"] == []
 
 
-def test_weights_and_distance_are_taken_into_account(azimuth, scored):
+def test_retarget_uses_weights_and_distance(azimuth, scored):
     body = {
         "score_set_ids": scored[0]["id"],
         "targets": {"helpfulness": 0.5, "verbosity": 0.5},
@@ -84,7 +84,7 @@ def test_weights_and_distance_are_taken_into_account(azimuth, scored):
     assert got == pytest.approx(dict(enumerate(expected)))
 
 
-def test_a_bare_score_set_answers_in_canonical_order(azimuth, scored):
+def test_a_score_set_id_without_a_view_uses_canonical_order(azimuth, scored):
     bare = scored[0]["id"].partition(".")[0]
     (pair,) = retarget(azimuth, score_set_ids=bare, targets={"helpfulness": 1})["pairs"]
     first, second = matrix(scored[0], ["helpfulness"])[:, 0]
@@ -94,14 +94,14 @@ def test_a_bare_score_set_answers_in_canonical_order(azimuth, scored):
     assert found == pytest.approx({"0": 1 - second, "1": 1 - first})
 
 
-def test_an_unknown_id_alone_is_a_pair_with_a_problem_that_names_it(azimuth):
+def test_an_unknown_score_set_is_a_problem_of_its_pair(azimuth):
     problem = problem_of(azimuth, score_set_ids="nope.1", targets={"helpfulness": 1})
     assert problem["type"] == "/problems/unknown-score-set"
     assert problem["status"] == 404
     assert problem["score_set_id"] == "nope.1"
 
 
-def test_an_attribute_not_scored_alone_is_a_pair_with_a_problem_that_names_it(azimuth, scored):
+def test_an_attribute_not_scored_is_a_problem_of_its_pair(azimuth, scored):
     problem = problem_of(
         azimuth, score_set_ids=scored[2]["id"], targets={"helpfulness": 1, "verbosity": 0}
     )
@@ -110,7 +110,7 @@ def test_an_attribute_not_scored_alone_is_a_pair_with_a_problem_that_names_it(az
     assert problem["scored"] == ["helpfulness"]
 
 
-def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, scored):
+def test_pairs_with_problems_do_not_affect_the_others(azimuth, scored):
     ids = [scored[0]["id"], "nope", scored[2]["id"]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}]
     answer = retarget(azimuth, score_set_ids=ids, targets=targets)
@@ -127,7 +127,7 @@ def test_among_many_a_pair_that_cannot_be_answered_carries_its_problem(azimuth, 
     ]
 
 
-def test_more_pairs_than_one_request_may_have_are_refused_before_any_work(azimuth, scored):
+def test_too_many_pairs_are_rejected(azimuth, scored):
     targets = [{"helpfulness": 1}] * 20_001
     body = {"score_set_ids": scored[0]["id"], "targets": targets}
     assert "compact" in retarget(azimuth, 422, **body)["detail"]
@@ -136,7 +136,7 @@ def test_more_pairs_than_one_request_may_have_are_refused_before_any_work(azimut
     assert "201" in retarget(azimuth, 422, **(body | {"targets": many}))["detail"]
 
 
-def test_what_is_scored_meanwhile_is_seen_at_once(azimuth):
+def test_newly_scored_cells_are_visible_at_once(azimuth):
     body = SCENARIO | {"question": "meanwhile", "attributes": ["helpfulness"]}
     set_id = azimuth.post("/v1/score", body).json()["id"]
     target = {"helpfulness": 1, "verbosity": 0}
@@ -147,14 +147,14 @@ def test_what_is_scored_meanwhile_is_seen_at_once(azimuth):
     assert pair["selection"]["selected"]
 
 
-def test_repeated_ids_and_targets_are_answered_each(azimuth, scored):
+def test_repeated_ids_and_targets_are_all_answered(azimuth, scored):
     ids, targets = [scored[0]["id"]] * 3, [{"helpfulness": 1}] * 2
     answer = retarget(azimuth, score_set_ids=ids, targets=targets, compact=True)
     assert len({tuple(row) for row in answer["selected"]}) == 1
     assert [len(row) for row in answer["selected"]] == [2, 2, 2]
 
 
-def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
+def test_a_name_with_two_definitions_is_ambiguous(azimuth):
     for definition in ("kind words", "kind deeds"):
         inline = {"name": "warmth", "definition": definition}
         body = SCENARIO | grouped(question="warm", attributes=[inline], bank=None)
@@ -168,7 +168,7 @@ def test_two_definitions_under_one_name_must_be_told_apart(azimuth):
 
 
 @pytest.mark.parametrize("more", [{}, {"compact": True}, {"explain": True}])
-def test_one_target_may_name_two_definitions_whatever_the_distance(azimuth, more):
+def test_a_target_may_name_two_definitions_of_an_attribute_with_any_distance(azimuth, more):
     for definition in ("It helps.", "It helps a lot."):
         inline = {"name": "helpfulness", "definition": definition}
         body = SCENARIO | grouped(question="two of a name", attributes=[inline], bank=None)
@@ -189,7 +189,7 @@ def test_one_target_may_name_two_definitions_whatever_the_distance(azimuth, more
 
 
 @pytest.mark.parametrize("more", [{}, {"explain": True}, {"distance": "mahalanobis"}])
-def test_two_targets_may_name_the_same_scores_in_two_ways_but_one_may_not(azimuth, scored, more):
+def test_one_target_must_not_name_a_cell_twice(azimuth, scored, more):
     cells = scored[0]["cells"]
     exact = next(c["definition_id"] for c in cells if c["attribute"] == "helpfulness")
     targets = [{"helpfulness": 1, "verbosity": 0}, {exact: 1, "verbosity": 0}]
@@ -206,7 +206,7 @@ def test_two_targets_may_name_the_same_scores_in_two_ways_but_one_may_not(azimut
     assert problem["errors"][0]["pointer"] == "#/targets/helpfulness"
 
 
-def test_a_problem_points_to_the_score_set_and_the_target_that_it_is_of(azimuth, scored):
+def test_problems_point_to_their_score_set_and_target(azimuth, scored):
     ids = [scored[0]["id"], "nope", scored[2]["id"]]
     targets = [{"helpfulness": 1}, {"verbosity": 0}]
     answer = retarget(azimuth, score_set_ids=ids, targets=targets)["pairs"]
@@ -231,12 +231,12 @@ def test_a_problem_points_to_the_score_set_and_the_target_that_it_is_of(azimuth,
         ({"targets": {"a": 1}, "score_set_ids": []}, "#/score_set_ids"),
     ],
 )
-def test_bad_input_is_pointed_to(azimuth, body, pointer):
+def test_invalid_input_is_rejected_with_a_pointer(azimuth, body, pointer):
     problem = retarget(azimuth, 422, **({"score_set_ids": ["x"]} | body))
     assert pointer in [e["pointer"] for e in problem["errors"]]
 
 
-def test_retargeting_needs_no_worker(service):
+def test_retargeting_works_without_a_worker(service):
     service.start_api()
     worker = service.start_worker()
     score_set = service.post("/v1/score", SCENARIO).json()

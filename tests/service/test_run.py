@@ -60,7 +60,7 @@ def test_check_prints_the_selection_last_and_exits_0(environment):
     assert done.stdout.count("curl ") == 3
 
 
-def test_a_killed_worker_is_started_anew_and_ctrl_c_ends_everything(environment):
+def test_a_killed_worker_is_restarted_and_ctrl_c_stops_all_processes(environment):
     port = free_port()
     process = subprocess.Popen(
         ["./scripts/run", "--engine", "fake", "--port", str(port)],
@@ -90,7 +90,7 @@ def test_a_killed_worker_is_started_anew_and_ctrl_c_ends_everything(environment)
         process.communicate()
 
 
-def test_a_port_that_is_taken_is_told_at_once(environment, azimuth):
+def test_a_port_in_use_is_reported_at_once(environment, azimuth):
     azimuth.client().close()
     done = subprocess.run(
         ["./scripts/run", "--check", "--engine", "fake", "--port", str(azimuth.api_port)],
@@ -100,7 +100,7 @@ def test_a_port_that_is_taken_is_told_at_once(environment, azimuth):
     assert "is taken" in done.stderr
 
 
-def test_a_slip_in_the_environment_is_told_by_name(environment):
+def test_an_unknown_environment_variable_is_reported_by_name(environment):
     done = subprocess.run(
         ["./scripts/run", "--check", "--engine", "fake"],
         cwd=ROOT, env=environment | {"AZIMUTH_PROT": "1"},
@@ -111,7 +111,7 @@ def test_a_slip_in_the_environment_is_told_by_name(environment):
 
 
 @pytest.mark.parametrize("arguments", [["--engine", "nonsense"], ["--bogus"]])
-def test_a_wrong_command_line_is_refused(environment, arguments):
+def test_an_invalid_command_line_is_rejected(environment, arguments):
     done = subprocess.run(
         ["./scripts/run", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,

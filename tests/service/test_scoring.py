@@ -66,7 +66,7 @@ def test_the_distance_is_that_of_the_scores_shown(azimuth):
     assert answer["selection"]["selected"]["distance"] == pytest.approx(expected)
 
 
-def test_select_scores_only_the_attributes_that_the_target_names(azimuth):
+def test_select_scores_only_the_attributes_of_the_target(azimuth):
     one = select(azimuth, scenario("named", target={"coherence": 1}))
     assert [c["attribute"] for c in one["score_set"]["cells"]] == ["coherence"]
     more = select(
@@ -96,7 +96,7 @@ def test_a_second_call_is_answered_from_the_cache_without_a_job(azimuth):
 @pytest.mark.parametrize(
     "more", [{}, {"samples": 2, "orders": 2}, {"reasoning": False, "bank": None}], ids=str
 )
-def test_other_order_and_repeats_meet_the_same_cells_and_select_the_same_text(azimuth, more):
+def test_reordered_and_repeated_candidates_reuse_the_cells_and_select_the_same_text(azimuth, more):
     texts = ["alpha", "beta", "gamma"]
     asked = scenario("order", target=TARGET, **more)
     first = select(azimuth, asked | {"responses": texts})
@@ -117,7 +117,7 @@ def test_a_repeated_candidate_ties_with_itself(azimuth):
     assert answer["ties"] == [{"index": 1, "id": "1"}]
 
 
-def test_one_more_attribute_costs_one_more_cell(azimuth):
+def test_adding_an_attribute_scores_only_that_attribute(azimuth):
     body = scenario("one more", attributes=["helpfulness", "coherence"])
     azimuth.post("/v1/score", body)
     body["attributes"].append("verbosity")
@@ -129,14 +129,14 @@ def test_one_more_attribute_costs_one_more_cell(azimuth):
     }
 
 
-def test_another_target_is_no_reason_to_score_again(azimuth):
+def test_another_target_is_answered_from_cached_scores(azimuth):
     names = ["helpfulness", "verbosity"]
     select(azimuth, scenario("targets", attributes=names, target={"helpfulness": 1}))
     answer = select(azimuth, scenario("targets", attributes=names, target={"verbosity": 0}))
     assert all(c["cached"] for c in answer["score_set"]["cells"])
 
 
-def test_the_answer_maps_ids_to_the_caller_s_own_order(azimuth):
+def test_answers_use_the_caller_s_ids_and_order(azimuth):
     responses = [{"id": "z", "text": "beta two"}, {"id": "a", "text": "alpha two"}]
     first = chosen(azimuth, scenario("ids", responses=responses, target=TARGET))
     swapped = chosen(azimuth, scenario("ids", responses=responses[::-1], target=TARGET))
@@ -144,7 +144,7 @@ def test_the_answer_maps_ids_to_the_caller_s_own_order(azimuth):
     assert first["selected"]["index"] == 1 - swapped["selected"]["index"]
 
 
-def test_score_answers_the_score_set_alone_and_it_can_be_looked_at_again(azimuth):
+def test_a_score_set_can_be_read_again_by_its_id(azimuth):
     made = azimuth.post("/v1/score", scenario("look again")).json()
     with azimuth.client() as client:
         seen = client.get(f"/v1/score-sets/{made['id']}").json()
@@ -155,14 +155,14 @@ def test_score_answers_the_score_set_alone_and_it_can_be_looked_at_again(azimuth
     assert by_name == {c["attribute"]: c["scores"] for c in made["cells"]}
 
 
-def test_the_routes_are_served_without_the_prefix_too(azimuth):
+def test_routes_are_also_available_without_the_prefix(azimuth):
     body = scenario("no prefix", target=TARGET)
     assert azimuth.post("/select", body).status_code == 200
     again = azimuth.post("/score", scenario("no prefix", attributes=list(TARGET))).json()
     assert all(cell["cached"] for cell in again["cells"])
 
 
-def test_samples_and_orders_give_a_spread_and_every_value(azimuth):
+def test_several_samples_and_orders_return_spread_and_values(azimuth):
     body = scenario("spread", attributes=["helpfulness"], samples=3, orders=2)
     (cell,) = azimuth.post("/v1/score", body).json()["cells"]
     for score in cell["scores"]:
@@ -171,7 +171,7 @@ def test_samples_and_orders_give_a_spread_and_every_value(azimuth):
         assert score["spread"] > 0
 
 
-def test_zero_shot_has_no_examples_and_another_fingerprint(azimuth):
+def test_scoring_without_examples_has_another_fingerprint(azimuth):
     few = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"])).json()
     zero = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"], bank=None)).json()
     assert zero["cells"][0]["examples"] == []
@@ -179,7 +179,7 @@ def test_zero_shot_has_no_examples_and_another_fingerprint(azimuth):
     assert zero["scorer"]["fingerprint"] != few["scorer"]["fingerprint"]
 
 
-def test_an_inline_attribute_is_scored_without_examples_and_says_so(azimuth):
+def test_an_inline_attribute_is_scored_without_examples_with_a_warning(azimuth):
     inline = {"name": "wit", "definition": "How witty it is."}
     answer = azimuth.post("/v1/score", scenario("inline", attributes=["coherence", inline])).json()
     assert [c["attribute"] for c in answer["cells"]] == ["coherence", "wit"]
@@ -187,14 +187,14 @@ def test_an_inline_attribute_is_scored_without_examples_and_says_so(azimuth):
     assert "'wit'" in answer["warnings"][0]
 
 
-def test_an_edited_definition_is_scored_anew(azimuth):
+def test_an_edited_definition_is_scored_again(azimuth):
     for definition, expected in (("one", False), ("two", False), ("one", True)):
         inline = {"name": "wit", "definition": definition}
         body = scenario("edited", attributes=[inline], bank=None)
         assert azimuth.post("/v1/score", body).json()["cells"][0]["cached"] is expected
 
 
-def test_a_single_response_can_be_scored_but_not_selected_from(azimuth):
+def test_a_single_response_can_be_scored_but_not_selected(azimuth):
     body = scenario("single", responses=["only"])
     assert azimuth.post("/v1/score", body).status_code == 200
     assert azimuth.post("/v1/select", body | {"target": TARGET}).status_code == 422
@@ -206,7 +206,7 @@ def test_26_responses_are_scored_together(azimuth):
     assert len(cell["scores"]) == 26
 
 
-def test_weights_and_distance_change_the_ranking_s_distances(azimuth):
+def test_weights_and_distance_change_the_ranking(azimuth):
     plain = select(azimuth, scenario("weights", target=TARGET))
     body = scenario("weights", target=TARGET, weights={"verbosity": 9}, distance="manhattan")
     weighted = select(azimuth, body)
@@ -214,7 +214,7 @@ def test_weights_and_distance_change_the_ranking_s_distances(azimuth):
     assert weighted["selection"]["ranking"] != plain["selection"]["ranking"]
 
 
-def test_respond_async_answers_202_and_a_place_to_poll(service):
+def test_respond_async_answers_202_with_a_url_to_poll(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")  # time enough to look
     body = scenario("async", target=TARGET)
@@ -235,7 +235,7 @@ def test_respond_async_answers_202_and_a_place_to_poll(service):
     assert again.status_code == 200  # what is cached is answered at once
 
 
-def test_respond_async_with_a_wait_waits_that_long(service):
+def test_respond_async_with_a_wait_answers_202_only_after_it(service):
     """RFC 7240: the answer is a 202 only when the scores take longer than `wait`."""
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.3")
@@ -243,13 +243,13 @@ def test_respond_async_with_a_wait_waits_that_long(service):
     assert service.post("/v1/score", scenario("patient"), patient).status_code == 200
 
 
-def test_a_wait_longer_than_the_limit_becomes_a_202(service):
+def test_scoring_longer_than_the_wait_limit_answers_202(service):
     service.start_api(AZIMUTH_WAIT_S="0.3")
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
     assert service.post("/v1/score", scenario("long wait")).status_code == 202
 
 
-def test_identical_requests_at_the_same_time_cause_one_scoring(service):
+def test_concurrent_identical_requests_are_scored_once(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
     body = scenario("at once", target=TARGET)
@@ -260,7 +260,7 @@ def test_identical_requests_at_the_same_time_cause_one_scoring(service):
     assert service.log("worker").count('"job done"') == 1
 
 
-def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
+def test_identical_requests_to_two_api_processes_are_scored_once(service):
     service.start_api()
     first_url = service.url
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")
@@ -279,7 +279,7 @@ def test_identical_requests_to_two_api_processes_cause_one_scoring(service):
     assert service.log("worker").count('"job done"') == 1
 
 
-def test_overlapping_requests_share_what_they_have_in_common(service):
+def test_overlapping_requests_share_cells_in_flight(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.5")
     bodies = [

@@ -46,7 +46,7 @@ def test_options_without_effect_do_not_split_the_cache():
 
 
 def test_several_samples_at_temperature_zero_are_rejected():
-    with pytest.raises(ValidationError, match="all the same"):
+    with pytest.raises(ValidationError, match="all samples are the same"):
         Scoring(samples=2, temperature=0)
 
 
@@ -77,7 +77,7 @@ def test_an_unknown_attribute_is_rejected_with_a_pointer(fields, target, pointer
 
 
 def test_score_rejects_methods_that_choose_and_refers_to_select():
-    with pytest.raises(UnknownMethod, match="only /select takes it") as caught:
+    with pytest.raises(UnknownMethod, match="use it with /select") as caught:
         traits_of("unaligned", may_choose=False)
     assert caught.value.extensions["known"] == ["comparative", "regression", "kaleido"]
     assert traits_of("unaligned", may_choose=True).kind == "choice"
@@ -95,7 +95,7 @@ def test_a_choice_includes_only_the_attributes_of_the_target():
 
 
 def test_a_choice_rejects_bounds():
-    with pytest.raises(InvalidRequest, match="values, not bounds") as caught:
+    with pytest.raises(InvalidRequest, match="accepts values as targets, not bounds") as caught:
         choice_of("prompt_aligned", METHODS["prompt_aligned"], SET.attributes, {"a": Bounds(0, 1)})
     assert caught.value.fields[0].pointer == "#/target/a"
 
@@ -112,10 +112,10 @@ def test_options_without_effect_on_a_method_are_dropped_with_a_warning():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"method": "regression"}, "'comparative' can"),
-        ({"method": "kaleido"}, "'comparative' can"),
-        ({"method": "prompt_aligned"}, "'comparative' can"),
-        ({"method": "reward_model"}, "'comparative' can"),
+        ({"method": "regression"}, "use 'comparative'"),
+        ({"method": "kaleido"}, "use 'comparative'"),
+        ({"method": "prompt_aligned"}, "use 'comparative'"),
+        ({"method": "reward_model"}, "use 'comparative'"),
         ({"reasoning": False}, "one attribute at a time"),
     ],
 )

@@ -50,7 +50,7 @@ def test_targets_and_weights_on_unscored_attributes_are_rejected_with_pointers()
 
 @pytest.mark.parametrize("method", ["comparative", "prompt_aligned"])
 def test_methods_that_use_a_target_require_one(method):
-    with pytest.raises(InvalidRequest, match="needs a target") as caught:
+    with pytest.raises(InvalidRequest, match="requires a target") as caught:
         check(request(method=method), "a")
     assert caught.value.fields[0].pointer == "#/target"
 
