@@ -21,7 +21,7 @@ from scripts.benchmark.records.scenario_files import (
 )
 from scripts.benchmark.running.evaluation import evaluate
 from scripts.benchmark.running.options import RunOptions
-from scripts.calibrate import CalibrateOptions, FitFailed, calibrate
+from scripts.calibrate.fitting import CalibrateOptions, FitFailed, calibrate
 from scripts.client.problems import ServiceAway, ServiceProblem
 
 

@@ -1,6 +1,6 @@
 """Fitting over HTTP: what is scored, what is learnt, what is reported."""
 
-from scripts.calibrate import main as calibrate
+from scripts.calibrate.__main__ import main as calibrate
 from tests.service.calibrations.support import (
     ATTRIBUTES,
     BANK,

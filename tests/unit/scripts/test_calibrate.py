@@ -7,7 +7,9 @@ import pytest
 
 from app.calibrations.schemas import FittedOut
 from app.scoring.schemas import SCORER_EXAMPLE
-from scripts import calibrate
+from scripts.calibrate import fitting
+from scripts.calibrate.__main__ import main, options_of, parser
+from scripts.calibrate.report import report
 from scripts.client import connection as module
 
 PLACE = "/v1/calibrations/house"
@@ -86,7 +88,7 @@ class Azimuth:
 def run(monkeypatch, capsys):
     """Run the command against an Azimuth: its exit status, what it printed, and its complaints."""
     client = httpx.AsyncClient
-    monkeypatch.setattr(calibrate, "_POLL_S", 0.0)
+    monkeypatch.setattr(fitting, "_POLL_S", 0.0)
 
     def run(azimuth, *more):
         transport = httpx.MockTransport(azimuth)
@@ -95,19 +97,19 @@ def run(monkeypatch, capsys):
             "AsyncClient",
             lambda **_: client(base_url="http://it", transport=transport),
         )
-        status = calibrate.main(["house", "--bank", "people", *more])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        status = main(["house", "--bank", "people", *more])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
     return run
 
 
 def body(*given):
-    arguments = calibrate._parser().parse_args(["house", "--bank", "b", *given])
-    return calibrate.request_of(calibrate.options_of(arguments))
+    arguments = parser().parse_args(["house", "--bank", "b", *given])
+    return fitting.request_of(options_of(arguments))
 
 
-def test_what_is_not_given_is_left_to_the_service():
+def test_options_that_are_not_given_are_left_to_the_service():
     assert body() == {
         "bank": "b",
         "attribute_set": "helpsteer2",
@@ -126,7 +128,7 @@ def test_options_say_how_to_score():
     assert body("--scenarios", "30") == body() | {"scenarios": 30, "sample_seed": 0}
 
 
-def test_attributes_are_some_of_a_set_or_one_s_own(tmp_path):
+def test_attributes_are_names_of_a_set_or_definitions_of_a_file(tmp_path):
     assert body("--only", "wit")["attributes"] == ["wit"]
     path = tmp_path / "own.json"
     path.write_text('[{"name": "wit", "definition": "W."}, {"name": "care", "definition": "C."}]')
@@ -144,23 +146,25 @@ def test_the_bank_is_stored_before_and_the_reports_shown_after(run, tmp_path):
     assert status == 0
     assert [one[:2] for one in azimuth.asked[:2]] == [("PUT", "/v1/banks/people"), ("PUT", PLACE)]
     assert azimuth.asked[0][2] == b"lines"
-    told = out.splitlines()
-    assert told[0] == (
+    printed = out.splitlines()
+    assert printed[0] == (
         "house is fitted for comparative with small, on 38 scenarios of people "
         "(left out: 2 context-overflow)"
     )
-    assert told[2].split() == [
+    assert printed[2].split() == [
         "attribute", "scored", "scenarios", "error:", "raw", "features", "+", "judge", "used",
         "pairs:", "raw", "features", "used",
     ]  # fmt: skip
-    assert told[3].split() == [
+    assert printed[3].split() == [
         "wit", "together", "40", "0.310", "0.250", "0.200", "0.200",
         "60", "%", "70", "%", "75", "%",
     ]  # fmt: skip
-    assert told[4].split()[7] == "–"
-    assert "on wit this judge helps" in told
-    assert "on care it adds nothing" in told
-    assert "on wit alone this judge adds nothing" not in told  # the best that there is counts
+    assert printed[4].split()[7] == "–"
+    assert "on wit this judge helps" in printed
+    assert "on care it adds nothing" in printed
+    assert (
+        "on wit alone this judge adds nothing" not in printed
+    )  # `together` is reported where it exists
 
 
 def test_progress_and_the_time_left_are_shown(run):
@@ -170,27 +174,27 @@ def test_progress_and_the_time_left_are_shown(run):
     assert "40/40" in err
 
 
-def test_a_fit_of_that_name_that_is_under_way_is_followed(run):
-    """Who interrupts the command does not interrupt the service."""
+def test_a_running_fit_of_that_name_is_followed(run):
+    """Interrupting the command does not interrupt the service."""
     azimuth = Azimuth(PUT=[RUNNING], GET=[seen("scoring", 10), READY])
     status, out, err = run(azimuth)
     assert status == 0
-    assert "is being fitted already" in err
+    assert "is already being fitted" in err
     assert "house is fitted" in out
 
 
-def test_a_service_that_was_started_anew_is_asked_to_go_on(run):
+def test_an_interrupted_fit_is_started_again(run):
     azimuth = Azimuth(
         PUT=[(202, seen("scoring"))], GET=[seen("interrupted", 10), seen("scoring", 20), READY]
     )
     status, _, err = run(azimuth)
     assert status == 0
-    assert "goes on" in err
+    assert "the fit continues" in err
     first, again = azimuth.sent()
     assert first == again
 
 
-def test_a_fit_that_always_ends_its_service_is_given_up(run):
+def test_a_fit_that_is_interrupted_without_progress_is_given_up(run):
     azimuth = Azimuth(PUT=[(202, seen("scoring"))], GET=[seen("interrupted", 40)])
     status, _, err = run(azimuth)
     assert status == 1
@@ -204,7 +208,7 @@ def test_a_fit_that_fails_ends_with_its_reason(run):
     assert "error: house could not be fitted: failed!" in err
 
 
-def test_a_problem_is_told_with_the_fields_at_fault(run):
+def test_a_problem_is_printed_with_the_fields_at_fault(run):
     fields = [{"pointer": "#/bank", "detail": "known are helpsteer2"}]
     unknown = problem(
         404, "unknown-bank", "No such bank", "no bank is called 'people'", errors=fields
@@ -215,7 +219,7 @@ def test_a_problem_is_told_with_the_fields_at_fault(run):
     assert "  #/bank: known are helpsteer2" in err
 
 
-def test_a_file_that_is_not_there_is_told(run):
+def test_a_missing_bank_file_is_reported(run):
     status, _, err = run(Azimuth(PUT=[STORED], GET=[READY]), "--bank-file", "nowhere.jsonl")
     assert status == 1
     assert "nowhere.jsonl" in err
@@ -223,11 +227,13 @@ def test_a_file_that_is_not_there_is_told(run):
 
 def test_methods_that_choose_cannot_be_calibrated(capsys):
     with pytest.raises(SystemExit):
-        calibrate.main(["house", "--bank", "b", "--method", "unaligned"])
+        main(["house", "--bank", "b", "--method", "unaligned"])
     assert "invalid choice" in capsys.readouterr().err
 
 
-def test_the_report_tells_when_only_a_sample_of_the_labelled_scenarios_was_scored():
-    told = calibrate.report("house", FittedOut.model_validate(READY["fitted"] | {"labelled": 500}))
-    assert "on 38 scenarios of people (left out: 2 context-overflow); surface features on " in told
-    assert "all its 500" in told
+def test_the_report_notes_when_only_a_sample_of_the_labelled_scenarios_was_scored():
+    printed = report("house", FittedOut.model_validate(READY["fitted"] | {"labelled": 500}))
+    assert (
+        "on 38 scenarios of people (left out: 2 context-overflow); surface features on " in printed
+    )
+    assert "all its 500" in printed

@@ -5,9 +5,9 @@ import shlex
 
 import pytest
 
-from scripts import calibrate
 from scripts.benchmark.__main__ import COMMANDS, parser_for
 from scripts.benchmark.records.published import PUBLISHED
+from scripts.calibrate.__main__ import parser as calibrate_parser
 
 PAGES = [PUBLISHED.parent / name for name in ("README.md", "RESULTS.md")]
 VALUES = {"$1": "helpsteer2", "${@:2}": "", "$@": ""}
@@ -36,7 +36,7 @@ def test_the_command_line_is_valid(module, words):
         parser, _ = parser_for(words)
         parser.parse_args(words)
     elif module == "scripts.calibrate":
-        calibrate._parser().parse_args(
+        calibrate_parser().parse_args(
             [*words, *([] if "--bank" in words else ["n", "--bank", "b"])]
         )
     else:

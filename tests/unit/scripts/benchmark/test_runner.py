@@ -182,7 +182,7 @@ async def evaluate(
 # Calibrations
 
 
-async def test_one_calibration_is_behind_scores_and_selections(tmp_path):
+async def test_scores_and_selections_have_the_same_calibration(tmp_path):
     found = await evaluate(tmp_path, FakeService(), "ab", calibrated=True)
     assert {result.selected["high"] for result in found.values()} == {"A"}
     assert read_results(tmp_path).run.calibration == {"name": "c", "digest": "v1"}
@@ -201,7 +201,7 @@ async def test_probabilities_by_another_calibration_than_the_selections_end_the_
         await evaluate(tmp_path, service, calibrated=True, chances=True)
 
 
-async def test_a_calibration_that_is_gone_ends_the_run_with_the_service_s_words(tmp_path):
+async def test_a_calibration_that_is_gone_ends_the_run_with_the_service_s_message(tmp_path):
     service = FakeService()
     gone = problem_of("unknown-calibration", "No such")
     service.problem = lambda name: gone
@@ -209,7 +209,7 @@ async def test_a_calibration_that_is_gone_ends_the_run_with_the_service_s_words(
         await evaluate(tmp_path, service, "ab", calibrated=True)
 
 
-async def test_where_nothing_is_scored_no_calibration_is_no_other_one(tmp_path):
+async def test_an_answer_without_scores_needs_no_calibration(tmp_path):
     found = await evaluate(
         tmp_path, FakeService(unscored="b"), "abc", calibrated=True, chances=True
     )
@@ -220,7 +220,7 @@ async def test_where_nothing_is_scored_no_calibration_is_no_other_one(tmp_path):
 # Probabilities
 
 
-async def test_each_selection_has_its_probability_where_they_are_asked_for(tmp_path):
+async def test_each_selection_has_its_probability_if_requested(tmp_path):
     found = await evaluate(tmp_path / "with", FakeService(), "ab", sets=(HIGH, BOTH), chances=True)
     assert found["a"].chances == {"high": (0.75,), "sampled": (0.75, 0.75)}
     service = FakeService()
@@ -229,13 +229,13 @@ async def test_each_selection_has_its_probability_where_they_are_asked_for(tmp_p
     assert service.compact == len(service.retargeted)
 
 
-async def test_a_single_pair_without_scores_has_no_probability_and_is_no_problem(tmp_path):
+async def test_a_single_pair_without_scores_has_no_probability_and_does_not_fail(tmp_path):
     found = await evaluate(tmp_path, FakeService(unscored="a"), "a", chances=True)
     assert found["a"].selected == {"high": "-"}
     assert found["a"].chances == {"high": (None,)}
 
 
-async def test_a_run_that_goes_on_with_probabilities_gets_those_of_its_first_part(tmp_path):
+async def test_a_run_resumed_with_probabilities_gets_those_of_its_first_part(tmp_path):
     """Without asking the service for any score again."""
     service = FakeService()
     await evaluate(tmp_path, service, "ab")
@@ -247,7 +247,7 @@ async def test_a_run_that_goes_on_with_probabilities_gets_those_of_its_first_par
     assert service.scored == ["a", "b"]
 
 
-async def test_a_run_that_was_begun_with_probabilities_goes_on_with_them(tmp_path):
+async def test_a_run_started_with_probabilities_continues_with_them(tmp_path):
     """Or their deciles would be those of the scenarios that happened to come first."""
     service = FakeService(unscored="a")
     await evaluate(tmp_path, service, "ab", chances=True)
@@ -258,7 +258,7 @@ async def test_a_run_that_was_begun_with_probabilities_goes_on_with_them(tmp_pat
     assert found["b"].chances == {"high": (0.75,)}
 
 
-async def test_what_is_complete_is_not_asked_for_again(tmp_path):
+async def test_complete_scenarios_are_not_requested_again(tmp_path):
     service = FakeService(unscored="b")
     other = TargetSet("other", "sampled", ({"luck": 1.0},))  # which nothing here labels
     await evaluate(tmp_path, service, "ab", sets=(other,), chances=True)
@@ -267,7 +267,7 @@ async def test_what_is_complete_is_not_asked_for_again(tmp_path):
     assert (len(service.scored), len(service.retargeted)) == (2, asked)
 
 
-async def test_scores_that_the_cache_forgot_are_asked_for_again(tmp_path):
+async def test_scores_that_the_cache_lost_are_requested_again(tmp_path):
     service = FakeService()
     await evaluate(tmp_path, service, "ab")
     service.forgotten = {"b"}
@@ -277,7 +277,7 @@ async def test_scores_that_the_cache_forgot_are_asked_for_again(tmp_path):
     assert found["b"].chances == {"high": (0.75,)}
 
 
-async def test_scores_that_are_forgotten_after_the_selections_are_asked_for_again(tmp_path):
+async def test_scores_that_are_lost_after_the_selections_are_requested_again(tmp_path):
     service = FakeService()
     selecting = service.retarget_compact
 
