@@ -1,4 +1,4 @@
-"""Errors of engines and judges, and the one that ends a worker."""
+"""Errors of engines, judges and embedders, and the one that ends a worker."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ class EngineDead(EngineError):
 
 class EngineRejected(EngineError):
     """The engine will never accept this request."""
+
+
+class EmbedderFailed(Exception):
+    """The embedder gave vectors that cannot be compared."""
 
 
 class WorkerFailed(Exception):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
@@ -130,6 +131,25 @@ class Pending(Struct, frozen=True):
     """A cell that is queued or being scored."""
 
     attribute: str
+
+
+def finite(result: Cell | Unscored) -> Cell | Unscored:
+    """The result itself, or if one of its numbers is not finite, an unscored cell that says so.
+
+    JSON has no NaN: it would be stored as null, and the cell could not be read again.
+    """
+    if isinstance(result, Unscored) or _is_finite(to_builtins(result)):
+        return result
+    detail = "a number in the scores or examples is not finite"
+    return Unscored(result.attribute, "engine-error", detail)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
 
 
 CellState = Cell | Unscored | Pending

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from redis.asyncio import Redis
 
-from app.domain.cells import Cell, CellResults
+from app.domain.cells import Cell, CellResults, finite
 from app.domain.scorer import Scorer
 from app.store.notices import CellNotice
 from app.store.redis import NOTICES, inflight_key, score_set_key, translated
@@ -22,9 +22,13 @@ class CellWriter:
     async def settle(
         self, job_id: str, score_set: str, results: CellResults, *, scorer: Scorer | None = None
     ) -> None:
-        """Save cells, or why they have no scores, and publish a notice for each. Atomic."""
+        """Save cells, or why they have no scores, and publish a notice for each. Atomic.
+
+        A cell with a number that is not finite is saved as unscored.
+        """
         cells: list[str | bytes] = []
-        for field, result in results.items():
+        for field, given in results.items():
+            result = finite(given)
             kind = "cell" if isinstance(result, Cell) else "fail"
             notice = CellNotice(score_set=score_set, field=field)
             cells += [kind, field, msgspec.json.encode(result), msgspec.json.encode(notice)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import msgspec
+import pytest
 
-from app.domain.cells import Cell, Unscored
+from app.domain.cells import CandidateScore, Cell, ExampleUse, Unscored
 from app.domain.fingerprint import attribute_field
 from app.store.jobs import Backlog
 from app.store.notice_hub import NoticeHub
@@ -141,3 +143,23 @@ async def test_notices_reach_only_the_subscribers_of_their_score_set(queue, redi
         assert mine.settled == {attribute_field(HELP)}
         assert other.settled == set()
     await hub.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": (CandidateScore(math.nan),)},
+        {"scores": (CandidateScore(0.5, values=(0.5, math.inf)),)},
+        {"position_bias": math.nan},
+        {"examples": (ExampleUse("near", math.nan),)},
+    ],
+)
+async def test_a_cell_with_a_number_that_is_not_finite_is_saved_as_unscored(queue, redis, change):
+    """JSON has no NaN: it was stored as null, and the score set could not be read for 30 days."""
+    one, field = job(HELP), attribute_field(HELP)
+    await submit(queue, one)
+    await queue.settle(one, {field: msgspec.structs.replace(cell(), **change)})
+    cells = await ScoreCache(redis).cells("s", [field])
+    assert isinstance(cells[field], Unscored)
+    assert (cells[field].attribute, cells[field].reason) == (cell().attribute, "engine-error")
+    assert "not finite" in cells[field].detail

@@ -75,15 +75,17 @@ class LevelMap(Generic[Level]):
     """Level -> rows of the scenarios with a response at that level."""
     levels_of: dict[int, frozenset[Level]]
     """Row -> the levels that its responses show. Rows without a label are omitted."""
+    unlabelled: frozenset[Level] = frozenset()
+    """Levels that the attribute declares or a left-out row has, but none of `rows_of`."""
 
     def left_out(self, kept: Sequence[Neighbour]) -> tuple[Level, ...]:
-        """Return the levels that none of `kept` shows."""
+        """Return the levels that none of `kept` shows, ascending."""
         shown = {level for n in kept for level in self.levels_of.get(n.row, ())}
-        return tuple(level for level in self.levels if level not in shown)
+        return tuple(sorted((self.rows_of.keys() | self.unlabelled) - shown))
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """Return all levels, ascending."""
+        """Return the levels that scenarios show, ascending."""
         return tuple(sorted(self.rows_of))
 
 
@@ -98,12 +100,16 @@ class ChosenExamples(Generic[Level]):
 
 
 def level_map(
-    scenarios: Sequence[LabelledScenario], attribute: str, declared: Sequence[float]
+    scenarios: Sequence[LabelledScenario],
+    attribute: str,
+    declared: Sequence[float],
+    repeated: Collection[int] = (),
 ) -> LevelMap[float]:
     """Find an attribute's label levels in a bank.
 
     The levels are those that the attribute declares, else the labels themselves if few of them
-    differ, else five steps of [0, 1]. Each label belongs to the nearest level.
+    differ, else five steps of [0, 1]. Each label belongs to the nearest level. The rows in
+    `repeated` are left out of the map, since prompts show other rows with the same texts.
     """
     labels = {
         row: [r[attribute] for r in scenario.labels if attribute in r]
@@ -118,7 +124,9 @@ def level_map(
         row: frozenset(min(grid, key=lambda level: abs(level - value)) for value in values)
         for row, values in labels.items()
     }
-    return _level_map(levels_of)
+    kept = {row: levels for row, levels in levels_of.items() if row not in repeated}
+    known = frozenset(level for levels in levels_of.values() for level in levels)
+    return _level_map(kept, known | frozenset(declared))
 
 
 def joint_level_map(
@@ -147,7 +155,9 @@ def joint_level_map(
     )
 
 
-def _level_map(levels_of: dict[int, frozenset[Level]]) -> LevelMap[Level]:
+def _level_map(
+    levels_of: dict[int, frozenset[Level]], known: frozenset[Level] = frozenset()
+) -> LevelMap[Level]:
     rows_of: dict[Level, list[int]] = {}
     for row, levels in levels_of.items():
         for level in levels:
@@ -155,6 +165,7 @@ def _level_map(levels_of: dict[int, frozenset[Level]]) -> LevelMap[Level]:
     return LevelMap(
         rows_of={level: np.array(rows, dtype=np.int64) for level, rows in rows_of.items()},
         levels_of=levels_of,
+        unlabelled=known - rows_of.keys(),
     )
 
 
@@ -167,8 +178,10 @@ def choose_examples(
     levels that are still missing are reported. If the whole bank is taken, the examples keep its
     order, so that all prompts begin with the same examples, which the engine's prefix cache holds.
     """
-    if count == 0 or not levels.levels_of:
+    if count == 0:
         return ChosenExamples((), ())
+    if not levels.levels_of:
+        return ChosenExamples((), levels.left_out(()))
     if count >= len(levels.levels_of):
         everything = neighbours.among(np.array(sorted(levels.levels_of), dtype=np.int64))
         in_order = sorted(everything, key=lambda n: n.row)
@@ -189,12 +202,17 @@ def choose_examples(
 
 
 def choose_choices(
-    neighbours: Neighbours, scenarios: Sequence[LabelledScenario], choice: Choice, count: int
+    neighbours: Neighbours,
+    scenarios: Sequence[LabelledScenario],
+    choice: Choice,
+    count: int,
+    repeated: Collection[int] = (),
 ) -> ChosenExamples[float]:
     """Choose the nearest scenarios whose labels decide which response is nearest the target.
 
     Every response must have a label for every attribute of the target, and the responses must not
-    all be equally near (paper section 5.3: relevant scenarios with the correct response).
+    all be equally near (paper section 5.3: relevant scenarios with the correct response). Rows in
+    `repeated` are left out, since prompts show other rows with the same texts.
     """
     matrix = target_matrix([choice.target])
 
@@ -209,7 +227,7 @@ def choose_choices(
     width = max(_FIRST_SEARCH, count)
     while True:  # wider and wider: computing `decides` for a whole large bank takes seconds
         nearest = neighbours.nearest(width)
-        rows = [n.row for n in nearest if decides(scenarios[n.row])]
+        rows = [n.row for n in nearest if n.row not in repeated and decides(scenarios[n.row])]
         if len(rows) >= count or len(nearest) < width:
             break
         width *= _WIDER

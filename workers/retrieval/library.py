@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import textwrap
 from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -12,9 +13,12 @@ import numpy as np
 from cachetools import LRUCache
 
 from app.domain.bank import Bank
+from app.domain.bank_repeats import repeated_rows, rows_by_question
 from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.texts import text_key
 from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
+from workers.errors import EmbedderFailed
 from workers.retrieval.embedding import Embedder, Vectors
 from workers.retrieval.examples import (
     ChosenExamples,
@@ -44,11 +48,12 @@ class IndexedBank:
         self.bank = bank
         self._index = index
         # Bounded, because callers can send any attributes and levels.
-        self._level_map = lru_cache(_MAX_LEVEL_MAPS)(partial(level_map, bank.scenarios))
+        self._rows_by_question = rows_by_question(bank.scenarios)
+        self._repeated = repeated_rows(bank.scenarios, self._rows_by_question.values())
+        self._level_map = lru_cache(_MAX_LEVEL_MAPS)(
+            partial(level_map, bank.scenarios, repeated=self._repeated)
+        )
         self._joint_level_map = lru_cache(_MAX_LEVEL_MAPS)(self._map_joint_levels)
-        self._rows_by_question: dict[str, list[int]] = {}
-        for row, scenario in enumerate(bank.scenarios):
-            self._rows_by_question.setdefault(scenario.question, []).append(row)
 
     def examples(
         self, query: Vectors, scenario: Scenario, subject: Subject, count: int
@@ -56,24 +61,26 @@ class IndexedBank:
         """Choose `count` examples for a subject.
 
         `query` is the vector of the scenario's question. Scenarios of the bank that have the same
-        question and one of the same candidates are excluded: their labels would be the answer.
+        question and one of the same candidates are excluded: their labels would be the answer. What
+        is the same is decided by `text_key`, since files differ in white space and case.
         """
         neighbours: Neighbours = QueryNeighbours(self._index, query)
+        candidates = set(map(text_key, scenario.candidates))
         known = [
             row
-            for row in self._rows_by_question.get(scenario.question, ())
-            if set(self.bank.scenarios[row].responses) & set(scenario.candidates)
+            for row in self._rows_by_question.get(text_key(scenario.question), ())
+            if not candidates.isdisjoint(map(text_key, self.bank.scenarios[row].responses))
         ]
         if known:
             neighbours = Without(neighbours, known)
         if isinstance(subject, Choice):
-            return choose_choices(neighbours, self.bank.scenarios, subject, count)
+            return choose_choices(neighbours, self.bank.scenarios, subject, count, self._repeated)
         if isinstance(subject, tuple):
             return choose_examples(neighbours, self.joint_levels(subject), count)
         return choose_examples(neighbours, self.levels(subject), count)
 
     def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
-        """Return the attribute's label levels that none of the examples shows."""
+        """Return the levels of the attribute, or of its labels, that none of the examples shows."""
         return () if isinstance(subject, Choice) else self.levels(subject).left_out(kept)
 
     def levels(self, attribute: Attribute) -> LevelMap[float]:
@@ -118,24 +125,44 @@ class BankLibrary:
 
     async def embed(self, question: str) -> Vectors:
         """Return the vector of one question, (dimensions,)."""
-        vectors = await asyncio.to_thread(self._embedder.encode, [question])
+        vectors = await asyncio.to_thread(self._encode, [question])
         query: Vectors = vectors[0]
         return query
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of texts. Raises `EmbedderFailed` unless all are finite."""
+        vectors = self._embedder.encode(texts)
+        # The sum over a row is finite only if the whole row is.
+        unusable = np.flatnonzero(~np.isfinite(vectors.sum(axis=1)))
+        if len(unusable):
+            text = textwrap.shorten(texts[unusable[0]], 60, placeholder=" …")
+            raise EmbedderFailed(
+                f"the embedder {self._embedder.name} gave numbers that are not finite for "
+                f"{len(unusable)} of {len(texts)} questions, the first of them {text!r}: examples "
+                "cannot be retrieved"
+            )
+        return vectors
 
     async def _build(self, digest: str) -> IndexedBank:
         bank = await self._store.load(digest)
         if bank is None:
             raise UnknownBank(f"no bank has the digest {digest}")
-        stored = await self._store.vectors(digest, self._embedder.name)
-        if stored is not None:
-            vectors = np.frombuffer(stored, dtype=np.float32).reshape(len(bank.scenarios), -1)
-        else:
+        vectors = await self._shared(digest, len(bank.scenarios))
+        if vectors is None:
             questions = [scenario.question for scenario in bank.scenarios]
-            vectors = await asyncio.to_thread(self._embedder.encode, questions)
+            vectors = await asyncio.to_thread(self._encode, questions)
             await self._share(digest, vectors)
-        index = await asyncio.to_thread(ExampleIndex, vectors)
+        indexed = await asyncio.to_thread(lambda: IndexedBank(bank, ExampleIndex(vectors)))
         _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
-        return IndexedBank(bank, index)
+        return indexed
+
+    async def _shared(self, digest: str, count: int) -> Vectors | None:
+        """Return the vectors that a worker has stored, if they are usable."""
+        stored = await self._store.vectors(digest, self._embedder.name)
+        if stored is None:
+            return None
+        vectors = np.frombuffer(stored, dtype=np.float32).reshape(count, -1)
+        return vectors if np.isfinite(vectors.sum()) else None
 
     async def _share(self, digest: str, vectors: Vectors) -> None:
         """Store the vectors for the other workers; this one works without, so errors are logged."""

@@ -158,6 +158,21 @@ def test_an_excluded_scenario_is_replaced_by_the_next_and_a_level_only_it_shows_
     assert [n.row for n in Without(Ranked(4), [1]).nearest(2)] == [0, 2]
 
 
+def test_declared_levels_that_the_bank_never_shows_are_reported():
+    """A bank in which everything is warm teaches the model that everything is."""
+    assert choose([scenario("0", 1, 1), scenario("1", 1)], 1, (0, 0.5, 1)) == ([0], (0, 0.5))
+    unlabelled = [LabelledScenario("o", "q", ("r",), ({"b": 1},))]
+    assert choose(unlabelled, 5, (0, 1)) == ([], (0, 1))
+
+
+def test_rows_with_the_texts_of_another_are_not_shown_and_their_levels_are_reported():
+    bank = [scenario("0", 1, 0), scenario("1", 1, 0), scenario("2", 0.5), scenario("3", 0)]
+    levels = level_map(bank, "a", (), repeated={1, 2})
+    chosen = choose_examples(Ranked(4), levels, 4)
+    assert [n.row for n in chosen.neighbours] == [0, 3]
+    assert chosen.uncovered == (0.5,)
+
+
 def labelled(name: str, *labels: dict[str, float]) -> LabelledScenario:
     return LabelledScenario(name, "q", tuple(f"r{i}" for i in range(len(labels))), labels)
 
