@@ -12,14 +12,14 @@ from app.errors import UnknownAttributeSet
 from app.http.paths import PathName
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
-from app.http.routing import UnicodeRoute
+from app.http.routing import JsonRoute
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
 
 Sets = Annotated[AttributeSetStore, provided(AttributeSetStore)]
 Banks = Annotated[BankStore, provided(BankStore)]
 
-router = APIRouter(tags=["attribute sets"], route_class=UnicodeRoute)
+router = APIRouter(tags=["attribute sets"], route_class=JsonRoute)
 
 _EXAMPLE_IN: dict[str, Any] = {
     "description": "Tone of customer support",

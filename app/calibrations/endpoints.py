@@ -21,11 +21,11 @@ from app.errors import FieldError, InvalidRequest, UnknownCalibration
 from app.http.paths import PathName, path_to
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
-from app.http.routing import UnicodeRoute
+from app.http.routing import JsonRoute
 from app.scoring.schemas import ScorerOut
 from app.store.calibrations import CalibrationInfo, CalibrationState, CalibrationStore
 
-router = APIRouter(tags=["calibrations"], route_class=UnicodeRoute)
+router = APIRouter(tags=["calibrations"], route_class=JsonRoute)
 
 Store = Annotated[CalibrationStore, provided(CalibrationStore)]
 Fitter = Annotated[CalibrationFitter, provided(CalibrationFitter)]

@@ -89,13 +89,16 @@ async def _on_azimuth_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return render(_invalid(error.errors(), error.body), _request_id(request))
+    content_type = request.headers.get("content-type", "")
+    return render(_invalid(error.errors(), error.body, content_type), _request_id(request))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # the framework could not decode the body at all
-        return render(MalformedBody("the body is not JSON in UTF-8"), _request_id(request))
+    if error.status_code == 400:  # FastAPI wraps what reading the body raises
+        cause = error.__cause__
+        why = cause if isinstance(cause, AzimuthError) else MalformedBody("the body cannot be read")
+        return render(why, _request_id(request))
     document = problem_document(
         HTTP, str(error.detail), _request_id(request), status=error.status_code
     )
@@ -103,15 +106,13 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return _respond(document, dict(error.headers or {}))
 
 
-def _invalid(validation_errors: Sequence[Any], body: Any) -> AzimuthError:
+def _invalid(validation_errors: Sequence[Any], body: Any, content_type: str) -> AzimuthError:
     """Convert pydantic's validation errors to an Azimuth error."""
     first = validation_errors[0]
-    if first["type"] == "json_invalid":
-        why = first.get("ctx", {}).get("error", "syntax error")
-        return MalformedBody(f"the body is not JSON: {why} at character {first['loc'][-1]}")
     if tuple(first["loc"]) == ("body",) and first["type"] in _NOT_AN_OBJECT:
+        sent_as = f" (this came as {content_type[:100]})" if content_type else ""
         return MalformedBody(
-            "the body is not a JSON object; send one with Content-Type: application/json"
+            f"the body is not a JSON object; send one with Content-Type: application/json{sent_as}"
         )
     fields = list(dict.fromkeys(_field_error(one, body) for one in validation_errors))
     return InvalidRequest(f"{fields[0].pointer}: {fields[0].detail}", fields=fields)

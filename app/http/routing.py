@@ -1,51 +1,53 @@
-"""Routes that reject bodies with invalid Unicode."""
+"""Routes whose JSON bodies are read with care."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.errors import MalformedBody
+from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
+from app.errors import FieldError, InvalidRequest, MalformedBody, escaped
 
 
-class UnicodeRoute(APIRoute):
-    """Rejects JSON that contains a lone surrogate, as an escape or as bytes.
+class JsonRoute(APIRoute):
+    """Rejects JSON that Python's parser accepts but that has no one meaning.
 
-    `"\\ud800"` is valid JSON, but its string cannot be encoded in UTF-8, and so cannot be hashed,
-    stored or sent to a model.
+    An object that names a member twice contradicts itself. A lone surrogate (`"\\ud800"`) is valid
+    JSON, but its string cannot be encoded in UTF-8, and so cannot be hashed, stored or sent to a
+    model.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler with a check of the body."""
+        """FastAPI's handler, with a request that parses its body so."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            refuse_lone_surrogates(await request.body())
-            return await handler(request)
+            return await handler(_JsonRequest(request.scope, request.receive))
 
         return handle
 
 
-def refuse_lone_surrogates(body: bytes) -> None:
-    """Raise `MalformedBody` for a JSON body with a lone surrogate or invalid UTF-8.
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        """The body. FastAPI calls this where the content type is JSON.
 
-    The JSON parsers used later accept both. The usual cost is one search of the text.
-    """
+        Its own error is raised on: see `app.http.problems`.
+        """
+        return parsed_body(await self.body())
+
+
+def parsed_body(body: bytes) -> Any:
+    """The value of a JSON body. Raises `MalformedBody` or `InvalidRequest`."""
     try:
-        text = body.decode(json.detect_encoding(body))
-    except UnicodeDecodeError as error:
-        raise MalformedBody(f"the body is not JSON in UTF-8: {error.reason}") from error
-    if "\\ud" not in text and "\\uD" not in text:
-        return
-    try:
-        json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise MalformedBody(
-            "the body contains a lone surrogate (\\ud800 to \\udfff), which is not valid Unicode"
+        return parse_json(body)
+    except InvalidJson as error:
+        raise MalformedBody(f"the body is {error}") from error
+    except RepeatedMember as error:
+        pointer = "#" + "".join(f"/{escaped(str(step))}" for step in error.steps)
+        detail = f"{error.steps[-1]!r} occurs twice in its object: send one of the two"
+        raise InvalidRequest(
+            f"{pointer}: {detail}", fields=[FieldError(pointer, detail)]
         ) from error
-    except (ValueError, RecursionError):
-        return  # not JSON: validation reports where

@@ -18,7 +18,7 @@ from app.domain.selection.targets import Wish
 from app.errors import FieldError, InvalidRequest, UnknownCalibration, UnknownScoreSet
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
-from app.http.routing import UnicodeRoute
+from app.http.routing import JsonRoute
 from app.schema import Name, Open
 from app.scores import openapi_examples
 from app.scores.operation import Operation
@@ -33,7 +33,7 @@ from app.selection.schemas import SelectionOut
 from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
 
-router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
+router = APIRouter(tags=["scoring"], route_class=JsonRoute)
 
 Prefer = Annotated[
     str | None,

@@ -18,7 +18,7 @@ from app.http.problem_types import problem_for
 from app.http.problems import problem_document
 from app.http.provided import provided
 from app.http.responses import problem_responses
-from app.http.routing import UnicodeRoute
+from app.http.routing import JsonRoute
 from app.scores import openapi_examples
 from app.scores.schemas import CompactRetargetOut, RetargetOut
 from app.selection.checks import check_many, unused_covariance_bank
@@ -30,7 +30,7 @@ from app.selection.requests import RetargetRequest
 from app.selection.selector import Selector
 from app.store.recent_score_sets import RecentScoreSets
 
-router = APIRouter(tags=["scoring"], route_class=UnicodeRoute)
+router = APIRouter(tags=["scoring"], route_class=JsonRoute)
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {

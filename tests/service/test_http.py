@@ -143,3 +143,57 @@ def test_without_the_setting_no_web_page_may_call_the_api(azimuth):
         )
     for answer in answers:
         assert "access-control-allow-origin" not in answer.headers
+
+
+SELECT = (
+    '{"question":"q","responses":["a","b"],"scoring":{"bank":null},"attributes":["coherence"],'
+    '"target":{"coherence":1}'
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/v1/select", SELECT + ',"target":{"coherence":0}}', "#/target"),
+        ("/v1/select", SELECT.replace(":1}", ':0,"coherence" :1}') + "}", "#/target/coherence"),
+        ("/v1/score", SELECT[:-1] + ',"c\\u006fherence":0}}', "#/target/coherence"),
+        ("/v1/score", '{"responses":[{"id":"a","id":"b"}]}', "#/responses/0/id"),
+        (
+            "/v1/retarget",
+            '{"score_set_ids":"x","targets":[{"a":1},{"b":1,"b":0}]}',
+            "#/targets/1/b",
+        ),
+        ("/select", '{"question":"\\":\\":","question":"\\":"}', "#/question"),
+    ],
+)
+def test_a_member_that_occurs_twice_is_refused_and_pointed_to(azimuth, path, body, pointer):
+    problem = problem_of(sent(azimuth, path, body), 422, "invalid-request")
+    assert [e["pointer"] for e in problem["errors"]] == [pointer]
+    assert "twice" in problem["detail"]
+
+
+def test_texts_that_look_like_members_are_no_members(azimuth):
+    body = BODY | {"question": ': {"a": 1, "a": 2}', "responses": [":", '":":"', "c"]}
+    assert azimuth.post("/v1/score", body).status_code == 200
+
+
+def test_a_number_of_too_many_digits_is_refused_at_its_field(azimuth):
+    body = SELECT + ',"deadline_s":' + "9" * 5000 + "}"
+    problem = problem_of(sent(azimuth, "/v1/select", body), 422, "invalid-request")
+    assert problem["errors"][0]["pointer"] == "#/deadline_s"
+    assert "finite" in problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_json_body_may_have_a_byte_order_mark_or_another_unicode_encoding(azimuth, encoding):
+    body = json.dumps(BODY | {"question": "O\u00f9 est la gare\u202f?"}, ensure_ascii=False)
+    assert sent(azimuth, "/v1/score", body.encode(encoding)).status_code == 200
+
+
+def test_json_sent_as_a_form_is_refused_with_the_type_to_send(azimuth):
+    """As `curl -d` does. Taken, it would let any web page send requests without a preflight."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = sent(azimuth, "/v1/score", json.dumps(BODY), **form)
+    detail = problem_of(answer, 400, "malformed-body")["detail"]
+    assert "application/json" in detail
+    assert form["content-type"] in detail

@@ -1,0 +1,95 @@
+"""JSON from outside: what is accepted, and what is refused with its place."""
+
+import contextlib
+import json
+import time
+
+import pytest
+
+from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {},
+        {"a": {"a": {"a": [{"a": 1}, {"a": 2.5}]}}},
+        {'"': 1, '":': ':"', ":": ['":"', ": "]},
+        {"": "", " :": " :", "\\": '\\":'},
+        ["\u2028", "\U0001f600", "\x00"],
+        [1e-300, 2**63, -(2**63), 12345678901234567890],
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_what_is_valid_is_read_as_it_is(value, indent, ascii_only):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=(" ,", " :"))
+    assert parse_json(text.encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ('{"a":1,"a":1}', ("a",)),
+        ('{"a":1,"b":2,"b":3,"b":4}', ("b",)),
+        ('[0,{"x":{"a":1,"a":2}}]', (1, "x", "a")),
+        ('{"a":{"b":1,"b":2},"a":{}}', ("a",)),
+        ('{"a":{},"a":{"b":1,"b":2}}', ("a",)),
+        ('{"a":1,"\\u0061":2}', ("a",)),
+        ('{"a"\n:1,"a"\t :":"}', ("a",)),
+        ('{"a":":","a":"\\":"}', ("a",)),
+        ('{"x":NaN,"a":1,"a":2}', ("a",)),
+    ],
+)
+def test_a_member_that_occurs_twice_is_named_with_the_way_to_it(text, steps):
+    with pytest.raises(RepeatedMember) as refusal:
+        parse_json(text.encode())
+    assert refusal.value.steps == steps
+
+
+def test_the_way_is_written_as_in_the_errors_of_banks():
+    with pytest.raises(RepeatedMember, match=r"^labels\[1\]\.warmth occurs twice$"):
+        parse_json(b'{"labels":[{},{"warmth":1,"warmth":0}]}')
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "character 0"),
+        (b'{"a": oops}', "character 6"),
+        (b'{"a": 1} {', "Extra data at character 9"),
+        (b'"\xe9"', "UTF-8"),
+        (b'"\xed\xa0\x80"', "UTF-8"),
+        (b'"\\ud800"', "lone surrogate"),
+        (b'{"\\uD800": 1}', "lone surrogate"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_not_json_is_refused_with_the_reason(text, why):
+    with pytest.raises(InvalidJson, match=why):
+        parse_json(text)
+
+
+def test_numbers_without_a_value_are_left_to_the_field_that_has_them():
+    assert parse_json(b"[1e400, -1e400]") == [float("inf"), float("-inf")]
+    assert parse_json(b"9" * 5000) == float("inf")
+    assert parse_json(b"-" + b"9" * 5000) == float("-inf")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'["' + b" " * 2_000_000 + b'"]',
+        b"[" + b'"":"",' * 100_000,
+        b"{" + b",".join(b'"%d":1' % i for i in range(200_000)) + b',"199999":1}',
+        b"[" + b",".join([b"[" * 400 + b"{}" + b"]" * 400] * 500) + b',{"a":1,"a":2}]',
+        b'["' + b'\\":' * 400_000 + b'"]',
+    ],
+)
+def test_the_time_is_linear_for_texts_that_are_made_to_be_slow(text):
+    started = time.process_time()
+    with contextlib.suppress(ValueError):
+        parse_json(text)
+    assert time.process_time() - started < 5  # a quadratic search takes minutes
