@@ -18,6 +18,7 @@ def document_problems(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             assert "Problem" in schemas, "the answer of /retarget brings it"
+            _drop_titles(schemas)
             for path in document["paths"].values():
                 for operation in path.values():
                     _drop_default_validation_error(operation)
@@ -25,6 +26,14 @@ def document_problems(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _drop_titles(schemas: dict[str, Any]) -> None:
+    """Remove the titles that Pydantic makes from the names of members: they add nothing."""
+    for schema in schemas.values():
+        schema.pop("title", None)
+        for member in schema.get("properties", {}).values():
+            member.pop("title", None)
 
 
 def _drop_default_validation_error(operation: dict[str, Any]) -> None:

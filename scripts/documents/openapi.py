@@ -14,7 +14,7 @@ PATH = Path(__file__).resolve().parents[2] / "openapi" / "openapi.json"
 def document() -> str:
     """The OpenAPI document of the app as it is, as the text of the committed file."""
     app = create_app(Settings.from_environment({}))
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(app.openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 def write() -> None:

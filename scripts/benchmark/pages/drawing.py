@@ -41,8 +41,8 @@ RUN_WIDTH = 0.85
 """Share of a category's width that its bars take."""
 
 SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 10.0,
     "text.parse_math": False,
     "text.color": INK,
