@@ -22,10 +22,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """A process that takes everything it has started along when it ends.
+    """A child process that leads its own process group, so that ending it ends what it started.
 
-    It leads a process group: a killed worker leaves vLLM's engine process behind, and the group is
-    how that is found. On Linux it is also told when this process dies without a word.
+    A killed worker leaves vLLM's engine process behind, which only the group still finds. On Linux
+    the kernel also ends the child when this process dies.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Child:
         return self.process.poll() is None
 
     def stop(self, patience_s: float) -> None:
-        """Ask it to end, wait, then end the whole group."""
+        """Terminate it, wait, then kill the whole group."""
         if self.alive():
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -64,14 +64,14 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """End the whole group at once, whether or not the leader still lives."""
+        """Kill the whole group, whether or not the leader still runs."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
 
     def last_words(self) -> str:
-        """Its last error, in words where it logged one, else the end of its log."""
+        """The message of the last error it logged; the end of its log if it logged none."""
         for line in reversed(self.last_lines(200).splitlines()):
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
@@ -87,7 +87,7 @@ class Child:
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process when its parent dies without a word (Linux only)."""
+    """Have the kernel end this process when its parent dies (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -26,7 +26,7 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def show(self, text: str) -> None:
-        """Show what is going on."""
+        """Show the current state."""
         if self._terminal:
             print(f"\r\033[K    {text}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - self._shown > 10:
@@ -34,6 +34,6 @@ class Progress:
             print(f"    {text}", file=sys.stderr, flush=True)
 
     def done(self, text: str) -> None:
-        """Show that it is over."""
+        """Show the final state."""
         start = "\r\033[K" if self._terminal else ""
         print(f"{start}    {text}", file=sys.stderr, flush=True)
