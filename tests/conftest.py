@@ -18,16 +18,16 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Benchmark data beside the checkout; developers have it, users do not."""
+    """Benchmark data next to the checkout. Developers have it, users do not."""
     data = SHARED / "data"
     if not data.is_dir():
-        pytest.skip("the benchmark data is not beside this checkout")
+        pytest.skip("the benchmark data (../shared/data) is not available")
     return data
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """Redis alone, for tests that start, break and restart the rest."""
+    """Redis only, for tests that start, break and restart the other processes."""
     with running_service(tmp_path) as running:
         yield running
 
@@ -45,13 +45,13 @@ def azimuth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def small_model() -> Path:
     """Folder of the small model; scripts/test prepares it."""
     if not (SMALL_MODEL / "model.safetensors").exists():
-        pytest.skip("the small model is not prepared: run ./scripts/test")
+        pytest.skip("the small model is missing: run ./scripts/test")
     return SMALL_MODEL
 
 
 @pytest.fixture(scope="session")
 def vllm_engine(small_model: Path) -> Iterator[RunningEngine]:
-    """The real small model in vLLM; loaded once a run."""
+    """The small model in vLLM, loaded once per test run."""
     from workers.engines.vllm import VllmEngine
 
     running = RunningEngine(VllmEngine(small_model_settings()))
@@ -61,7 +61,7 @@ def vllm_engine(small_model: Path) -> Iterator[RunningEngine]:
 
 @pytest.fixture(scope="module")
 def vllm_serve(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServe]:
-    """The small model behind vLLM's own server, for the engine that speaks to endpoints."""
+    """The small model behind vLLM's own server, for the OpenAI engine."""
     serve = VllmServe(tmp_path_factory.mktemp("serve"))
     try:
         serve.wait()
@@ -76,7 +76,7 @@ def real_azimuth(
 ) -> Iterator[Service]:
     """Redis, API, and a worker with the real model and the real embedder."""
     with running_service(tmp_path_factory.mktemp("real")) as running:
-        running.start_api(AZIMUTH_WAIT_S="600")  # processors differ: answers, not places to poll
+        running.start_api(AZIMUTH_WAIT_S="600")  # slow processors: wait rather than answer 202
         settings = Settings.from_environment(
             {
                 "REDIS_URL": running.redis_url,

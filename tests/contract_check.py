@@ -1,4 +1,4 @@
-"""Checks every answer that a test gets against the contract, `openapi/openapi.json`."""
+"""Checks answers of the service against the contract, `openapi/openapi.json`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "openapi" / "openapi.json"
 def check(response: httpx.Response) -> None:
     """Fail if an answer does not match the contract of its operation.
 
-    Its status, media type, members and, for problems, their type must be documented. Paths and
-    methods that are not in the contract are not checked.
+    The status, media type, members and type of problem must be documented. Paths and methods that
+    are not in the contract are not checked.
     """
     request = response.request
-    # The raw path: a name in it may hold an encoded slash.
+    # The raw path, because a name may contain an encoded slash.
     path = request.url.raw_path.partition(b"?")[0].decode()
     operation = _operation(request.method.lower(), path)
     if operation is None:
@@ -52,7 +52,7 @@ def _text(response: httpx.Response) -> str:
 def _contract() -> dict[str, Any]:
     contract: dict[str, Any] = json.loads(DOCUMENT.read_text("utf-8"))
     for schema in contract["components"]["schemas"].values():
-        # Clients must accept new members, but each member that exists must be documented.
+        # Clients must accept new members, but the service must document all its members.
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
     return contract
@@ -62,7 +62,7 @@ def _contract() -> dict[str, Any]:
 def _operation(method: str, path: str) -> dict[str, Any] | None:
     for known, item in _contract()["paths"].items():
         pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(known))
-        # Some operations are served without the version as well.
+        # Some operations are also available without the version prefix.
         if re.fullmatch(pattern, path) or re.fullmatch(pattern, f"/v1{path}"):
             operation: dict[str, Any] | None = item.get(method)
             return operation

@@ -1,4 +1,4 @@
-"""The real service for tests: Redis, API and workers as processes, spoken to over HTTP."""
+"""The real service for tests: Redis, API and workers as processes, with clients over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAKE = {
 }
 SCENARIO = {
     "question": "How do I boil an egg?",
-    # Not in canonical order, so that tests see where the caller's is mixed up with it.
+    # Not in canonical order, to detect code that confuses it with the caller's order.
     "responses": [
         {"id": "long", "text": "Lower it into boiling water, wait seven to ten minutes, cool it."},
         {"id": "short", "text": "Ten minutes in boiling water."},
@@ -37,7 +37,7 @@ SCENARIO = {
 
 
 def grouped(**options: Any) -> dict[str, Any]:
-    """Members of a request's body, each option in its group: `scoring`, `selection` or the top."""
+    """Members of a request body, with each option in its group: `scoring`, `selection` or none."""
     body: dict[str, Any] = {}
     for name, value in options.items():
         if name in Scoring.model_fields:
@@ -50,19 +50,19 @@ def grouped(**options: Any) -> dict[str, Any]:
 
 
 def wait_until(condition, *, timeout_s: float = 30.0, what: str = "the condition") -> Any:
-    """The first true value of `condition()`; fails loudly when there is none in time."""
+    """Poll `condition()` and return its first true value. Raises AssertionError on timeout."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise AssertionError(f"{what} did not come true within {timeout_s} s")
+    raise AssertionError(f"timeout: waited {timeout_s} s for {what}")
 
 
 @dataclass
 class Service:
-    """One whole Azimuth."""
+    """The processes of one Azimuth service."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Service:
         return False
 
     def client(self, timeout_s: float = 60.0) -> httpx.Client:
-        """A client, once the API answers: it starts beside the worker, not before it."""
+        """Wait for the API and return a client, which checks answers against the contract."""
         wait_until(self._answers, what="the API's /healthz")
         return httpx.Client(
             base_url=self.url, timeout=timeout_s, event_hooks={"response": [contract_check.check]}
@@ -127,7 +127,7 @@ class Service:
             return client.post(path, json=body, headers=headers)
 
     def jobs(self) -> int:
-        """Jobs that wait or are under way, over all pools."""
+        """Number of queued and running jobs, over all pools."""
         return sum(self.redis.xlen(key) for key in self.redis.keys("azimuth:jobs:*"))
 
     def log(self, name: str) -> str:
@@ -155,7 +155,7 @@ class Service:
 
 @contextlib.contextmanager
 def running_service(folder: Path) -> Iterator[Service]:
-    """A Redis to which API and workers can be added; all ended afterwards."""
+    """A service with Redis only. All its processes are killed on exit."""
     service = Service(folder)
     service.start_redis()
     try:

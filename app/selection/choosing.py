@@ -232,7 +232,7 @@ class _Chooser:
         errors = score_errors(cells, self._task.calibrated) if self._options.probabilities else None
         chances = None
         if errors is not None:
-            # Over distinct texts: duplicates must not share the probability of being the nearest.
+            # Over distinct texts: duplicates must not split the probability of being the nearest.
             chances = probabilities(canonical, errors, target, metric, covariance)[self._positions]
         nearest_chance = None if chances is None else float(chances[selection.selected.index])
         wanted = self._options.explain

@@ -1,4 +1,4 @@
-"""Distances, explanations and limits over HTTP: the same in `/select` and in `/retarget`."""
+"""Distances, explanations and limits in `/select` and `/retarget`, over HTTP."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 
 
 def select(azimuth, question, target=TARGET, **more):
-    """The answer's members, those of its selection at the top."""
+    """The answer, with the members of its selection at the top level."""
     options = {"question": question, "attributes": NAMES, "target": target} | more
     response = azimuth.post("/v1/select", SCENARIO | grouped(**options))
     assert response.status_code == 200, response.text
@@ -71,7 +71,7 @@ def test_retarget_and_select_return_the_same_selection(azimuth, target, more):
             for one in selection["explanation"]["contributions"]:
                 assert one["reasonings"] == {name: said[name][one["index"]] for name in target}
     alike = {name: answer[name] for name in answer.keys() - BESIDE}
-    if not kept.get("explain"):  # without it, /retarget makes no draws
+    if not kept.get("explain"):  # without it, /retarget computes no probabilities
         for ranked in (*alike["ranking"], *filter(None, [alike["selected"]])):
             ranked.pop("probability", None)
     assert again == alike
@@ -81,7 +81,7 @@ def test_retarget_and_select_return_the_same_selection(azimuth, target, more):
         assert compact["selected"] == [[chosen, chosen]]
 
 
-def test_scores_within_bounds_have_distance_zero_over_http(azimuth):
+def test_select_and_retarget_accept_bounds(azimuth):
     scores = scores_of(select(azimuth, "bounds"))["verbosity"]
     low, high = sorted(scores)
     assert low < high, "the fake engine's hashes differ"
@@ -155,16 +155,16 @@ def test_limits_apply_to_each_target_separately(azimuth, limit, distance):
     targets = [{"helpfulness": a, "verbosity": b} for a in steps for b in steps]
     how = {"distance": distance}
     free = selections(azimuth, answer, targets, **how)
-    found = {
+    values = {
         "min_margin": [one["margin"] for one in free],
         "max_distance": [one["selected"]["distance"] for one in free],
     }[limit]
-    how[limit] = statistics.median(found)
+    how[limit] = statistics.median(values)
     kept = [
         one["selected"]["index"]
         if (value >= how[limit] if limit == "min_margin" else value <= how[limit])
         else None
-        for one, value in zip(free, found, strict=True)
+        for one, value in zip(free, values, strict=True)
     ]
     assert 5 < kept.count(None) < 20
     full = selections(azimuth, answer, targets, **how)
@@ -172,14 +172,14 @@ def test_limits_apply_to_each_target_separately(azimuth, limit, distance):
     assert retarget(azimuth, answer, targets, **how, compact=True)["selected"] == [kept]
 
 
-def test_duplicate_candidates_do_not_share_their_probability(azimuth):
+def test_duplicate_candidates_each_have_the_full_probability(azimuth):
     once = select(azimuth, "twins", samples=4)
     chances = {r["id"]: r["probability"] for r in once["ranking"]}
     long, short = SCENARIO["responses"]
     twin = {"id": "twin", "text": short["text"]}
     twice = select(azimuth, "twins", samples=4, responses=[long, short, twin])
-    found = {r["id"]: r["probability"] for r in twice["ranking"]}
-    assert found == chances | {"twin": chances["short"]}
+    with_twin = {r["id"]: r["probability"] for r in twice["ranking"]}
+    assert with_twin == chances | {"twin": chances["short"]}
 
 
 def test_a_minimum_probability_abstains_if_errors_are_unknown(azimuth):
@@ -204,7 +204,7 @@ def test_mahalanobis_uses_the_covariance_of_the_scorer_s_bank(azimuth):
 
 
 def test_retarget_uses_the_named_covariance_bank(azimuth):
-    """Whatever the scores' own bank says, and of each target the attributes that it names."""
+    """In place of the scorer's bank, and restricted to the attributes of each target."""
     labels = [(0.0, 0.25), (0.5, 0.25), (0.75, 1.0), (1.0, 0.75)]
     pairs = [labels[:2], labels[2:]]
     lines = [
@@ -220,17 +220,17 @@ def test_retarget_uses_the_named_covariance_bank(azimuth):
         stored = client.put("/v1/banks/together", content="\n".join(map(json.dumps, lines)))
         assert stored.status_code == 200
     covariance = np.cov(np.array(labels).T, bias=True)
-    covariance[[0, 1], [1, 0]] *= 0.9  # shrunk by a tenth
+    covariance[[0, 1], [1, 0]] *= 0.9  # covariances are shrunk by 10 %
     answer = select(azimuth, "covariances")
     scores = np.array([scores_of(answer)[name] for name in NAMES]).T
     targets = [{"verbosity": 0}, {"helpfulness": 1, "verbosity": 0.25}, {"helpfulness": 0.5}]
     how = {"distance": "mahalanobis", "covariance_bank": "together"}
-    for target, found in zip(targets, selections(azimuth, answer, targets, **how), strict=True):
+    for target, pair in zip(targets, selections(azimuth, answer, targets, **how), strict=True):
         columns = [NAMES.index(name) for name in target]
         error = scores[:, columns] - list(target.values())
         inverse = np.linalg.inv(covariance[np.ix_(columns, columns)])
         expected = np.sqrt(np.einsum("ca,ab,cb->c", error, inverse, error))
-        distances = {one["index"]: one["distance"] for one in found["ranking"]}
+        distances = {one["index"]: one["distance"] for one in pair["ranking"]}
         assert distances == pytest.approx(dict(enumerate(expected)))
         for one in select(azimuth, "covariances", target, **how)["ranking"]:
             assert distances[one["index"]] == pytest.approx(one["distance"])
@@ -284,8 +284,8 @@ def test_methods_that_choose_do_not_need_a_covariance_bank(azimuth):
         azimuth, "no distance", method="prompt_aligned", bank=None, distance="mahalanobis",
         covariance_bank="nowhere",
     )  # fmt: skip
-    (told,) = answer["score_set"]["warnings"]
-    assert told.endswith("does not use distance, covariance_bank")
+    (warning,) = answer["score_set"]["warnings"]
+    assert warning.endswith("does not use distance, covariance_bank")
 
 
 def test_options_without_effect_on_distances_get_a_warning(azimuth):

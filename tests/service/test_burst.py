@@ -1,4 +1,4 @@
-"""A burst of requests is served late, never refused: over real HTTP, API and worker."""
+"""Bursts of requests are delayed but not rejected, over real HTTP with API and worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All attributes in one prompt, from HTTP to the worker and back."""
+"""Joint scoring of several attributes in one prompt, from HTTP to the worker and back."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_joint_scores_are_ordinary_cells_and_list_the_joint_attributes(azimuth):
         assert all(0 <= s["score"] <= 1 and s["reasoning"] for s in cell["scores"])
         assert cell["examples"] == answer["cells"][0]["examples"]
     assert len(answer["cells"][0]["examples"]) == 5
-    assert len({tuple(found) for found in scores(answer).values()}) == 3
+    assert len({tuple(one) for one in scores(answer).values()}) == 3
 
 
 def test_a_joint_prompt_takes_fewer_tokens_and_its_cells_split_them(azimuth):
@@ -82,13 +82,13 @@ def test_a_missing_joint_cell_is_scored_with_the_others_but_stored_alone(azimuth
     first = score(azimuth, "missing")
     key = score_set_key(split_score_set_id(first["id"])[0])
     lost, *kept = (c["definition_id"] for c in first["cells"])
-    # Whoever scored the others again would overwrite this.
-    told = json.loads(azimuth.redis.hget(key, f"cell:{kept[0]}")) | {"created_ms": 7}
-    azimuth.redis.hset(key, f"cell:{kept[0]}", json.dumps(told))
+    # A mark that storing the kept cell again would overwrite.
+    marked = json.loads(azimuth.redis.hget(key, f"cell:{kept[0]}")) | {"created_ms": 7}
+    azimuth.redis.hset(key, f"cell:{kept[0]}", json.dumps(marked))
     azimuth.redis.hdel(key, f"cell:{lost}")
     again = score(azimuth, "missing")
     assert [c["cached"] for c in again["cells"]] == [False, True, True]
-    assert scores(again) == scores(first)  # the same prompt, and the fake engine's same answer
+    assert scores(again) == scores(first)  # the fake engine answers the same prompt identically
     assert json.loads(azimuth.redis.hget(key, f"cell:{kept[0]}"))["created_ms"] == 7
     whole = {t: sum(c["usage"][t] for c in first["cells"]) for t in first["usage"]}
     assert again["usage"] == again["cells"][0]["usage"] == whole

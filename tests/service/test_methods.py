@@ -1,4 +1,4 @@
-"""Methods beside the comparative one, from HTTP to the worker and back."""
+"""Methods other than `comparative`, from HTTP to the worker and back."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_regression_scores_each_candidate_and_can_be_retargeted(azimuth):
 
 
 @pytest.mark.parametrize("method", ["prompt_aligned", "unaligned"])
-def test_a_method_that_chooses_selects_by_votes(azimuth, method):
+def test_methods_that_choose_select_by_votes(azimuth, method):
     target = TARGET if method == "prompt_aligned" else None
     body = {"target": target} if target else {}
     answer = select(azimuth, f"votes of {method}", method=method, samples=5, **body)
@@ -124,7 +124,7 @@ def test_a_method_that_no_worker_serves_is_rejected(azimuth):
     assert "does not serve" in response.json()["detail"]
 
 
-def test_methods_that_use_a_target_require_one_over_http(azimuth):
+def test_select_requires_a_target_for_methods_that_use_one(azimuth):
     for method in ("comparative", "prompt_aligned"):
         response = azimuth.post("/v1/select", SCENARIO | grouped(method=method))
         assert response.status_code == 422

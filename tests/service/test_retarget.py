@@ -1,4 +1,4 @@
-"""`/retarget`: new targets from cached scores, never from the model."""
+"""`/retarget`: new targets from cached scores, without the model."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from tests.support import SCENARIO, grouped
 
 @pytest.fixture(scope="module")
 def scored(azimuth):
-    """Three score sets; the last lacks verbosity."""
+    """Three score sets; the last has no scores for verbosity."""
     attributes = [["helpfulness", "verbosity"], ["helpfulness", "verbosity"], ["helpfulness"]]
     return [
         azimuth.post("/v1/score", SCENARIO | {"question": f"q{i}", "attributes": names}).json()
@@ -25,7 +25,7 @@ def retarget(azimuth, status=200, **body):
 
 
 def problem_of(azimuth, **body):
-    """The problem of the request's only pair."""
+    """The problem of the only pair in the answer."""
     (pair,) = retarget(azimuth, **body)["pairs"]
     assert "selection" not in pair
     return pair["problem"]
@@ -89,9 +89,9 @@ def test_a_score_set_id_without_a_view_uses_canonical_order(azimuth, scored):
     (pair,) = retarget(azimuth, score_set_ids=bare, targets={"helpfulness": 1})["pairs"]
     first, second = matrix(scored[0], ["helpfulness"])[:, 0]
     assert first != second
-    # The scenario lists its candidates in the opposite of canonical order.
-    found = {r["id"]: r["distance"] for r in pair["selection"]["ranking"]}
-    assert found == pytest.approx({"0": 1 - second, "1": 1 - first})
+    # The request lists the candidates in the reverse of canonical order.
+    distances = {r["id"]: r["distance"] for r in pair["selection"]["ranking"]}
+    assert distances == pytest.approx({"0": 1 - second, "1": 1 - first})
 
 
 def test_an_unknown_score_set_is_a_problem_of_its_pair(azimuth):

@@ -1,4 +1,4 @@
-"""`scripts/run`: the command that a newcomer types, with the fake engine."""
+"""`scripts/run`, with the fake engine."""
 
 import json
 import os
@@ -23,15 +23,15 @@ def environment():
 
 
 def children_of(pid: int) -> list[int]:
-    found = []
+    children = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[1]) == pid:
-            found.append(int(stat.parent.name))
-    return found
+            children.append(int(stat.parent.name))
+    return children
 
 
 def command_of(pid: int) -> str:

@@ -26,7 +26,7 @@ def chosen(azimuth, body):
 
 
 def scores_by_text(answer, texts):
-    """Attribute -> text -> its score with all details."""
+    """Attribute -> text -> score, with all its members."""
     return {
         cell["attribute"]: {texts[s["index"]]: s | {"index": None} for s in cell["scores"]}
         for cell in answer["score_set"]["cells"]
@@ -56,7 +56,7 @@ def test_a_selection_explains_itself(azimuth):
     assert answer["timings_ms"]["total"] >= answer["timings_ms"]["engine"]
 
 
-def test_the_distance_is_that_of_the_scores_shown(azimuth):
+def test_the_distance_follows_from_the_scores_in_the_answer(azimuth):
     answer = select(azimuth, scenario("distance", target=TARGET))
     scores = {
         c["attribute"]: c["scores"][answer["selection"]["selected"]["index"]]["score"]
@@ -216,7 +216,7 @@ def test_weights_and_distance_change_the_ranking(azimuth):
 
 def test_respond_async_answers_202_with_a_url_to_poll(service):
     service.start_api()
-    service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")  # time enough to look
+    service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")  # enough time to poll
     body = scenario("async", target=TARGET)
     response = service.post("/v1/select", body, {"Prefer": "respond-async"})
     assert response.status_code == 202
@@ -232,11 +232,11 @@ def test_respond_async_answers_202_with_a_url_to_poll(service):
         )
     assert answer.status_code == 200
     again = service.post("/v1/select", body, {"Prefer": "respond-async"})
-    assert again.status_code == 200  # what is cached is answered at once
+    assert again.status_code == 200  # from the cache
 
 
 def test_respond_async_with_a_wait_answers_202_only_after_it(service):
-    """RFC 7240: the answer is a 202 only when the scores take longer than `wait`."""
+    """RFC 7240: the answer is a 202 only if scoring takes longer than `wait`."""
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="0.3")
     patient = {"Prefer": "respond-async, wait=20"}
@@ -265,7 +265,7 @@ def test_identical_requests_to_two_api_processes_are_scored_once(service):
     first_url = service.url
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="2")
     service.start_api()
-    service.client().close()  # waits until the second one answers
+    service.client().close()  # waits until the second process is up
     with ThreadPoolExecutor(2) as pool:
         answers = list(
             pool.map(
@@ -289,7 +289,7 @@ def test_overlapping_requests_share_cells_in_flight(service):
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda b: service.post("/v1/score", b).json(), bodies))
     assert all(a["status"] == "complete" for a in answers)
-    # A job is logged after its last cell has been answered.
+    # A job is logged only after its last cell was answered.
     wait_until(lambda: service.log("worker").count('"job done"') == 2, what="both jobs")
     done = [line for line in service.log("worker").splitlines() if '"job done"' in line]
     assert sum(json.loads(line)["cells"] for line in done) == 3

@@ -1,4 +1,4 @@
-"""Whatever is killed: no score that was acknowledged is lost, no caller stays without an answer."""
+"""Failures: killed processes lose no acknowledged scores, and every caller gets an answer."""
 
 import json
 import os
@@ -11,7 +11,7 @@ LEASE = {"AZIMUTH_WORKER_LEASE_S": "1"}
 
 
 def in_flight(service) -> bool:
-    """A worker has claimed a job."""
+    """Whether any worker has claimed a job."""
     return any(
         service.redis.xpending(key, "workers")["pending"]
         for key in service.redis.keys("azimuth:jobs:*")
@@ -19,7 +19,7 @@ def in_flight(service) -> bool:
 
 
 def in_flight_at(service, worker) -> bool:
-    """This very worker has claimed a job."""
+    """Whether this worker has claimed a job."""
     return any(
         f"-{worker.pid}-" in consumer["name"] and consumer["pending"]
         for key in service.redis.keys("azimuth:jobs:*")
@@ -27,7 +27,7 @@ def in_flight_at(service, worker) -> bool:
     )
 
 
-def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(service):
+def test_a_job_survives_a_killed_worker(service):
     service.start_api()
     worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)
     with ThreadPoolExecutor(1) as pool:
@@ -44,13 +44,13 @@ def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(service):
 
 
 def starts(service) -> list[int]:
-    """How often each job has been begun so far."""
+    """Number of times that each job has been started."""
     counts = (service.redis.hget(key, "attempts") for key in service.redis.keys("azimuth:job:*"))
     return sorted(int(count) for count in counts if count is not None)
 
 
-def test_jobs_that_a_killed_worker_never_began_again_are_not_given_up(service):
-    """Those that were begun before go one by one: only one of them can have ended the worker."""
+def test_jobs_not_restarted_by_a_killed_worker_are_not_given_up(service):
+    """Jobs started before are retried one at a time, to find the one that kills the worker."""
     service.start_api()
     slow = LEASE | {"AZIMUTH_FAKE_LATENCY_S": "60", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
     worker = service.start_worker(**slow)
@@ -72,7 +72,7 @@ def test_jobs_that_a_killed_worker_never_began_again_are_not_given_up(service):
     assert states == ["complete", "complete", "complete", "partial"]
 
 
-def test_another_worker_that_is_already_there_takes_over(service):
+def test_another_running_worker_takes_over(service):
     service.start_api()
     slow = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **LEASE)
     with ThreadPoolExecutor(1) as pool:
@@ -83,19 +83,19 @@ def test_another_worker_that_is_already_there_takes_over(service):
         assert answer.result(30).status_code == 200
 
 
-def test_a_long_job_is_not_taken_from_a_worker_that_lives(service):
+def test_a_long_job_is_not_taken_from_a_live_worker(service):
     service.start_api()
     lease = {"AZIMUTH_WORKER_LEASE_S": "3"}
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="7", **lease)
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="7", **lease)
     assert service.post("/v1/score", SCENARIO).status_code == 200
     assert "took over" not in service.log("worker")
-    # The answer comes when the scores are saved, the job's end is logged a moment later.
+    # The answer is sent when the scores are saved; the end of the job is logged later.
     wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
     assert service.log("worker").count('"job done"') == 1
 
 
-def test_a_worker_asked_to_stop_finishes_what_it_has_begun(service):
+def test_a_stopped_worker_finishes_its_job(service):
     service.start_api()
     worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
     with ThreadPoolExecutor(1) as pool:
@@ -106,7 +106,7 @@ def test_a_worker_asked_to_stop_finishes_what_it_has_begun(service):
     assert worker.process.wait(10) == 0
 
 
-def test_a_worker_that_may_not_drain_gives_its_job_back_at_once(service):
+def test_a_worker_without_time_to_drain_returns_its_job_at_once(service):
     service.start_api()
     patient = {"AZIMUTH_WORKER_LEASE_S": "60", "AZIMUTH_WORKER_DRAIN_S": "0"}
     worker = service.start_worker(AZIMUTH_FAKE_LATENCY_S="30", **patient)
@@ -119,7 +119,7 @@ def test_a_worker_that_may_not_drain_gives_its_job_back_at_once(service):
         assert answer.result(20).status_code == 200  # long before the lease of 60 s
 
 
-def test_a_job_that_takes_its_workers_along_is_given_up_and_its_caller_told(service):
+def test_a_job_that_kills_its_workers_ends_in_dead_letters_and_its_caller_gets_an_error(service):
     service.start_api()
     settings = LEASE | {"AZIMUTH_FAKE_FAULTS": "dead", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
     with ThreadPoolExecutor(1) as pool:
@@ -138,7 +138,7 @@ def test_a_job_that_takes_its_workers_along_is_given_up_and_its_caller_told(serv
     assert service.jobs() == 0
 
 
-def test_an_engine_that_stays_overloaded_ends_in_a_deadline_not_in_a_dead_letter(service):
+def test_a_permanently_overloaded_engine_ends_in_a_deadline_not_a_dead_letter(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded", AZIMUTH_WORKER_MAX_ATTEMPTS="2")
     response = service.post("/v1/score", SCENARIO | {"deadline_s": 4})
@@ -147,7 +147,7 @@ def test_an_engine_that_stays_overloaded_ends_in_a_deadline_not_in_a_dead_letter
     assert service.redis.keys("azimuth:dead:*") == []
 
 
-def test_an_engine_overloaded_for_a_while_only_takes_longer(service):
+def test_a_temporarily_overloaded_engine_only_takes_longer(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded:0.3")
     response = service.post("/v1/score", SCENARIO)
@@ -155,8 +155,8 @@ def test_an_engine_overloaded_for_a_while_only_takes_longer(service):
     assert response.json()["status"] == "complete"
 
 
-def test_a_job_that_ends_engines_does_not_take_its_neighbours_along(service):
-    """Begun again one by one, only the one that is to blame uses up its starts."""
+def test_a_job_that_crashes_engines_does_not_fail_other_jobs(service):
+    """Retried one at a time, only the job that crashes the engine uses up its attempts."""
     service.start_api()
     settings = LEASE | {"AZIMUTH_WORKER_MAX_ATTEMPTS": "2", "AZIMUTH_FAKE_FAULTS": "dead-word"}
     with ThreadPoolExecutor(5) as pool:
@@ -175,7 +175,7 @@ def test_a_job_that_ends_engines_does_not_take_its_neighbours_along(service):
     assert set(statuses.values()) == {200}
 
 
-def test_an_engine_that_is_busy_is_not_taken_for_one_that_hangs(service):
+def test_a_busy_engine_is_not_mistaken_for_a_hanging_one(service):
     service.start_api()
     worker = service.start_worker(
         AZIMUTH_FAKE_FAULTS="hang-check",
@@ -188,7 +188,7 @@ def test_an_engine_that_is_busy_is_not_taken_for_one_that_hangs(service):
     assert worker.alive()
 
 
-def test_a_model_that_hangs_ends_its_worker_so_that_it_is_started_anew(service):
+def test_a_worker_with_a_hanging_model_exits_to_be_restarted(service):
     service.start_api()
     worker = service.start_worker()
     assert worker.alive()
@@ -200,7 +200,7 @@ def test_a_model_that_hangs_ends_its_worker_so_that_it_is_started_anew(service):
     assert hung.process.wait(20) == 70
 
 
-def test_a_redis_that_takes_nothing_in_is_a_503_and_the_worker_outlives_it(service):
+def test_a_redis_that_rejects_writes_is_a_503_and_does_not_end_the_worker(service):
     service.start_api()
     worker = service.start_worker()
     service.redis.config_set("maxmemory", "1")
@@ -213,7 +213,7 @@ def test_a_redis_that_takes_nothing_in_is_a_503_and_the_worker_outlives_it(servi
     assert service.post("/v1/score", SCENARIO).status_code == 200
 
 
-def test_restarts_that_ask_a_job_back_do_not_use_up_its_attempts(service):
+def test_graceful_restarts_do_not_count_as_attempts_of_a_job(service):
     service.start_api()
     settings = {"AZIMUTH_WORKER_DRAIN_S": "0", "AZIMUTH_WORKER_MAX_ATTEMPTS": "2"}
     with ThreadPoolExecutor(1) as pool:
@@ -230,7 +230,7 @@ def test_restarts_that_ask_a_job_back_do_not_use_up_its_attempts(service):
         assert answer.result(30).status_code == 200
 
 
-def test_a_worker_whose_model_hangs_in_its_warm_up_can_be_stopped(service):
+def test_a_worker_whose_model_hangs_in_warm_up_can_be_stopped(service):
     worker = service.start_worker(ready=False, AZIMUTH_FAKE_FAULTS="hang-warm-up")
     wait_until(
         lambda: any("warming up" in one for one in service.redis.hvals("azimuth:workers")),
@@ -240,7 +240,7 @@ def test_a_worker_whose_model_hangs_in_its_warm_up_can_be_stopped(service):
     assert worker.process.wait(10) == 0
 
 
-def test_a_worker_whose_model_does_not_answer_after_loading_ends(service):
+def test_a_worker_whose_model_does_not_respond_after_loading_exits(service):
     worker = service.start_worker(
         ready=False, AZIMUTH_FAKE_FAULTS="hang-warm-up", AZIMUTH_WORKER_WARM_UP_S="0.2"
     )
@@ -248,7 +248,7 @@ def test_a_worker_whose_model_does_not_answer_after_loading_ends(service):
     assert "did not answer within 0.2 s" in service.log("worker")
 
 
-def test_an_api_that_is_stopped_tells_those_who_wait_where_to_ask(service):
+def test_a_stopped_api_answers_waiting_requests_with_a_url_to_poll(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="20")
     with ThreadPoolExecutor(1) as pool:
@@ -260,7 +260,7 @@ def test_an_api_that_is_stopped_tells_those_who_wait_where_to_ask(service):
     assert response.headers["location"]
 
 
-def test_a_notice_that_cannot_be_read_is_passed_over(service):
+def test_an_unreadable_notice_is_ignored(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
     with ThreadPoolExecutor(1) as pool:
@@ -270,7 +270,7 @@ def test_a_notice_that_cannot_be_read_is_passed_over(service):
         assert answer.result(10).status_code == 200
 
 
-def test_identical_requests_whose_cells_fail_are_all_answered(service):
+def test_identical_requests_with_failing_cells_are_all_answered(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_FAULTS="invalid")
     body = SCENARIO | {"target": {"helpfulness": 1}}
@@ -279,7 +279,7 @@ def test_identical_requests_whose_cells_fail_are_all_answered(service):
     assert {a.status_code for a in answers} == {502}
 
 
-def test_without_a_worker_cached_answers_go_on_and_new_ones_are_a_503(service):
+def test_without_a_worker_cached_scores_are_served_and_others_are_a_503(service):
     service.start_api()
     worker = service.start_worker()
     service.post("/v1/score", SCENARIO)
@@ -292,14 +292,14 @@ def test_without_a_worker_cached_answers_go_on_and_new_ones_are_a_503(service):
     assert response.headers["retry-after"]
 
 
-def test_before_any_worker_was_there_a_request_is_a_503_that_says_so(service):
+def test_a_request_before_the_first_worker_is_a_503_with_the_reason(service):
     service.start_api()
     response = service.post("/v1/score", SCENARIO)
     assert response.status_code == 503
     assert "no worker" in response.json()["detail"]
 
 
-def test_redis_away_is_a_503_and_the_service_recovers_by_itself(service):
+def test_an_unavailable_redis_is_a_503_and_the_service_recovers(service):
     service.start_api()
     service.start_worker()
     service.redis_child.kill()
@@ -309,13 +309,13 @@ def test_redis_away_is_a_503_and_the_service_recovers_by_itself(service):
     with service.client() as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").json()["redis"]["state"] == "away"
-    service.start_redis()  # empty: nothing of before is there
+    service.start_redis()  # without the previous data
     wait_until(lambda: service.ready(), what="recovery")
     assert service.post("/v1/score", SCENARIO).status_code == 200
 
 
-def test_a_redis_that_hangs_is_told_of_while_it_hangs(service):
-    """Whatever probes a service gives up within seconds itself."""
+def test_a_hanging_redis_is_reported_while_it_hangs(service):
+    """A probe gives up after a few seconds, so the answer must come sooner."""
     service.start_api()
     service.start_worker()
     with service.client(timeout_s=8) as client:
@@ -329,13 +329,13 @@ def test_a_redis_that_hangs_is_told_of_while_it_hangs(service):
     assert ready.status_code == 503
     assert ready.json()["redis"]["state"] == "away"
     assert metrics.status_code == 200
-    # Better no figure than a stale one.
+    # Metrics are omitted rather than stale.
     for gauge in ("azimuth_workers", "azimuth_queue_jobs", "azimuth_dead_letter_jobs"):
         assert gauge + "{" not in metrics.text
     wait_until(lambda: service.ready(), what="recovery")
 
 
-def test_a_caller_who_waits_while_redis_is_restarted_empty_still_gets_scores(service):
+def test_a_waiting_caller_gets_scores_after_redis_restarts_empty(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="3", **LEASE)
     with ThreadPoolExecutor(1) as pool:
@@ -348,7 +348,7 @@ def test_a_caller_who_waits_while_redis_is_restarted_empty_still_gets_scores(ser
     assert response.json()["status"] == "complete"
 
 
-def test_the_api_killed_while_a_job_runs_leaves_the_scores_for_the_next_one(service):
+def test_scores_of_a_job_survive_a_killed_api(service):
     service.start_api()
     service.start_worker(AZIMUTH_FAKE_LATENCY_S="1")
     with ThreadPoolExecutor(1) as pool:
