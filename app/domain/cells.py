@@ -113,7 +113,7 @@ class Cell(Struct, frozen=True):
     """Time at which the cell was stored: Unix time in milliseconds."""
 
 
-class Unscored(Struct, frozen=True):
+class Unscored(Struct, frozen=True, omit_defaults=True):
     """A cell without scores, and why it has none."""
 
     attribute: str
