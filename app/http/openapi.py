@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.http.responses import problem_examples
+
 
 def document_problems(app: FastAPI) -> None:
     """Replace FastAPI's validation error with the problem document in the OpenAPI document."""
@@ -19,6 +21,7 @@ def document_problems(app: FastAPI) -> None:
                 schemas.pop(unused, None)
             assert "Problem" in schemas, "the answer of /retarget brings it"
             _drop_titles(schemas)
+            document["components"]["examples"] = problem_examples()
             for path in document["paths"].values():
                 for operation in path.values():
                     _drop_default_validation_error(operation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import FieldError
-from app.http.problem_types import INTERNAL, ProblemType, problem_called
+from app.http.problem_types import HTTP, INTERNAL, PROBLEMS, ProblemType, problem_called
 from app.http.problems import MEDIA_TYPE, problem_document
 
 
@@ -26,11 +26,17 @@ def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
         )
         if problem.title not in entry["description"]:
             entry["description"] += f"; or: {problem.title}"
-        entry["content"][MEDIA_TYPE]["examples"][slug] = {
-            "summary": problem.title,
-            "value": _example(problem),
-        }
+        reference = {"$ref": f"#/components/examples/{_component(slug)}"}
+        entry["content"][MEDIA_TYPE]["examples"][slug] = reference
     return responses
+
+
+def problem_examples() -> dict[str, dict[str, Any]]:
+    """An example of every problem, by slug, for the document's components."""
+    return {
+        _component(problem.slug): {"summary": problem.title, "value": _example(problem)}
+        for problem in (*PROBLEMS, INTERNAL, HTTP)
+    }
 
 
 def answers(
@@ -44,6 +50,11 @@ def answers(
     """Document the success response of an operation, with an example."""
     content = {media_type: {"example": example}}
     return {status: {"description": description, "content": content, **more}}
+
+
+def _component(slug: str) -> str:
+    """Name of a problem's example among the components, which may have no colon."""
+    return slug.replace(":", "-")
 
 
 def _example(problem: ProblemType) -> dict[str, Any]:
