@@ -42,7 +42,8 @@ RUN_WIDTH = 0.85
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10.0,
     "text.parse_math": False,
     "text.color": INK,
