@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a request."""
+    """An error in one field of a request."""
 
     pointer: str
     """JSON pointer (RFC 6901) into the request body, as a URI fragment: `#/responses/0`."""

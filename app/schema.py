@@ -60,7 +60,7 @@ def _is_none(value: object) -> bool:
 
 _T = TypeVar("_T")
 Maybe = Annotated[_T | SkipJsonSchema[None], Field(exclude_if=_is_none)]
-"""A member of an answer that is there only where it applies; never null."""
+"""An optional member of an answer. It is absent if it does not apply, never null."""
 
 
 def text_or_object(value: object) -> str:

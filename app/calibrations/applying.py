@@ -161,6 +161,6 @@ def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> A
 
 
 def _key(info: CalibrationInfo, score_set: ScoreSet) -> _Key:
-    # A cell that expired and was scored again may have other scores: the time tells them apart.
+    # A cell that expired and was scored again may have other scores, but has a later timestamp.
     made = frozenset((field, cell.created_ms) for field, cell in score_set.scores.items())
     return info.digest, score_set.digest, made

@@ -1,4 +1,4 @@
-"""Scenarios that a bank holds more than once, also with other labels. Pure."""
+"""Repeated scenarios in a bank, with equal or contradicting labels. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Repeats(Struct, frozen=True):
 
 
 def rows_by_question(scenarios: Sequence[LabelledScenario]) -> dict[str, list[int]]:
-    """Rows of the scenarios that ask the same: `text_key` of the question -> rows."""
+    """Rows of scenarios by question: `text_key` of the question -> rows."""
     rows: dict[str, list[int]] = {}
     for row, scenario in enumerate(scenarios):
         rows.setdefault(text_key(scenario.question), []).append(row)
@@ -31,7 +31,7 @@ def rows_by_question(scenarios: Sequence[LabelledScenario]) -> dict[str, list[in
 
 
 def repeats_in(scenarios: Sequence[LabelledScenario]) -> Repeats:
-    """The scenarios that are there more than once."""
+    """Find scenarios with the same question and responses."""
     duplicates: list[tuple[str, ...]] = []
     contradictions: list[tuple[str, ...]] = []
     for rows in _same_texts(scenarios, rows_by_question(scenarios).values()):
@@ -44,10 +44,10 @@ def repeats_in(scenarios: Sequence[LabelledScenario]) -> Repeats:
 def repeated_rows(
     scenarios: Sequence[LabelledScenario], same_question: Iterable[Sequence[int]]
 ) -> frozenset[int]:
-    """Rows that no prompt needs, because another row has the same texts.
+    """Rows that prompts can do without, because another row has the same texts.
 
-    Of equal texts the row with the commonest labels is kept, and rows that label attributes which
-    no kept row labels. `same_question` are the values of `rows_by_question`.
+    Among rows with the same texts, the one with the most common labels is kept, and any row with
+    labels on further attributes. `same_question` are the values of `rows_by_question`.
     """
     repeated: set[int] = set()
     for rows in _same_texts(scenarios, same_question):

@@ -134,9 +134,9 @@ class Pending(Struct, frozen=True):
 
 
 def finite(result: Cell | Unscored) -> Cell | Unscored:
-    """The result itself, or if one of its numbers is not finite, an unscored cell that says so.
+    """The result, or an unscored cell if any of its numbers is not finite.
 
-    JSON has no NaN: it would be stored as null, and the cell could not be read again.
+    JSON has no NaN. It would be stored as null, and the cell could not be read again.
     """
     if isinstance(result, Unscored) or _is_finite(to_builtins(result)):
         return result

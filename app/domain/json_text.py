@@ -1,4 +1,4 @@
-"""JSON from outside: parsed, and refused where an object names a member twice. Pure."""
+"""Parsing of untrusted JSON, which rejects repeated members of an object. Pure."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from typing import Any, TypeAlias
 import orjson
 
 _MEMBER = re.compile(rb'"[ \t\r\n]*:')
-"""Found at least once for each member: within strings a quote is escaped, but may be followed by a
-colon as well, and so may the quote that opens a string."""
+"""Matches at least once per member. It may match more often, because of quotes within strings."""
 _MAX_DIGITS = 4300
-"""Python reads no longer integers: it would take quadratic time."""
+"""Longest integer that Python parses: the time is quadratic in the number of digits."""
 _Path: TypeAlias = tuple["_Path", str | int] | None
-"""The way to a value: the one to its container, and the last step."""
+"""Path to a value: the path to its container, and the last step."""
 
 
 class InvalidJson(ValueError):
-    """A text is not JSON that could be stored and sent on."""
+    """The text is not JSON, or cannot be encoded in UTF-8."""
 
 
 class RepeatedMember(ValueError):
-    """An object names a member twice. Which of the two is meant cannot be known."""
+    """An object contains a member twice, which is ambiguous."""
 
     def __init__(self, steps: tuple[str | int, ...]) -> None:
         super().__init__(f"{_dotted(steps)} occurs twice")
         self.steps = steps
-        """The way to the member: names and indices."""
+        """Path to the member: names and indices."""
 
 
 def parse_json(text: bytes) -> Any:
-    """The value of a JSON text in UTF-8 (or UTF-16 or UTF-32, with or without a byte order mark).
+    """Parse JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
-    Raises `InvalidJson` or `RepeatedMember`. NaN and infinities are accepted, so that the field
-    that cannot have them is reported, and integers of too many digits are infinite.
+    Raises `InvalidJson` or `RepeatedMember`. NaN and infinities are accepted: validation reports
+    the field later. Integers with too many digits become infinite.
     """
     try:
         value = orjson.loads(text)
@@ -47,7 +46,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def _count_members(value: Any) -> int:
-    """Members of all objects in a value, level by level."""
+    """Number of members of all objects in a value."""
     members, level = 0, [value]
     while level:
         below = []
@@ -65,7 +64,7 @@ def _count_members(value: Any) -> int:
 
 
 def _parse_with_care(text: bytes) -> Any:
-    """The same, several times slower, with the reason and the place of what is wrong."""
+    """Parse several times slower, but report the reason and position of an error."""
     try:
         decoded = text.decode(json.detect_encoding(text))
     except UnicodeDecodeError as error:
@@ -76,7 +75,7 @@ def _parse_with_care(text: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise InvalidJson(f"not JSON: {error.msg} at character {error.pos}") from error
     except RecursionError as error:
-        raise InvalidJson("not JSON that can be read: it is nested too deeply") from error
+        raise InvalidJson("not readable JSON: it is nested too deeply") from error
     if objects.repeated is not None:
         raise RepeatedMember(_steps_to(objects.repeated, value))
     if "\\ud" in decoded or "\\uD" in decoded:
@@ -84,18 +83,18 @@ def _parse_with_care(text: bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise InvalidJson(
-                "not JSON in Unicode: it contains a lone surrogate, half a character"
+                "not valid Unicode: it contains a lone surrogate (\\ud800 to \\udfff)"
             ) from error
     return value
 
 
 class _Objects:
-    """Builds the objects of a text and notes one that names a member twice."""
+    """Builds the objects of a text and records one with a repeated member."""
 
     def __init__(self) -> None:
         self.repeated: tuple[dict[str, Any], str] | None = None
-        """The object and the member. The last one that was built: objects that hold others are
-        built after them, so no later one can have dropped this one."""
+        """The object and the name of the member. The last such object is kept: outer objects are
+        built after inner ones, so it is part of the final value."""
 
     def build(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
         built = dict(members)
@@ -106,7 +105,7 @@ class _Objects:
 
 
 def _steps_to(repeated: tuple[dict[str, Any], str], value: Any) -> tuple[str | int, ...]:
-    """The way to a repeated member."""
+    """Path to a repeated member."""
     target, name = repeated
     pending: list[tuple[_Path, Any]] = [(None, value)]
     while True:
@@ -133,6 +132,6 @@ def _integer(digits: str) -> int | float:
 
 
 def _dotted(steps: tuple[str | int, ...]) -> str:
-    """`labels[0].warmth`"""
+    """A path as text, like `labels[0].warmth`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return text.removeprefix(".")

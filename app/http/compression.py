@@ -1,4 +1,4 @@
-"""Compressed request bodies: gzip, unpacked bit by bit and never beyond a limit."""
+"""Decompression of gzip request bodies, in chunks and up to a limit."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from app.errors import MalformedBody, UnsupportedFormat
 
 _GZIP = 16 + zlib.MAX_WBITS
-"""zlib's name for a stream with gzip's header and checksum."""
+"""The `wbits` value of zlib for the gzip format."""
 _PLAIN = ("", "identity")
 _PACKED = ("gzip", "x-gzip")
 
 
 class Gunzip:
-    """Unpacks one gzip stream, which may consist of several members (RFC 1952)."""
+    """Decompresses a gzip stream, which may consist of several members (RFC 1952)."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
@@ -22,13 +22,13 @@ class Gunzip:
 
     @property
     def unfinished(self) -> bool:
-        """A member has begun and is not complete."""
+        """Whether the current member is incomplete."""
         return self._started and not self._member.eof
 
     def unpack(self, packed: bytes, most: int) -> bytes:
-        """The next piece of the text, `most` bytes of it at most: what is beyond is dropped.
+        """Decompress the next chunk to at most `most` bytes; the rest is dropped.
 
-        Raises `MalformedBody` for what is not gzip.
+        Raises `MalformedBody` if the data is not gzip.
         """
         unpacked = bytearray()
         while packed and len(unpacked) < most:
@@ -39,16 +39,16 @@ class Gunzip:
                 unpacked += self._member.decompress(packed, most - len(unpacked))
             except zlib.error as error:
                 raise MalformedBody(
-                    f"the body is not gzip, as its Content-Encoding claims: {error}"
+                    f"the body is not valid gzip, but its Content-Encoding is gzip: {error}"
                 ) from error
             packed = self._member.unused_data
         return bytes(unpacked)
 
 
 def gunzip_for(headers: Iterable[tuple[bytes, bytes]]) -> Gunzip | None:
-    """What unpacks a body with these headers; None for one that is not compressed.
+    """The decompressor for a body with these headers; None if it is not compressed.
 
-    Raises `UnsupportedFormat` for any other Content-Encoding than gzip.
+    Raises `UnsupportedFormat` if the Content-Encoding is not gzip.
     """
     given = [value.decode("latin-1") for name, value in headers if name == b"content-encoding"]
     encodings = [one.strip().lower() for value in given for one in value.split(",")]

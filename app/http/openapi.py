@@ -32,7 +32,7 @@ def document_problems(app: FastAPI) -> None:
 
 
 def _drop_titles(schemas: dict[str, Any]) -> None:
-    """Remove the titles that Pydantic makes from the names of members: they add nothing."""
+    """Remove the titles that Pydantic derives from member names, which are redundant."""
     for schema in schemas.values():
         schema.pop("title", None)
         for member in schema.get("properties", {}).values():

@@ -95,7 +95,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # FastAPI wraps what reading the body raises
+    if error.status_code == 400:  # FastAPI wraps errors raised while reading the body
         cause = error.__cause__
         why = cause if isinstance(cause, AzimuthError) else MalformedBody("the body cannot be read")
         return render(why, _request_id(request))
@@ -110,7 +110,7 @@ def _invalid(validation_errors: Sequence[Any], body: Any, content_type: str) -> 
     """Convert pydantic's validation errors to an Azimuth error."""
     first = validation_errors[0]
     if tuple(first["loc"]) == ("body",) and first["type"] in _NOT_AN_OBJECT:
-        sent_as = f" (this came as {content_type[:100]})" if content_type else ""
+        sent_as = f" (it was sent as {content_type[:100]})" if content_type else ""
         return MalformedBody(
             f"the body is not a JSON object; send one with Content-Type: application/json{sent_as}"
         )

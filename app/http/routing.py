@@ -1,4 +1,4 @@
-"""Routes whose JSON bodies are read with care."""
+"""Routes with strict parsing of JSON bodies."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from app.errors import FieldError, InvalidRequest, MalformedBody, escaped
 
 
 class JsonRoute(APIRoute):
-    """Rejects JSON that Python's parser accepts but that has no one meaning.
+    """Rejects JSON that Python's parser accepts, but that is ambiguous or not valid Unicode.
 
-    An object that names a member twice contradicts itself. A lone surrogate (`"\\ud800"`) is valid
-    JSON, but its string cannot be encoded in UTF-8, and so cannot be hashed, stored or sent to a
-    model.
+    An object with a repeated member is ambiguous. A lone surrogate (`"\\ud800"`) is valid JSON, but
+    its string cannot be encoded in UTF-8, and so cannot be hashed, stored or sent to a model.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, with a request that parses its body so."""
+        """Wrap FastAPI's handler with a request that parses its body strictly."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -32,22 +31,22 @@ class JsonRoute(APIRoute):
 
 class _JsonRequest(Request):
     async def json(self) -> Any:
-        """The body. FastAPI calls this where the content type is JSON.
+        """The parsed body. FastAPI calls this if the content type is JSON.
 
-        Its own error is raised on: see `app.http.problems`.
+        Errors raised here are handled in `app.http.problems`.
         """
         return parsed_body(await self.body())
 
 
 def parsed_body(body: bytes) -> Any:
-    """The value of a JSON body. Raises `MalformedBody` or `InvalidRequest`."""
+    """Parse a JSON body. Raises `MalformedBody` or `InvalidRequest`."""
     try:
         return parse_json(body)
     except InvalidJson as error:
         raise MalformedBody(f"the body is {error}") from error
     except RepeatedMember as error:
         pointer = "#" + "".join(f"/{escaped(str(step))}" for step in error.steps)
-        detail = f"{error.steps[-1]!r} occurs twice in its object: send one of the two"
+        detail = f"{error.steps[-1]!r} occurs twice in the object: send it only once"
         raise InvalidRequest(
             f"{pointer}: {detail}", fields=[FieldError(pointer, detail)]
         ) from error

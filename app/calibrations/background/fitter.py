@@ -29,7 +29,7 @@ from app.store.calibrations import INTERRUPTED, CalibrationInfo, CalibrationStor
 _log = logging.getLogger(__name__)
 
 _Fitted = tuple[CalibrationInfo, bytes]
-"""What is stored: the description of a calibration, and its artefact."""
+"""The description of a fitted calibration, and its artefact."""
 
 
 class CalibrationFitter:

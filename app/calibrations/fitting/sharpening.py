@@ -1,4 +1,4 @@
-"""Scaling errors so that the probabilities drawn from them match what is observed. Pure."""
+"""Scaling errors to make the probabilities drawn from them match observed frequencies. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sharpened(
         claimed += observed[2]
     if not decisions:
         return errors
-    # What is claimed falls as errors grow; the scale is where it meets what is observed.
+    # Claimed probabilities fall as errors grow: choose the scale where they match observed ones.
     sharpness = np.interp(-correct / decisions, -claimed / decisions, _GRID)
     return replace(errors, sharpness=round(float(sharpness), 4))
 
