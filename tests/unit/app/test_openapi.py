@@ -46,7 +46,7 @@ def test_operation_ids_are_unique():
 
 
 def example(one: dict) -> dict:
-    """An example, also where it is a reference to one of the components."""
+    """The example, with a reference to a component resolved."""
     slug = one.get("$ref", "").rpartition("/")[2]
     return DOCUMENT["components"]["examples"][slug] if slug else one
 

@@ -51,7 +51,7 @@ def test_a_scenario_has_features_for_each_candidate():
 
 
 def test_words_are_counted_in_scripts_without_spaces():
-    """A Chinese clause was one word, so all features by words meant nothing."""
+    """Otherwise a Chinese clause would count as a single word."""
     features = features_of("怎么煮鸡蛋？", "先把水烧开。再煮鸡蛋十分钟。")
     assert features["words"] == math.log1p(12)
     assert features["sentences"] == math.log1p(2)

@@ -1,4 +1,4 @@
-"""JSON from outside: what is accepted, and what is refused with its place."""
+"""Parsing of untrusted JSON."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
 )
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_what_is_valid_is_read_as_it_is(value, indent, ascii_only):
+def test_valid_json_is_parsed_unchanged(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=(" ,", " :"))
     assert parse_json(text.encode()) == value
 
@@ -43,13 +43,13 @@ def test_what_is_valid_is_read_as_it_is(value, indent, ascii_only):
         ('{"x":NaN,"a":1,"a":2}', ("a",)),
     ],
 )
-def test_a_member_that_occurs_twice_is_named_with_the_way_to_it(text, steps):
+def test_a_repeated_member_is_rejected_with_its_path(text, steps):
     with pytest.raises(RepeatedMember) as refusal:
         parse_json(text.encode())
     assert refusal.value.steps == steps
 
 
-def test_the_way_is_written_as_in_the_errors_of_banks():
+def test_the_path_is_written_as_in_bank_errors():
     with pytest.raises(RepeatedMember, match=r"^labels\[1\]\.warmth occurs twice$"):
         parse_json(b'{"labels":[{},{"warmth":1,"warmth":0}]}')
 
@@ -67,12 +67,12 @@ def test_the_way_is_written_as_in_the_errors_of_banks():
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_not_json_is_refused_with_the_reason(text, why):
+def test_invalid_json_is_rejected_with_the_reason(text, why):
     with pytest.raises(InvalidJson, match=why):
         parse_json(text)
 
 
-def test_numbers_without_a_value_are_left_to_the_field_that_has_them():
+def test_nan_and_huge_numbers_are_left_to_validation():
     assert parse_json(b"[1e400, -1e400]") == [float("inf"), float("-inf")]
     assert parse_json(b"9" * 5000) == float("inf")
     assert parse_json(b"-" + b"9" * 5000) == float("-inf")
@@ -88,7 +88,7 @@ def test_numbers_without_a_value_are_left_to_the_field_that_has_them():
         b'["' + b'\\":' * 400_000 + b'"]',
     ],
 )
-def test_the_time_is_linear_for_texts_that_are_made_to_be_slow(text):
+def test_adversarial_texts_are_parsed_in_linear_time(text):
     started = time.process_time()
     with contextlib.suppress(ValueError):
         parse_json(text)

@@ -168,7 +168,7 @@ def test_split_usage_adds_up_to_the_whole(prompt, cached, output, count):
     ],
     ids=lambda c: c.name,
 )
-def test_the_fingerprint_ignores_what_does_not_affect_a_score(change):
+def test_the_fingerprint_ignores_settings_without_effect_on_scores(change):
     assert scorer_fingerprint(change.scorer) == scorer_fingerprint(SCORER)
 
 
