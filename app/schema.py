@@ -9,11 +9,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.domain.names import MAX_NAME, canonical_name, normalised
 from app.domain.scenario import CHOICE
+from app.domain.texts import is_blank
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is blank: it has no text but white space")
+    if is_blank(text):
+        raise ValueError("is blank: it has nothing but white space and invisible characters")
     return text
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from app.domain.fingerprint import canonical_json, digest, text_digest
 from app.domain.names import canonical_name
+from app.domain.texts import is_blank
 
 _MAX_RATING = 1e6
 _V = TypeVar("_V")
@@ -172,14 +173,14 @@ def _canonical(by_attribute: dict[str, _V], where: str) -> dict[str, _V]:
 
 
 def _check(scenario: LabelledScenario) -> None:
-    if not scenario.id.strip():
+    if is_blank(scenario.id):
         raise ValueError("id is empty")
-    if not scenario.question.strip():
+    if is_blank(scenario.question):
         raise ValueError("question is empty")
     if not scenario.responses:
         raise ValueError("responses is empty")
     for index, response in enumerate(scenario.responses):
-        if not response.strip():
+        if is_blank(response):
             raise ValueError(f"responses[{index}] is empty")
     if not scenario.labels and not scenario.ratings:
         raise ValueError("the scenario has neither labels nor ratings")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from app.domain.texts import is_blank, nfc
+
 MAX_NAME = 128
 """Maximum length in characters, after normalisation."""
 
 
 def normalised(name: str) -> str:
     """A name, or a cell reference `name@digest`, in Unicode normalisation form C (NFC)."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    return nfc(name)
 
 
 @lru_cache(maxsize=10_000)
@@ -23,12 +25,12 @@ def canonical_name(name: str) -> str:
     cannot be part of a URL.
     """
     canonical = normalised(name)
-    if not any(unicodedata.category(c)[0] not in "ZC" for c in canonical):
+    if len(canonical) > MAX_NAME:
+        raise ValueError(f"a name must have at most {MAX_NAME} characters, not {len(canonical)}")
+    if is_blank(canonical) or all(unicodedata.category(c)[0] in "ZC" for c in canonical):
         raise ValueError("a name must not be blank")
     if canonical != canonical.strip():
         raise ValueError("a name must not begin or end with white space")
-    if len(canonical) > MAX_NAME:
-        raise ValueError(f"a name must have at most {MAX_NAME} characters, not {len(canonical)}")
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in canonical):
         raise ValueError("a name must not contain control characters or line breaks")
     if "\N{REPLACEMENT CHARACTER}" in canonical:

@@ -19,6 +19,7 @@ from app.domain.fingerprint import (
 from app.domain.scenario import Attribute, Candidate, Choice, Presentation, Scenario
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
+from app.domain.texts import as_read
 from app.errors import FieldError, InvalidRequest
 
 
@@ -72,18 +73,19 @@ def plan_scores(
 def canonical_scenario(
     question: str, candidates: Sequence[Candidate]
 ) -> tuple[Scenario, Presentation]:
-    """Deduplicate candidates by text and sort them by a hash of the text.
+    """Deduplicate candidates by what a reader sees of them and sort them by a hash of the text.
 
     By hash and not alphabetically: a candidate's position in the prompt must not correlate with its
     content, or the judge's position bias would favour some kinds of text.
     """
-    texts = sorted({c.text for c in candidates}, key=text_digest)
+    read = [as_read(c.text) for c in candidates]
+    texts = sorted(set(read), key=text_digest)
     place = {text: position for position, text in enumerate(texts)}
     presentation = Presentation(
         ids=tuple(c.id for c in candidates),
-        positions=tuple(place[c.text] for c in candidates),
+        positions=tuple(place[text] for text in read),
     )
-    return Scenario(question=question, candidates=tuple(texts)), presentation
+    return Scenario(question=as_read(question), candidates=tuple(texts)), presentation
 
 
 def refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:

@@ -65,8 +65,9 @@ class Candidate(Struct, frozen=True):
 class Scenario(Struct, frozen=True):
     """A question and its distinct candidate texts, in canonical order.
 
-    The order depends on the texts only: reordering or repeating candidates in a request results in
-    the same scenario (see `app.domain.plan.canonical_scenario`).
+    They depend on what a reader sees: reordering or repeating candidates in a request, or writing
+    them in another Unicode form, results in the same scenario (see
+    `app.domain.plan.canonical_scenario`).
     """
 
     question: str

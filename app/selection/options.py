@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app.domain.names import normalised
 from app.domain.selection.distance import Distance
 from app.domain.selection.targets import Bounds, Wish
 from app.domain.selection.uncertainty import Limits
@@ -68,7 +68,4 @@ def wishes(target: Mapping[str, float | BoundsIn] | None) -> dict[str, Wish]:
 
 def named(values: Mapping[str, _T]) -> dict[str, _T]:
     """Values by attribute name, with names in composed form (NFC)."""
-    return {
-        name if name.isascii() else unicodedata.normalize("NFC", name): value
-        for name, value in values.items()
-    }
+    return {normalised(name): value for name, value in values.items()}

@@ -117,6 +117,16 @@ def test_a_repeated_candidate_ties_with_itself(azimuth):
     assert answer["ties"] == [{"index": 1, "id": "1"}]
 
 
+def test_candidates_that_look_the_same_tie(azimuth):
+    texts = ["Bonne id\u00e9e.", "Bonne ide\u0301e. ", "Non."]
+    body = scenario("looks", responses=texts, target=TARGET)
+    answer = azimuth.post("/v1/select", body).json()
+    scores = [[s["score"] for s in cell["scores"]] for cell in answer["score_set"]["cells"]]
+    assert all(first == second for first, second, _ in scores)
+    again = azimuth.post("/v1/select", body | {"responses": texts[::-1]}).json()
+    assert all(cell["cached"] for cell in again["score_set"]["cells"])
+
+
 def test_adding_an_attribute_scores_only_that_attribute(azimuth):
     body = scenario("one more", attributes=["helpfulness", "coherence"])
     azimuth.post("/v1/score", body)

@@ -35,6 +35,8 @@ def test_names_are_normalised_before_they_are_measured():
         ("", "blank"),
         (" ", "blank"),
         ("\u200b", "blank"),
+        ("\u3164", "blank"),
+        ("\u2800", "blank"),
         (" x", "white space"),
         ("x\u3000", "white space"),
         ("x" * 129, "at most 128"),

@@ -18,6 +18,7 @@ from app.domain.plan import canonical_scenario, plan_scores
 from app.domain.scenario import Attribute, Candidate, Scenario
 from app.domain.score_set import split_score_set_id
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
+from app.domain.texts import as_read
 from app.errors import InvalidRequest
 
 MODEL = ModelIdentity(
@@ -58,7 +59,26 @@ def test_a_repeated_candidate_does_not_change_the_scenario_and_keeps_its_own_id(
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=8))
 def test_positions_map_every_candidate_to_its_text(texts):
     scenario, presentation = canonical_scenario("q", candidates(*texts))
-    assert [scenario.candidates[p] for p in presentation.positions] == texts
+    assert [scenario.candidates[p] for p in presentation.positions] == list(map(as_read, texts))
+
+
+@pytest.mark.parametrize(
+    "other", ["Bonne ide\u0301e.", "Bonne id\u00e9e. ", "Bonne id\u00e9e.\r\n"]
+)
+def test_candidates_that_look_the_same_are_one_text_under_one_key(other):
+    composed, _ = canonical_scenario("O\u00f9 ?", candidates("Bonne id\u00e9e.", "Non."))
+    scenario, presentation = canonical_scenario("Ou\u0300 ? ", candidates(other, "Non."))
+    assert scenario == composed
+    assert score_set_digest(scenario, SCORER) == score_set_digest(composed, SCORER)
+    both, presentation = canonical_scenario("q", candidates("Bonne id\u00e9e.", other, "Non."))
+    assert len(both.candidates) == 2
+    assert presentation.positions[0] == presentation.positions[1]
+
+
+def test_the_white_space_that_a_text_begins_with_is_kept():
+    """It may be the indentation of code."""
+    scenario, _ = canonical_scenario("q", candidates("    return x", "return x"))
+    assert len(scenario.candidates) == 2
 
 
 def test_canonical_order_is_not_alphabetical():
