@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
+from app.banks.reading import reading_out
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
-from app.domain.bank import Bank, InvalidLines, parse_bank, unknown_members
-from app.errors import FieldError, InvalidBank, UnknownBank
+from app.domain.bank import InvalidLines, bank_of
+from app.domain.bank_files.labels import SCALE_PATTERN, Scale, Unlabelled
+from app.domain.bank_files.reading import BankFile, Options, read_bank_file
+from app.errors import FieldError, InvalidBank, InvalidRequest, UnknownBank
 from app.http.paths import PathName
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
@@ -33,11 +36,34 @@ _EXAMPLE: dict[str, Any] = {
     "builtin": False,
 }
 _WITH_INDEX: dict[str, Any] = {**_EXAMPLE, "index": {"state": "ready", "workers": ["w-3f2a10"]}}
+_STORED: dict[str, Any] = {
+    **_WITH_INDEX,
+    "ignored": {},
+    "reading": {
+        "converted": {"align": 3},
+        "scale": "0..1",
+        "repeated": 1,
+        "left_out": {"count": 1, "first": [{"number": 3, "reason": "no response has a label"}]},
+        "responses_dropped": 0,
+        "labels_filled": 0,
+        "duplicates": {"count": 1, "first": [["scene-1", "scene-2"]]},
+        "contradictions": {"count": 0, "first": []},
+    },
+}
 _LINES = (
     '{"id": "s1", "question": "My parcel is late.", "responses": ["We are so sorry! Let me look.", '
     '"Check the tracking page."], "labels": [{"warmth": 1}, {"warmth": 0}], "reasonings": '
     '[{"warmth": "It apologises and offers help."}, {"warmth": "It sends the customer away."}]}\n'
 )
+
+
+_RECORDS = [
+    {
+        "prompt": "My parcel is late.",
+        "responses": ["We are so sorry! Let me look.", "Check the tracking page."],
+        "labels": [{"warmth": 1}, {"warmth": 0}],
+    }
+]
 
 
 @router.get(
@@ -71,36 +97,58 @@ async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithInde
     operation_id="put_bank",
     summary="Store a bank",
     response_model=StoredBankOut,
-    responses=answers(_WITH_INDEX | {"ignored": {}}, "Stored")
-    | problem_responses(
-        "malformed-body",
-        "invalid-request",
-        "invalid-bank",
-        "body-too-large",
-        "unsupported-format",
-        "store-unavailable",
-    ),
+    responses=answers(_STORED, "Stored")
+    | problem_responses("invalid-request", "invalid-bank", "body-too-large", "store-unavailable"),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "JSON Lines, UTF-8: one labelled scenario a line.",
+            "description": "JSON Lines, UTF-8: one labelled scenario a line. A JSON array is read "
+            "as well, and so are the records of steerable-pluralism-llm-regression (`prompt`, "
+            "`responses`, `labels`) and ALIGN's `input_output.json`, which are converted.",
             "content": {
                 "application/jsonl": {"schema": {"type": "string"}, "example": _LINES},
+                "application/json": {
+                    "schema": {"type": "array", "items": {"type": "object"}},
+                    "example": _RECORDS,
+                },
             },
         }
     },
 )
-async def put_bank(banks: Banks, fleet: Workers, name: PathName, request: Request) -> StoredBankOut:
+async def put_bank(
+    banks: Banks,
+    fleet: Workers,
+    name: PathName,
+    request: Request,
+    scale: Annotated[
+        str,
+        Query(
+            pattern=SCALE_PATTERN,
+            max_length=40,
+            description="The lowest and the highest label of the file, as in `1..5`. They are "
+            "mapped to 0 and 1.",
+        ),
+    ] = "0..1",
+    unlabelled: Annotated[
+        Unlabelled,
+        Query(
+            description="What becomes of responses without labels: `keep` them, `drop` them, or "
+            "`fill` in 0.5 for each label that a response lacks and another of its scenario has."
+        ),
+    ] = "keep",
+) -> StoredBankOut:
     """Store labelled scenarios under a name: all of them, or none if a line is invalid.
 
     The version is a hash of the content. Scores made with another version stay with that one.
     """
-    body = await request.body()
-    bank = await _parsed(body)
-    ignored = await asyncio.to_thread(unknown_members, body)
-    info = await banks.put(name, bank)
-    index = await _index(banks, fleet, info)
-    return StoredBankOut(**_described(info), index=index, ignored=ignored)
+    file = await _read(await request.body(), Options(_scale(scale), unlabelled))
+    info = await banks.put(name, await asyncio.to_thread(bank_of, file.scenarios))
+    return StoredBankOut(
+        **_described(info),
+        index=await _index(banks, fleet, info),
+        ignored=dict(file.ignored),
+        reading=await asyncio.to_thread(reading_out, file, scale),
+    )
 
 
 @router.delete(
@@ -116,15 +164,24 @@ async def delete_bank(banks: Banks, name: PathName) -> None:
         raise UnknownBank(f"no bank is stored as {name!r}")
 
 
-async def _parsed(body: bytes) -> Bank:
+def _scale(text: str) -> Scale:
+    try:
+        return Scale.parse(text)
+    except ValueError as error:
+        fields = [FieldError("query:scale", str(error))]
+        raise InvalidRequest(f"query:scale: {error}", fields=fields) from error
+
+
+async def _read(body: bytes, options: Options) -> BankFile:
     try:
         # Off the event loop: a large bank takes seconds to check.
-        return await asyncio.to_thread(parse_bank, body)
+        return await asyncio.to_thread(read_bank_file, body, options)
     except InvalidLines as error:
         raise InvalidBank(
             f"{error}; nothing was stored",
             fields=[
-                FieldError(f"#/{e.line - 1}", f"line {e.line}: {e.detail}") for e in error.errors
+                FieldError(f"#/{e.line - 1}", f"{error.unit} {e.line}: {e.detail}")
+                for e in error.errors
             ],
             extensions={"line": error.errors[0].line},
         ) from error

@@ -55,8 +55,54 @@ class BankWithIndexOut(BankOut):
     index: IndexOut
 
 
+class LeftOutRecordOut(Open):
+    """A record that became no scenario."""
+
+    number: int
+    """Its line, or its place in the array, from 1."""
+    reason: str
+
+
+class LeftOutOut(Open):
+    """Records that became no scenario."""
+
+    count: int
+    first: list[LeftOutRecordOut]
+    """At most 20."""
+
+
+class RepeatsOut(Open):
+    """Groups of scenarios with the same question and responses."""
+
+    count: int
+    """Groups."""
+    first: list[list[str]]
+    """The ids of at most 20 groups, at most 20 of each."""
+
+
+class ReadingOut(Open):
+    """How the file was read, and what is odd about it."""
+
+    converted: dict[str, int]
+    """Kind of record (`paper`, `align`) -> records that were converted."""
+    scale: str
+    """The lowest and the highest label of the file; they were mapped to 0 and 1."""
+    repeated: int
+    """Records of ALIGN that repeat a scenario for another target; it is stored once."""
+    left_out: LeftOutOut
+    responses_dropped: int
+    """Responses without labels that were left out."""
+    labels_filled: int
+    """Labels of 0.5 that were filled in."""
+    duplicates: RepeatsOut
+    """Scenarios with the same texts. Prompts show one of them."""
+    contradictions: RepeatsOut
+    """The same, with different labels. Prompts show one with the commonest labels."""
+
+
 class StoredBankOut(BankWithIndexOut):
     """A bank as it was stored."""
 
     ignored: dict[str, int] = {}
     """Unknown members of lines -> number of lines: they may be misspelt."""
+    reading: ReadingOut

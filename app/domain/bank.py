@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from app.domain.names import canonical_name
 from app.domain.texts import is_blank
 
 _MAX_RATING = 1e6
+_HUGE = 1e300  # integers above this cannot be formatted as floats
 _V = TypeVar("_V")
 MAX_DISTINCT_LEVELS = 11
 """An attribute with more distinct labels than this is continuous and has no levels."""
@@ -67,33 +69,25 @@ class LineError(Struct, frozen=True):
     """An error in one line."""
 
     line: int
-    """Line number, from 1."""
+    """Number of the line, or of the record in an array, from 1."""
     detail: str
 
 
 class InvalidLines(ValueError):
     """A scenario file has invalid lines. Nothing is loaded from it."""
 
-    def __init__(self, errors: Sequence[LineError]) -> None:
-        super().__init__(f"line {errors[0].line}: {errors[0].detail}")
+    def __init__(self, errors: Sequence[LineError], unit: str = "line") -> None:
+        super().__init__(f"{unit} {errors[0].line}: {errors[0].detail}")
         self.errors = tuple(errors)
-
-
-def unknown_members(text: bytes) -> dict[str, int]:
-    """Members of a valid bank's lines that are not part of the format: name -> number of lines.
-
-    They are ignored, but may be misspelt.
-    """
-    known = set(LabelledScenario.__struct_fields__)
-    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-    lines = (decoder.decode(line) for line in text.split(b"\n") if line.strip())
-    return dict(Counter(name for line in lines for name in line if name not in known))
+        self.unit = unit
+        """`line`, or `record` for the elements of an array."""
 
 
 def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
-    """Read and validate a bank in JSON Lines (UTF-8).
+    """Read and validate a bank in its own form: JSON Lines, UTF-8.
 
-    Raises `InvalidLines` with up to `max_errors` errors.
+    Other forms are read by `app.domain.bank_files.reading`. Raises `InvalidLines` with up to
+    `max_errors` errors.
     """
     scenarios: list[LabelledScenario] = []
     errors: list[LineError] = []
@@ -104,12 +98,11 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
             continue
         try:
             # Decoding to text first finds invalid UTF-8 in members that the decoder skips.
-            scenario = _with_canonical_names(decoder.decode(line.decode()))
-            _check(scenario)
+            scenario = checked(decoder.decode(line.decode()))
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            errors.append(LineError(number, _plain(error)))
+            errors.append(LineError(number, in_plain_words(error)))
             if len(errors) >= max_errors:
                 break
             continue
@@ -119,9 +112,39 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         errors.append(LineError(1, "the bank is empty"))
     if errors:
         raise InvalidLines(errors)
+    return bank_of(scenarios)
+
+
+def bank_of(scenarios: Iterable[LabelledScenario]) -> Bank:
+    """The bank that has these scenarios, which were checked."""
     # Sorted, because embeddings are stored by row and must not depend on the order of lines.
-    scenarios.sort(key=lambda scenario: scenario.id)
-    return Bank(digest=_bank_digest(scenarios), scenarios=tuple(scenarios))
+    ordered = sorted(scenarios, key=lambda scenario: scenario.id)
+    return Bank(digest=_bank_digest(ordered), scenarios=tuple(ordered))
+
+
+def checked(scenario: LabelledScenario) -> LabelledScenario:
+    """The scenario with attribute names in canonical form, as in requests.
+
+    Raises `ValueError` if it is not a valid line of a bank.
+    """
+    canonical = _with_canonical_names(scenario)
+    _check(canonical)
+    return canonical
+
+
+def label_fault(label: object, low: float = 0, high: float = 1) -> str | None:
+    """What is wrong with the label of a file, after its name; None if nothing is."""
+    if label is None:
+        return "is null: to give no label, leave the member out"
+    if isinstance(label, bool) or not isinstance(label, int | float):
+        return f"is {excerpt(label)}, not a number: to give no label, leave the member out"
+    if math.isnan(label):
+        return "is NaN, not a number: to give no label, leave the member out"
+    if low <= label <= high:
+        return None
+    shown = f"{label:g}" if abs(label) < _HUGE else "of too many digits"
+    another = "labels on another scale need that scale, as in scale=1..5"
+    return f"is {shown}, not within [{low:g}, {high:g}] ({another})"
 
 
 def serialize_bank(bank: Bank) -> bytes:
@@ -209,8 +232,8 @@ def _check_labels(scenario: LabelledScenario) -> None:
         )
     for index, labels in enumerate(scenario.labels):
         for attribute, label in labels.items():
-            if not (math.isfinite(label) and 0 <= label <= 1):
-                raise ValueError(f"labels[{index}].{attribute} is {label:g}, not within [0, 1]")
+            if fault := label_fault(label):
+                raise ValueError(f"labels[{index}].{attribute} {fault}")
 
 
 def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
@@ -218,7 +241,14 @@ def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
     return digest("bank", [text_digest(canonical_json(s).decode()) for s in scenarios])
 
 
-def _plain(error: Exception) -> str:
+def excerpt(value: object) -> str:
+    """A value of a file as JSON, of at most 40 characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def in_plain_words(error: Exception) -> str:
+    """What an error of reading a record says."""
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):

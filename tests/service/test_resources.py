@@ -50,6 +50,60 @@ def test_unknown_members_of_lines_are_reported(azimuth):
     assert answer.json()["ignored"] == {"reasoning": 2}
 
 
+PAPER = [{"prompt": b["question"]} | {k: b[k] for k in ("responses", "labels")} for b in BANK]
+
+
+def test_a_json_array_of_other_records_is_stored_with_a_report(azimuth):
+    """The data files of the paper's authors."""
+    answer = put_bank(azimuth, "paper", json.dumps(PAPER, indent=4)).json()
+    assert answer["labels"]["warmth"]["levels"] == {"0": 2, "1": 2}
+    assert answer["reading"]["converted"] == {"paper": 2}
+    scored = azimuth.post("/v1/score", SCENARIO | grouped(attributes=[WARMTH], bank="paper"))
+    assert [e["id"] for e in scored.json()["cells"][0]["examples"]] == ["1", "0"]
+
+
+def test_a_scale_and_what_becomes_of_unlabelled_responses_are_given_with_the_file(azimuth):
+    rated = [b | {"labels": [{"warmth": 5}, {}], "responses": b["responses"]} for b in BANK]
+    assert put_bank(azimuth, "rated", lines(*rated)).status_code == 422
+    answer = put_bank(azimuth, "rated?scale=1..5&unlabelled=fill", lines(*rated)).json()
+    assert answer["labels"]["warmth"]["levels"] == {"0.5": 2, "1": 2}
+    assert (answer["reading"]["scale"], answer["reading"]["labels_filled"]) == ("1..5", 2)
+    problem = put_bank(azimuth, "rated?scale=1..5&unlabelled=drop", lines(*rated)).json()
+    assert "fewer than two responses have labels" in problem["detail"]
+
+
+@pytest.mark.parametrize("query", ["scale=5..1", "scale=high", "unlabelled=guess", "scale=1..1"])
+def test_other_scales_and_wishes_are_refused(azimuth, query):
+    problem = put_bank(azimuth, f"rated?{query}", lines(*BANK))
+    assert problem.status_code == 422
+    assert problem.json()["errors"][0]["pointer"] == f"query:{query.partition('=')[0]}"
+
+
+def test_duplicates_and_contradictions_are_reported_and_shown_once(azimuth):
+    twice = [b | {"id": name} for b in BANK for name in (b["id"], b["id"] + "-again")]
+    other = BANK[1] | {"id": "contra", "labels": [{"warmth": 0}, {"warmth": 1}]}
+    answer = put_bank(azimuth, "twice", lines(*twice, other)).json()
+    assert answer["reading"]["duplicates"] == {"count": 1, "first": [["s0", "s0-again"]]}
+    assert answer["reading"]["contradictions"] == {
+        "count": 1,
+        "first": [["s1", "s1-again", "contra"]],
+    }
+    scored = azimuth.post("/v1/score", SCENARIO | grouped(attributes=[WARMTH], bank="twice"))
+    assert [e["id"] for e in scored.json()["cells"][0]["examples"]] == ["s1", "s0"]
+
+
+def test_labels_under_names_with_spaces_and_signs_serve_as_examples(azimuth):
+    """Attributes of ALIGN's own data."""
+    name = "INCOME_$100,000 or more"
+    labelled = [b | {"labels": [{name: 1}, {name: 0}], "reasonings": None} for b in BANK]
+    answer = put_bank(azimuth, "align-names", lines(*labelled)).json()
+    assert list(answer["labels"]) == [name]
+    asked = {"name": name, "definition": "What the rich prefer."}
+    scored = azimuth.post("/v1/score", SCENARIO | grouped(attributes=[asked], bank="align-names"))
+    (cell,) = scored.json()["cells"]
+    assert (cell["attribute"], len(cell["examples"])) == (name, 2)
+
+
 def test_a_stored_bank_and_a_stored_attribute_set_are_used_together(azimuth):
     put_bank(azimuth, "support", lines(*BANK))
     with azimuth.client() as client:

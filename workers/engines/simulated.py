@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
+from app.domain.bank import InvalidLines, LabelledScenario
+from app.domain.bank_files.reading import read_bank_file
 from workers.tokenization.conversation import Prompt
 
 _ATTRIBUTE = re.compile(r"(?:Rate the|The) (.+?) of (?:the )?responses?\b")
@@ -46,10 +47,10 @@ class SimulatedJudge:
         Raises ValueError for an invalid noise, and for a missing or invalid file.
         """
         try:
-            bank = parse_bank(path.read_bytes())
+            scenarios = read_bank_file(path.read_bytes()).scenarios
         except (OSError, InvalidLines) as error:
             raise ValueError(f"AZIMUTH_FAKE_LABELS={path}: {error}") from error
-        return cls(known_labels(bank.scenarios), parse_noise(noise), seed)
+        return cls(known_labels(scenarios), parse_noise(noise), seed)
 
     def scores(self, prompt: Prompt) -> dict[tuple[str, ...], float]:
         """Return the scores in [0, 1] of labelled candidates, by their place in the answer.

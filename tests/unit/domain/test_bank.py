@@ -9,7 +9,6 @@ from app.domain.bank import (
     label_coverage,
     parse_bank,
     serialize_bank,
-    unknown_members,
 )
 from app.store.attribute_sets import builtin_attribute_sets
 from app.store.banks import builtin_banks
@@ -38,10 +37,9 @@ def test_the_digest_does_not_depend_on_the_order_of_lines():
     assert parse_bank(lines(GOOD)).digest != parse_bank(lines(other)).digest
 
 
-def test_empty_lines_and_unknown_members_are_allowed_and_counted():
-    text = b"\n" + lines(GOOD | {"note": "mine"}, GOOD | {"id": "s2", "note": {"a": 1}}) + b"\n\n"
+def test_empty_lines_are_allowed():
+    text = b"\n" + lines(GOOD, GOOD | {"id": "s2"}) + b"\n\n"
     assert len(parse_bank(text).scenarios) == 2
-    assert unknown_members(text) == {"note": 2}
 
 
 @pytest.mark.parametrize(
