@@ -1,6 +1,6 @@
 """Builds a bank and an evaluation set from HelpSteer2 or the Moral Integrity Corpus.
 
-python -m scripts.banks.build helpsteer2 --out DIR [--input FILE.jsonl]
+python -m scripts.banks.build helpsteer2 --out DIR [--input FILE.jsonl[.gz]]
 python -m scripts.banks.build mic --csv MIC.csv --out DIR
 
 Writes train.jsonl, eval.jsonl, attributes.json and report.json. The same input and seed give the
@@ -8,12 +8,14 @@ same bytes.
 """
 
 import argparse
+import gzip
 import hashlib
 import importlib
 import io
 import json
 import os
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ HELPSTEER2_DATASET = "nvidia/HelpSteer2"
 HELPSTEER2_SPLITS = ("train", "validation")
 
 SHORTFALLS_SHOWN = 12
+_GZIP = b"\x1f\x8b"
+"""How gzip files begin: HelpSteer2 is published as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,16 @@ class Quota:
 
 
 def read_text(path: Path) -> tuple[str, str]:
-    """A UTF-8 file's text and the SHA-256 of its bytes."""
-    content = path.read_bytes()
+    """The text of a file in UTF-8, packed by gzip or not, and the SHA-256 of its bytes."""
+    packed = path.read_bytes()
+    sha256 = hashlib.sha256(packed).hexdigest()
+    try:
+        content = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
+    except (OSError, EOFError, zlib.error) as error:
+        raise BankInputError(f"{path}: not complete gzip ({error})") from None
     try:
         # "utf-8-sig": spreadsheets put a byte order mark first, which is no part of the header.
-        return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
+        return content.decode("utf-8-sig"), sha256
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise BankInputError(f"{path}: line {line}: not UTF-8 ({error.reason})") from None

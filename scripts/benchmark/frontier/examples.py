@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+import msgspec
 
 from app.domain.bank import LabelledScenario
 from scripts.benchmark.records.scenario_files import read_scenarios
@@ -21,14 +22,13 @@ def fixed_examples(train: Path, chars: int | None) -> str:
         short = [scenario for scenario in scenarios if _length(scenario) <= chars]
         scenarios = short or scenarios[:_EXAMPLES]
     shown: set[tuple[str, float]] = set()
-    chosen: list[str] = []
+    chosen: list[LabelledScenario] = []
     while scenarios and len(chosen) < _EXAMPLES:
         levels = [{item for one in s.labels for item in one.items()} for s in scenarios]
         best = max(range(len(scenarios)), key=lambda i: len(levels[i] - shown))
         shown |= levels[best]
-        chosen.append(scenarios.pop(best).id)
-    lines = train.read_text("utf-8").splitlines()
-    return "".join(line + "\n" for line in lines if line and json.loads(line)["id"] in chosen)
+        chosen.append(scenarios.pop(best))
+    return "".join(msgspec.json.encode(scenario).decode() + "\n" for scenario in chosen)
 
 
 def _length(scenario: LabelledScenario) -> int:

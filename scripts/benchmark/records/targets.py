@@ -153,7 +153,8 @@ def _read(path: Path, levels: Levels) -> list[dict[str, float]]:
     """Targets of a JSON Lines file, `{"target": {…}}` or a bare mapping a line."""
     targets: list[dict[str, float]] = []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Not splitlines: it would also break at separators that JSON strings may hold.
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableTargets(f"{path}: {error}") from error
     for number, line in enumerate(lines, start=1):

@@ -1,5 +1,6 @@
 """The command that writes a bank."""
 
+import gzip
 import json
 import random
 import sys
@@ -109,6 +110,16 @@ def test_the_same_input_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
         assert one == two
 
 
+def test_helpsteer2_is_read_as_it_is_published_packed_by_gzip(tmp_path: Path) -> None:
+    source = write_helpsteer2(tmp_path / "train.jsonl")
+    packed = tmp_path / "train.jsonl.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    for path, out in ((source, "plain"), (packed, "packed")):
+        assert build.main(helpsteer2_command(tmp_path / out, path)) == 0
+    plain, unpacked = ((tmp_path / o / "train.jsonl").read_bytes() for o in ("plain", "packed"))
+    assert plain == unpacked
+
+
 def test_a_failed_write_keeps_the_old_bank_and_leaves_no_drafts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +160,10 @@ def test_bad_input_is_refused_in_one_line(
     assert "--skip-unreadable" in error
     bad.write_bytes(b"Q,A\n\n\xff\n")
     assert "line 3: not UTF-8" in failure(capsys, "mic", "--csv", str(bad), "--out", out)
+    bad.write_bytes(gzip.compress(b"{}")[:-4])
+    assert f"{bad}: not complete gzip" in failure(
+        capsys, "helpsteer2", "--input", str(bad), "--out", out
+    )
     bad.write_text("\n{}\n", encoding="utf-8")
     error = failure(capsys, "helpsteer2", "--input", str(bad), "--out", out)
     assert f"{bad}: line 2, column 'helpfulness': missing" in error

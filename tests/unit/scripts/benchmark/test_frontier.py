@@ -247,14 +247,15 @@ def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
         {
             "id": f"s{i}",
             "question": "q" * (i + 1),
-            "responses": ["a", "b"],
+            "responses": ["a\u2028c", "b"],
             "labels": [{"wit": i % 5 / 4}, {"wit": 0.0}],
         }
         for i in range(20)
     ]
     path = tmp_path / "train.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    chosen = [json.loads(line) for line in fixed_examples(path, None).splitlines()]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    path.write_text(text, "utf-8")
+    chosen = [json.loads(line) for line in fixed_examples(path, None).strip().split("\n")]
     assert len(chosen) == 5
     shown = {one["wit"] for line in chosen for one in line["labels"]}
     assert shown == {0.0, 0.25, 0.5, 0.75, 1.0}

@@ -56,6 +56,13 @@ def test_targets_of_a_file(tmp_path):
     assert found.expand() == [{"care": 0.5}, {"wit": 1.0}]
 
 
+def test_a_target_file_may_have_a_byte_order_mark_and_line_separators_in_strings(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('\ufeff{"id": "a\u2028b", "target": {"care": 0.5}}\r\n{"wit": 1}', "utf-8")
+    (targets,) = parse_targets([f"sampled:{path}"], LEVELS, 0)
+    assert targets.expand() == [{"care": 0.5}, {"wit": 1.0}]
+
+
 @pytest.mark.parametrize("line", ["[]", "nonsense", '{"target": {"luck": 1}}', '{"care": 2}', "{}"])
 def test_other_lines_in_a_target_file_are_refused_by_number(tmp_path, line):
     path = tmp_path / "t.jsonl"
