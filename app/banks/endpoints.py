@@ -98,7 +98,14 @@ async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithInde
     summary="Store a bank",
     response_model=StoredBankOut,
     responses=answers(_STORED, "Stored")
-    | problem_responses("invalid-request", "invalid-bank", "body-too-large", "store-unavailable"),
+    | problem_responses(
+        "malformed-body",
+        "invalid-request",
+        "invalid-bank",
+        "body-too-large",
+        "unsupported-format",
+        "store-unavailable",
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,

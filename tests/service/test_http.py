@@ -67,6 +67,13 @@ def test_any_other_encoding_is_refused_with_the_one_that_is_taken(azimuth, name)
     assert answer.headers["accept-encoding"] == "gzip"
 
 
+def test_a_bank_in_another_encoding_is_refused_as_any_body(azimuth):
+    answer = sent(azimuth, "/v1/banks/packed", LINE, **{"content-encoding": "br"})
+    problem_of(answer, 415, "unsupported-format")
+    answer = sent(azimuth, "/v1/banks/packed", LINE, **{"content-encoding": "gzip"})
+    problem_of(answer, 400, "malformed-body")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/banks", "/v1/models"])
 def test_what_can_be_read_answers_head_without_a_body(azimuth, path):
     with azimuth.client() as client:

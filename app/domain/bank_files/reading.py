@@ -22,11 +22,14 @@ from app.domain.bank_files.labels import Completed, Scale, Unlabelled, completed
 from app.domain.bank_files.records import Kind, record_of
 from app.domain.fingerprint import digest
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
+from app.domain.texts import is_blank
 
 Unit = Literal["line", "record"]
 """What errors count: lines of JSON Lines, or records of an array, from 1."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_DOS_END = b"\x1a"
+"""Ctrl-Z, which some programs of Windows end a file with."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -73,7 +76,7 @@ def read_bank_file(
 
     Raises `InvalidLines` with up to `max_errors` errors.
     """
-    content = content.removeprefix(codecs.BOM_UTF8)
+    content = content.removeprefix(codecs.BOM_UTF8).rstrip(_DOS_END)
     if fault := _foreign(content):
         raise InvalidLines([LineError(1, fault)])
     is_array = content.lstrip()[:1] == b"["
@@ -152,8 +155,10 @@ def _unusable(scenario: LabelledScenario, kind: Kind, whole: Completed) -> str |
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.strip():
+    # The splitlines of bytes, which knows line feeds and carriage returns only: a JSON string can
+    # hold neither, but other line separators.
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not is_blank(line.decode(errors="replace")):
             yield number, line
 
 
@@ -184,8 +189,8 @@ def _value_of(line: bytes) -> Any:
 
 def _foreign(content: bytes) -> str | None:
     """What a file is instead of JSON in UTF-8, if its beginning shows it."""
-    if content.startswith(_UTF16):
-        return "the file is UTF-16: save it as UTF-8"
+    if content.startswith(_UTF16) or b"\0" in content[:4]:
+        return "the file is UTF-16 or UTF-32: save it as UTF-8"
     if content.startswith(_GZIP):
         return "the file is gzip: unpack it first"
     if content.startswith(b"--") and b"form-data" in content[:1000].lower():

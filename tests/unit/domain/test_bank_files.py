@@ -185,7 +185,9 @@ def test_a_label_that_is_none_is_named_with_its_attribute_and_value(label, says)
         (array(align("a", {}, {})), "record 1: no scenario is left: no response has a label"),
         (array(LINE, LINE), "record 2: id 's1' is also on record 1"),
         (lines(LINE) + lines(LINE), "line 1: not JSON: Extra data"),
-        (lines(LINE).decode().encode("utf-16"), "line 1: the file is UTF-16: save it as UTF-8"),
+        (lines(LINE).decode().encode("utf-16"), "line 1: the file is UTF-16 or UTF-32: save it"),
+        (lines(LINE).decode().encode("utf-16-le"), "line 1: the file is UTF-16 or UTF-32: save it"),
+        (array(LINE).decode().encode("utf-16-be"), "line 1: the file is UTF-16 or UTF-32: save it"),
         (b"\x1f\x8b\x08", "line 1: the file is gzip: unpack it first"),
         (b"--abc\r\nContent-Disposition: form-data; name=x\r\n\r\n{}", "line 1: this is a form"),
         (lines(LINE).replace(b'{"depth": 1}', b'{"depth": 1, "depth": 0}'), "line 1: labels[1].de"),
@@ -200,6 +202,19 @@ def test_what_cannot_be_read_is_named_with_its_number(content, says):
 def test_a_byte_order_mark_is_taken_off():
     assert read(codecs.BOM_UTF8 + lines(LINE)).scenarios == read(lines(LINE)).scenarios
     assert read(codecs.BOM_UTF8 + array(LINE)).scenarios == read(lines(LINE)).scenarios
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\n\r\n", "\n\u00a0\n", "\n\ufeff"])
+@pytest.mark.parametrize("mark", ["", "\x1a", "\n\x1a", "\n\x0c\n"])
+def test_lines_end_as_any_system_ends_them(end, mark):
+    two = [json.dumps(LINE), json.dumps(LINE | {"id": "s2"})]
+    assert len(read((end.join(two) + mark).encode()).scenarios) == 2
+
+
+def test_separators_within_strings_are_text():
+    line = LINE | {"question": "a\u2028b\u0085c"}
+    content = json.dumps(line, ensure_ascii=False).encode()
+    assert read(content).scenarios[0].question == "a\u2028b\u0085c"
 
 
 def test_all_errors_are_reported_up_to_a_limit():
