@@ -11,8 +11,8 @@ import orjson
 
 _MEMBER = re.compile(rb'"[ \t\r\n]*:')
 """Matches at least once per member. It may match more often, because of quotes within strings."""
-_MAX_DIGITS = 4300
-"""Longest integer that Python parses: the time is quadratic in the number of digits."""
+_MAX_DIGITS = 308
+"""Longer integers may be beyond the range of floats, as `1e400` is."""
 _Path: TypeAlias = tuple["_Path", str | int] | None
 """Path to a value: the path to its container, and the last step."""
 

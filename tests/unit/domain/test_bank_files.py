@@ -192,7 +192,7 @@ def test_a_label_that_is_none_is_named_with_its_attribute_and_value(label, says)
         (b"--abc\r\nContent-Disposition: form-data; name=x\r\n\r\n{}", "line 1: this is a form"),
         (lines(LINE).replace(b'{"depth": 1}', b'{"depth": 1, "depth": 0}'), "line 1: labels[1].de"),
         (array(LINE).replace(b'"depth": 1\n', b'"depth": 1, "depth": 0\n'), "record 1: labels[1]."),
-        (b'{"id": ' + b"[" * 100_000, "line 1: not JSON"),
+        (b'{"id": ' + b"[" * 100_000, "line 1: not readable JSON: it is nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_number(content, says):
