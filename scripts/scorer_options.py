@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from app.domain.names import canonical_name
 from app.domain.scenario import Attribute
 from scripts.benchmark.records.scenario_files import UnusableData
 
@@ -106,25 +107,39 @@ def add_scorer_options(parser: _Parser) -> None:
 
 
 def read_attributes(path: Path) -> dict[str, Attribute]:
-    """Attribute definitions of a JSON file: a list, or an attribute set with `attributes`.
+    """Attribute definitions of a JSON file.
 
-    ALIGN's `score_examples` are appended to the definition. Raises `UnusableData`.
+    It holds a list, an attribute set with `attributes`, or a mapping of names to definitions, as
+    the paper's `attribute_descriptions.json`. ALIGN's `score_examples` are appended to the
+    definition. Raises `UnusableData`.
     """
     try:
-        content = json.loads(path.read_bytes())
-        listed = content["attributes"] if isinstance(content, dict) else content
-        return {
-            one["name"]: Attribute(
-                name=one["name"],
-                definition="\n".join(filter(None, (one["definition"], one.get("score_examples")))),
-                low=one.get("low", ""),
-                high=one.get("high", ""),
-                levels=tuple(one.get("levels", ())),
-            )
-            for one in listed
-        }
+        return {one.name: one for one in map(_attribute, _listed(json.loads(path.read_bytes())))}
     except (ValueError, KeyError, TypeError) as error:
         raise UnusableData(f"{path}: no attribute definitions: {error!r}") from error
+
+
+def _listed(content: Any) -> list[dict[str, Any]]:
+    if isinstance(content, list):
+        return content
+    if "attributes" in content:
+        listed: list[dict[str, Any]] = content["attributes"]
+        return listed
+    if not content or not all(isinstance(text, str) for text in content.values()):
+        raise ValueError(
+            "neither a list, nor an object with `attributes`, nor a mapping of names to texts"
+        )
+    return [{"name": name, "definition": text} for name, text in content.items()]
+
+
+def _attribute(given: dict[str, Any]) -> Attribute:
+    return Attribute(
+        name=canonical_name(given["name"]),
+        definition="\n".join(filter(None, (given["definition"], given.get("score_examples")))),
+        low=given.get("low", ""),
+        high=given.get("high", ""),
+        levels=tuple(given.get("levels", ())),
+    )
 
 
 def count(text: str) -> int:

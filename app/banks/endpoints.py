@@ -182,7 +182,7 @@ def _scale(text: str) -> Scale:
 async def _read(body: bytes, options: Options) -> BankFile:
     try:
         # Off the event loop: a large bank takes seconds to check.
-        return await asyncio.to_thread(read_bank_file, body, options)
+        file = await asyncio.to_thread(read_bank_file, body, options)
     except InvalidLines as error:
         raise InvalidBank(
             f"{error}; nothing was stored",
@@ -192,6 +192,15 @@ async def _read(body: bytes, options: Options) -> BankFile:
             ],
             extensions={"line": error.errors[0].line},
         ) from error
+    if not file.scenarios:
+        first = file.left_out[0]
+        detail = f"{file.unit} {first.number}: {first.reason}"
+        raise InvalidBank(
+            f"no scenario is left, first of all {detail}; nothing was stored",
+            fields=[FieldError(f"#/{first.number - 1}", detail)],
+            extensions={"line": first.number},
+        )
+    return file
 
 
 def _described(info: BankInfo) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def label_fault(label: object, low: float = 0, high: float = 1) -> str | None:
         return "is null: to give no label, leave the member out"
     if isinstance(label, bool) or not isinstance(label, int | float):
         return f"is {excerpt(label)}, not a number: to give no label, leave the member out"
-    if math.isnan(label):
+    if isinstance(label, float) and math.isnan(label):
         return "is NaN, not a number: to give no label, leave the member out"
     if low <= label <= high:
         return None

@@ -81,9 +81,10 @@ def completed(line: dict[str, Any], unlabelled: Unlabelled) -> Completed:
     which count responses, stay as they are.
     """
     labels = line.get("labels")
-    if unlabelled == "keep" or line.get("ratings") or not _is_labelled(labels):
+    if unlabelled == "keep" or line.get("ratings") or not isinstance(labels, list):
         return Completed(line)
-    assert isinstance(labels, list)
+    if not any(labels) or not all(isinstance(one, dict) for one in labels):
+        return Completed(line)  # nothing to go by, or invalid
     if unlabelled == "fill":
         names = list(dict.fromkeys(name for one in labels for name in one))
         filled = [{name: one.get(name, FILLED) for name in names} for one in labels]
@@ -96,7 +97,3 @@ def completed(line: dict[str, Any], unlabelled: Unlabelled) -> Completed:
         if isinstance(line.get(name), list) and len(line[name]) == len(labels)
     }
     return Completed({**line, **members}, dropped=len(labels) - len(kept))
-
-
-def _is_labelled(labels: Any) -> bool:
-    return isinstance(labels, list) and all(isinstance(one, dict) for one in labels)

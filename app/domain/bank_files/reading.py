@@ -74,7 +74,7 @@ def read_bank_file(
 ) -> BankFile:
     """Read JSON Lines or a JSON array of lines of a bank, the paper's records, or ALIGN's.
 
-    Raises `InvalidLines` with up to `max_errors` errors.
+    No scenario need be left. Raises `InvalidLines` with up to `max_errors` errors.
     """
     content = content.removeprefix(codecs.BOM_UTF8).rstrip(_DOS_END)
     if fault := _foreign(content):
@@ -91,8 +91,8 @@ def read_bank_file(
                 break
     if errors:
         raise InvalidLines(errors, reader.file.unit)
-    if not reader.file.scenarios:
-        raise InvalidLines([LineError(1, _nothing_in(reader.file))], reader.file.unit)
+    if not reader.file.scenarios and not reader.file.left_out:
+        raise InvalidLines([LineError(1, "the bank is empty")], reader.file.unit)
     return reader.file
 
 
@@ -130,7 +130,8 @@ class _Reader:
         self._places[scenario.id] = number
         file.dropped += whole.dropped
         file.filled += whole.filled
-        if reason := _unusable(scenario, record.kind, whole):
+        keeps_all = record.kind == "line" and self._options.unlabelled == "keep"
+        if not keeps_all and (reason := _unusable(scenario, whole)):
             file.left_out.append(LeftOut(number, reason))
         else:
             file.scenarios.append(scenario)
@@ -144,10 +145,9 @@ class _Reader:
         return False
 
 
-def _unusable(scenario: LabelledScenario, kind: Kind, whole: Completed) -> str | None:
-    """Why a converted scenario, or one whose responses were dropped, cannot be an example."""
-    labelled = any(scenario.labels) or scenario.ratings
-    if not labelled and kind != "line":
+def _unusable(scenario: LabelledScenario, whole: Completed) -> str | None:
+    """Why a scenario cannot be an example, if it cannot."""
+    if not any(scenario.labels) and not scenario.ratings:
         return "no response has a label"
     if whole.dropped and len(scenario.responses) < 2:
         return "fewer than two responses have labels"
@@ -198,9 +198,3 @@ def _foreign(content: bytes) -> str | None:
             "this is a form, as `curl -F` sends it: send the file with `curl --data-binary @FILE`"
         )
     return None
-
-
-def _nothing_in(file: BankFile) -> str:
-    if not file.left_out:
-        return "the bank is empty"
-    return f"no scenario is left: {file.left_out[0].reason}"

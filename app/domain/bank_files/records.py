@@ -86,7 +86,7 @@ def record_of(given: Any, number: int) -> Record:
             "paper", _from_paper(msgspec.convert(given, _Paper), number), _unknown(given, "paper")
         )
     wrapped = given["input"]
-    if isinstance(wrapped, dict) and "prompt" in wrapped:
+    if isinstance(wrapped, dict) and "prompt" in wrapped and "choices" not in wrapped:
         return Record("align", _from_paper(msgspec.convert(given, _AlignedPaper).input, number))
     return Record("align", _from_align(msgspec.convert(given, _Align)))
 

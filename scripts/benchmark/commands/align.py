@@ -7,7 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from app.domain.bank import LabelledScenario
+from app.domain.bank_files.labels import Scale, Unlabelled
+from app.domain.bank_files.reading import Options
 from scripts.benchmark.records.align import to_align
 from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.results import Results
@@ -40,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _scenarios_of(results: Results, files: Sequence[Path]) -> dict[str, LabelledScenario]:
     """The scenarios of a run by id, candidates in the run's order. Raises `UnusableData`."""
     seed = results.run.sample_seed
-    scenarios = {s.id: shuffled(s, seed) for s in read_scenarios(files)[0]}
+    # The labels were read in one way for all files of the run.
+    first = results.run.data[0]
+    options = Options(Scale.parse(first.scale), msgspec.convert(first.choices, Unlabelled))
+    scenarios = {s.id: shuffled(s, seed) for s in read_scenarios(files, options)[0]}
     for result in results.answered:
         if result.id not in scenarios:
             raise UnusableData(f"{result.id!r} of the run is not in the scenario files")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from app.domain.bank_files.labels import UNLABELLED, Scale
+from app.domain.bank_files.reading import Options
 from app.domain.calibration.model import AUTO
 from app.domain.methods import METHODS
 from scripts.benchmark.running.evaluation import evaluate
@@ -52,7 +54,20 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="JSON Lines in the format of banks, or ALIGN's input_output.json",
+        help="JSON Lines in the format of banks, or the files of the paper's authors and of ALIGN",
+    )
+    add(
+        "--scale",
+        type=_scale,
+        default=Scale(),
+        metavar="LOW..HIGH",
+        help="the lowest and the highest label of the files, as in 1..5 (default: 0..1)",
+    )
+    add(
+        "--unlabelled",
+        choices=UNLABELLED,
+        default="keep",
+        help="responses without labels: keep them, drop them, or fill in 0.5",
     )
     add("--method", required=True, choices=[*METHODS, *LOCAL])
     add(
@@ -86,6 +101,13 @@ def _add_bank(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _scale(text: str) -> Scale:
+    try:
+        return Scale.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _calibration(text: str) -> str:
     """`auto` may mean different calibrations for different targets of a run."""
     if text == AUTO:
@@ -106,6 +128,7 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
         bank=arguments.bank,
         bank_file=arguments.bank_file,
         bank_chars=arguments.bank_chars,
+        labels=Options(arguments.scale, arguments.unlabelled),
         calibration=None if calibration == _NO_CALIBRATION else calibration,
         probabilities=arguments.probabilities,
         sample=arguments.sample,

@@ -1,57 +1,13 @@
-"""ALIGN's records, in both directions."""
+"""Runs as ALIGN's records; `app.domain.bank_files` reads such records."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.domain.bank import LabelledScenario
-from app.domain.fingerprint import text_digest
 from scripts.benchmark.records.choices import NONE
 from scripts.benchmark.records.results import Results
-
-
-def from_align(records: Sequence[Mapping[str, Any]]) -> list[LabelledScenario]:
-    """Scenarios from ALIGN's `input_output.json`.
-
-    Two generations of records are read: those of align-system (`input.state`, `input.choices` and
-    a `label` beside `input`) and those of steerable-pluralism-llm-regression (`input.prompt`,
-    `input.responses`, `input.labels`). A scenario that is repeated for
-    several targets is read once. A choice without labels (null, or nothing) has none.
-    """
-    scenarios: dict[str, LabelledScenario] = {}
-    contents: set[str] = set()
-    for number, record in enumerate(records):
-        given = record["input"]
-        if "choices" in given:
-            question = given["state"]
-            responses = [choice["unstructured"] for choice in given["choices"]]
-            labels = record.get("label") or []
-            if not any(labels):
-                labels = [choice.get("kdma_association") for choice in given["choices"]]
-            name = given.get("scenario_id", "scenario")
-            meta = (given.get("full_state") or {}).get("meta_info") or {}
-            if meta.get("scene_id"):
-                name = f"{name}/{meta['scene_id']}"
-        else:
-            question, responses, labels = given["prompt"], given["responses"], given["labels"]
-            name = str(given.get("id") or given.get("scenario_id") or number)
-        content = text_digest(json.dumps([question, responses, labels], sort_keys=True))
-        if content in contents:
-            continue
-        contents.add(content)
-        while name in scenarios:
-            name = f"{name}#{number}"
-        scenarios[name] = LabelledScenario(
-            id=name,
-            question=question,
-            responses=tuple(responses),
-            labels=tuple(
-                {} if one is None else {k: float(v) for k, v in one.items()} for one in labels
-            ),
-        )
-    return list(scenarios.values())
 
 
 def to_align(

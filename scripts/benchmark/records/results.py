@@ -59,6 +59,10 @@ class DataFile(Struct, frozen=True, omit_defaults=True):
     """Those that can be evaluated."""
     unlabelled: int = 0
     """Others of the file, in which no attribute is labelled on every response."""
+    scale: str = "0..1"
+    """The lowest and the highest label of the file."""
+    choices: str = "keep"
+    """What became of responses without labels; see `app.domain.bank_files.labels.Unlabelled`."""
 
 
 CALIBRATED = ", calibrated"

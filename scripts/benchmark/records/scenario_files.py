@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from app.domain.bank import InvalidLines, LabelledScenario, parse_bank
+from app.domain.bank import InvalidLines, LabelledScenario
+from app.domain.bank_files.reading import AS_THEY_ARE, BankFile, Options, read_bank_file
 from app.domain.fingerprint import text_digest
-from scripts.benchmark.records.align import from_align
 from scripts.benchmark.records.choices import LETTERS
 from scripts.benchmark.records.results import DataFile, common_attributes
 
@@ -21,30 +18,54 @@ CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Levels that targets take on a continuum."""
 
 
+ADVICE = " (`--unlabelled drop` leaves responses without labels out, `fill` fills in 0.5)"
+"""Where responses without labels kept a scenario out of a run."""
+
+
 class UnusableData(ValueError):
     """A file that the benchmark cannot use; the message says why."""
 
 
-def read_scenarios(paths: Sequence[Path]) -> tuple[list[LabelledScenario], list[DataFile]]:
-    """Labelled scenarios of JSON Lines files (as banks are) or of ALIGN's `input_output.json`.
+def read_file(path: Path, options: Options = AS_THEY_ARE) -> BankFile:
+    """Labelled scenarios of any form that bank uploads take. Raises `UnusableData`."""
+    try:
+        return read_bank_file(path.read_bytes(), options)
+    except InvalidLines as error:
+        raise UnusableData(f"{path}: {error}") from error
 
-    ALIGN's records in which no attribute is labelled on every response are left out and counted.
-    Ids must be unique over all files. Raises `UnusableData` naming file and line.
+
+def read_scenarios(
+    paths: Sequence[Path], options: Options = AS_THEY_ARE
+) -> tuple[list[LabelledScenario], list[DataFile]]:
+    """Labelled scenarios of files that a run goes through.
+
+    Scenarios in which no attribute is labelled on every response are left out and counted if the
+    file is an array or has records of another kind than banks. Ids must be unique over all files.
+    Raises `UnusableData` naming file and line.
     """
     scenarios: list[LabelledScenario] = []
     files: list[DataFile] = []
     for path in paths:
-        content = path.read_bytes()
-        usable = every = _parse(path, content)
-        if path.suffix == ".json":
+        file = read_file(path, options)
+        usable = every = file.scenarios
+        if file.converted or file.unit == "record":
             usable = [s for s in every if s.labels and labelled_attributes(s)]
-            if not usable:
-                raise UnusableData(
-                    f"{path}: none of its {len(every)} scenarios has an attribute that every "
-                    "response is labelled on"
-                )
-        digest = hashlib.sha256(content).hexdigest()
-        files.append(DataFile(path.name, digest, len(usable), len(every) - len(usable)))
+        left_out = len(file.left_out) + len(every) - len(usable)
+        if not usable:
+            raise UnusableData(
+                f"{path}: none of its {left_out} scenarios has an attribute that every response "
+                f"is labelled on{ADVICE if options.unlabelled == 'keep' else ''}"
+            )
+        files.append(
+            DataFile(
+                path.name,
+                hashlib.sha256(path.read_bytes()).hexdigest(),
+                len(usable),
+                left_out,
+                str(options.scale),
+                options.unlabelled,
+            )
+        )
         scenarios += usable
     seen: set[str] = set()
     for scenario in scenarios:
@@ -107,22 +128,3 @@ def levels_of(scenarios: Sequence[LabelledScenario]) -> dict[str, tuple[float, .
         name: tuple(sorted(observed)) if len(observed) <= MAX_LEVELS else ()
         for name, observed in values.items()
     }
-
-
-def _parse(path: Path, content: bytes) -> list[LabelledScenario]:
-    if path.suffix == ".json":
-        try:
-            read = from_align(json.loads(content))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnusableData(f"{path}: not a list of ALIGN's records: {error!r}") from error
-        for number, scenario in enumerate(read, start=1):
-            try:
-                parse_bank(msgspec.json.encode(scenario))
-            except InvalidLines as error:
-                why = error.errors[0].detail
-                raise UnusableData(f"{path}: scenario {number}: {why}") from error
-        return read
-    try:
-        return list(parse_bank(content).scenarios)
-    except InvalidLines as error:
-        raise UnusableData(f"{path}: {error}") from error

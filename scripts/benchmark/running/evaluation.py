@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,8 @@ from tqdm import tqdm
 import app
 from app.calibrations.fitting.fit import fit_features
 from app.calibrations.fitting.rows import LabelledEvidence, TooFewLabels
-from app.domain.bank import LabelledScenario
+from app.domain.bank import LabelledScenario, bank_of, serialize_bank
+from app.domain.bank_files.labels import FILLED, Scale
 from app.domain.calibration.evidence import without_judge
 from app.domain.calibration.model import Calibration
 from app.domain.fingerprint import attribute_field
@@ -28,8 +28,10 @@ from scripts.benchmark.pages.summary import summary
 from scripts.benchmark.records.journal import Journal
 from scripts.benchmark.records.results import DataFile, Run, ScenarioResult
 from scripts.benchmark.records.scenario_files import (
+    ADVICE,
     UnusableData,
     levels_of,
+    read_file,
     read_scenarios,
     sampled,
 )
@@ -72,16 +74,26 @@ def evaluate(options: RunOptions) -> bool:
 
 
 def _read(options: RunOptions) -> _Data:
-    scenarios, files = read_scenarios(options.scenarios)
+    scenarios, files = read_scenarios(options.scenarios, options.labels)
     for file in files:
-        if file.unlabelled:
-            print(
-                f"note: {file.name}: {file.unlabelled} of {file.scenarios + file.unlabelled} "
-                "scenarios are left out: no attribute is labelled on every response",
-                file=sys.stderr,
-            )
+        for note in _notes(file):
+            print(f"note: {file.name}: {note}", file=sys.stderr)
     chosen = sampled(scenarios, options.sample, options.sample_seed)
     return _Data(chosen, files, levels_of(scenarios))
+
+
+def _notes(file: DataFile) -> Iterator[str]:
+    """What was done to a file's labels and scenarios."""
+    if file.scale != str(Scale()):
+        yield f"labels of {file.scale} are mapped to {Scale()}"
+    if file.choices != "keep":
+        done = {"drop": "left out", "fill": f"given labels of {FILLED}"}[file.choices]
+        yield f"responses without labels are {done}"
+    if file.unlabelled:
+        yield (
+            f"{file.unlabelled} of {file.scenarios + file.unlabelled} scenarios are left out: no "
+            f"attribute is labelled on every response{'' if file.choices != 'keep' else ADVICE}"
+        )
 
 
 async def _evaluate(options: RunOptions, data: _Data, features: Calibration | None) -> bool:
@@ -218,7 +230,7 @@ def _fit_features(options: RunOptions, levels: Levels) -> Calibration:
         raise UnusableData("features are fitted on labelled scenarios: give them by --bank-file")
     names = list(levels)
     known: list[LabelledEvidence] = []
-    for scenario in read_scenarios([options.bank_file])[0]:
+    for scenario in read_scenarios([options.bank_file], options.labels)[0]:
         labels = [[one.get(name, np.nan) for name in names] for one in scenario.labels]
         evidence = without_judge(scenario.question, scenario.responses, len(names))
         known.append(LabelledEvidence(scenario.question, evidence, np.array(labels)))
@@ -234,23 +246,16 @@ async def _store_bank(options: RunOptions, service: Service) -> None:
         return
     if not options.bank:
         raise UnusableData("--bank-file needs a name to store it under: --bank NAME")
-    lines = options.bank_file.read_bytes()
+    scenarios = read_file(options.bank_file, options.labels).scenarios
     if options.bank_chars:
-        try:
-            lines = b"".join(
-                line + b"\n"
-                for line in lines.split(b"\n")
-                if line.strip() and _characters(json.loads(line)) <= options.bank_chars
-            )
-        except (KeyError, TypeError) as error:
-            raise UnusableData(
-                f"{options.bank_file}: a line is not a scenario: {error!r}"
-            ) from error
-    await service.put_bank(options.bank, lines)
+        scenarios = [s for s in scenarios if _characters(s) <= options.bank_chars]
+    if not scenarios:
+        raise UnusableData(f"{options.bank_file}: no labelled scenario is left for the bank")
+    await service.put_bank(options.bank, serialize_bank(bank_of(scenarios)))
 
 
-def _characters(scenario: dict[str, Any]) -> int:
-    return len(scenario["question"]) + sum(len(text) for text in scenario["responses"])
+def _characters(scenario: LabelledScenario) -> int:
+    return len(scenario.question) + sum(map(len, scenario.responses))
 
 
 def _dataset(path: Path) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.domain.bank_files.labels import Scale
+from app.domain.bank_files.reading import AS_THEY_ARE, Options
 from app.domain.methods import METHODS, MethodTraits
 from app.store.attribute_sets import builtin_attribute_sets
 from scripts.scorer_options import DEFAULT_URL, SERVICE_DEFAULTS, ScorerOptions
@@ -35,6 +37,8 @@ class RunOptions:
     bank: str | None = None
     bank_file: Path | None = None
     bank_chars: int | None = None
+    labels: Options = AS_THEY_ARE
+    """How labels are read, of the scenarios and of the bank file."""
     calibration: str | None = None
     probabilities: bool = False
     sample: int | None = None
@@ -96,6 +100,8 @@ class RunOptions:
             "bank": self.bank,
             "bank-file": self.bank_file,
             "bank-chars": self.bank_chars,
+            "scale": self.labels.scale if self.labels.scale != Scale() else None,
+            "unlabelled": self.labels.unlabelled if self.labels.unlabelled != "keep" else None,
             "calibration": self.calibration,
             "sample": self.sample,
             "sample-seed": self.sample_seed,

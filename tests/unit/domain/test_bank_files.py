@@ -87,6 +87,15 @@ def test_aligns_records_are_read_once_a_scenario_and_null_is_no_label():
     assert file.left_out == [LeftOut(5, "no response has a label")]
 
 
+def test_a_prompt_beside_aligns_choices_is_what_a_model_was_asked():
+    record = align("a", {"medical": 1}, {"medical": 0})
+    record["input"]["prompt"] = "SITUATION: …"
+    assert (
+        read(array(record)).scenarios
+        == read(array(align("a", {"medical": 1}, {"medical": 0}))).scenarios
+    )
+
+
 PARTLY = (
     align("a", {"medical": 1}, None, {"medical": 0, "merit": 0}),
     align("b", {"medical": 1}, {}),
@@ -99,6 +108,15 @@ def test_responses_without_labels_are_dropped_only_when_asked():
     assert [s.responses for s in file.scenarios] == [("Treat 0", "Treat 2")]
     assert file.dropped == 2
     assert file.left_out == [LeftOut(2, "fewer than two responses have labels")]
+
+
+@pytest.mark.parametrize("unlabelled", ["drop", "fill"])
+def test_scenarios_without_any_label_are_left_out_and_never_filled_in(unlabelled):
+    file = read(array(align("a", {}, None), LINE | {"labels": [{}, {}]}), unlabelled=unlabelled)
+    assert file.scenarios == []
+    assert file.left_out == [LeftOut(n, "no response has a label") for n in (1, 2)]
+    assert (file.dropped, file.filled) == (0, 0)
+    assert len(read(lines(LINE | {"labels": [{}, {}]})).scenarios) == 1
 
 
 def test_missing_labels_are_filled_in_only_when_asked():
@@ -182,7 +200,6 @@ def test_a_label_that_is_none_is_named_with_its_attribute_and_value(label, says)
         (b'[{"id": ]', "record 1: the array is not JSON"),
         (b"[]", "record 1: the bank is empty"),
         (b" \n", "line 1: the bank is empty"),
-        (array(align("a", {}, {})), "record 1: no scenario is left: no response has a label"),
         (array(LINE, LINE), "record 2: id 's1' is also on record 1"),
         (lines(LINE) + lines(LINE), "line 1: not JSON: Extra data"),
         (lines(LINE).decode().encode("utf-16"), "line 1: the file is UTF-16 or UTF-32: save it"),

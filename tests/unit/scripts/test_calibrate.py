@@ -5,7 +5,9 @@ import json
 import httpx
 import pytest
 
+from app.banks.reading import reading_out
 from app.calibrations.schemas import FittedOut
+from app.domain.bank_files.reading import BankFile
 from app.scoring.schemas import SCORER_EXAMPLE
 from scripts.calibrate import fitting
 from scripts.calibrate.__main__ import main, options_of, parser
@@ -55,6 +57,7 @@ READY = seen(
 STORED = {
     "name": "people", "digest": "b", "scenarios": 40, "responses": 80, "labels": {},
     "created_ms": 0, "builtin": False, "index": {"state": "ready", "workers": []},
+    "reading": reading_out(BankFile(), "0..1").model_dump(),
 }  # fmt: skip
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from app.domain.bank import LabelledScenario
+from app.domain.bank_files.reading import read_bank_file
 from scripts.benchmark.__main__ import main
-from scripts.benchmark.records.align import from_align, to_align
+from scripts.benchmark.records.align import to_align
 from scripts.benchmark.records.reading import read_results
 from scripts.benchmark.records.results import Results, Run, ScenarioResult, TargetSet
 from scripts.benchmark.records.scenario_files import (
@@ -21,6 +22,10 @@ from scripts.scorer_options import read_attributes
 
 def scenario(name, *labels):
     return LabelledScenario(name, f"q {name}", tuple(f"r{i}" for i in range(len(labels))), labels)
+
+
+def from_align(records):
+    return read_bank_file(json.dumps(records).encode()).scenarios
 
 
 MANY = [scenario(f"s{i}", {"care": 0}, {"care": 1}) for i in range(40)]
@@ -87,9 +92,9 @@ def test_more_candidates_than_a_request_takes_are_refused_before_the_run(tmp_pat
     [
         ([{"c": 0}, {"c": 3}], "not within"),
         ([{"c": 0}], "1 entries for 2"),
-        ([{"c": 0}, {"c": "x"}], "ALIGN"),
-        ([{"c": 0}, [0.5]], "ALIGN"),
-        ([{"c": 0}, {"c": float("nan")}], "scenario 1"),
+        ([{"c": 0}, {"c": "x"}], 'record 1: labels.1..c is "x"'),
+        ([{"c": 0}, [0.5]], "record 1: Expected `object . null`"),
+        ([{"c": 0}, {"c": float("nan")}], "record 1: labels.1..c is NaN"),
     ],
 )
 def test_records_of_align_are_checked_like_lines(tmp_path, labels, why):
@@ -194,7 +199,7 @@ def test_different_scenarios_under_one_id_are_kept_apart():
 def test_other_json_than_records_is_refused(tmp_path):
     path = tmp_path / "input_output.json"
     path.write_text('[{"input": {}}]')
-    with pytest.raises(UnusableData, match="ALIGN"):
+    with pytest.raises(UnusableData, match=r"record 1: .* `state` - at `input`"):
         read_scenarios([path])
 
 
@@ -226,6 +231,54 @@ def test_selections_become_records_that_read_back_to_the_same_scenarios():
         given.responses,
         given.labels,
     )
+
+
+def test_the_papers_files_are_read_as_they_are(tmp_path):
+    path = tmp_path / "eval.json"
+    path.write_text(json.dumps([STEERABLE["input"], STEERABLE["input"] | {"prompt": "How?"}]))
+    scenarios, (file,) = read_scenarios([path])
+    assert [(s.id, s.question) for s in scenarios] == [("0", "Why?"), ("1", "How?")]
+    assert (file.scenarios, file.unlabelled) == (2, 0)
+    definitions = tmp_path / "attribute_descriptions.json"
+    definitions.write_text(json.dumps({"care": "Care means kindness.", "wit": "Funny."}))
+    assert read_attributes(definitions)["wit"].definition == "Funny."
+    given = ["run", "--scenarios", str(path), "--method", "oracle", "--targets", "high"]
+    assert main([*given, "--attributes", str(definitions), "--out", str(tmp_path / "r")]) == 0
+
+
+def test_partly_labelled_records_are_used_when_asked(tmp_path, capsys):
+    path = tmp_path / "input_output.json"
+    special = align_record(0, {"medical": 1}, {"medical": None}, None, {"medical": 0})
+    path.write_text(json.dumps([special]))
+    with pytest.raises(UnusableData, match="--unlabelled drop"):
+        read_scenarios([path])
+    given = ["run", "--scenarios", str(path), "--method", "oracle", "--targets", "high"]
+    for choice, count in (("drop", 2), ("fill", 4)):
+        out = tmp_path / choice
+        assert main([*given, "--unlabelled", choice, "--out", str(out)]) == 0
+        results = read_results(out)
+        assert len(results.scenarios[0].labels) == count
+        assert f"--unlabelled {choice}" in results.run.command
+        assert "note: input_output.json: responses without labels are" in capsys.readouterr().err
+        more = ["--scenarios", str(path), "--targets", "high", "--out", str(tmp_path / "a.json")]
+        assert main(["align", str(out), *more]) == 0
+    # A run is not resumed with labels that were read in another way.
+    assert main([*given, "--unlabelled", "fill", "--out", str(tmp_path / "drop")]) == 1
+    assert "other" in capsys.readouterr().err
+
+
+def test_other_scales_are_mapped_when_given(tmp_path, capsys):
+    path = tmp_path / "rated.jsonl"
+    line = {"id": "x", "question": "q", "responses": ["a", "b"], "labels": [{"c": 10}, {"c": 5}]}
+    path.write_text(json.dumps(line))
+    with pytest.raises(UnusableData, match=r"line 1: .* as in scale=1..5"):
+        read_scenarios([path])
+    given = ["run", "--scenarios", str(path), "--method", "oracle", "--targets", "high"]
+    assert main([*given, "--scale", "0..10", "--out", str(tmp_path / "r")]) == 0
+    assert "labels of 0..10 are mapped to 0..1" in capsys.readouterr().err
+    assert sorted(one["c"] for one in read_results(tmp_path / "r").scenarios[0].labels) == [0.5, 1]
+    with pytest.raises(SystemExit):
+        main([*given, "--scale", "10", "--out", str(tmp_path / "r")])
 
 
 def test_score_examples_of_align_are_part_of_definitions(tmp_path):
