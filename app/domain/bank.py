@@ -16,7 +16,6 @@ from app.domain.names import canonical_name
 from app.domain.texts import is_blank
 
 _MAX_RATING = 1e6
-_HUGE = 1e300  # integers above this cannot be formatted as floats
 _V = TypeVar("_V")
 MAX_DISTINCT_LEVELS = 11
 """An attribute with more distinct labels than this is continuous and has no levels."""
@@ -142,9 +141,8 @@ def label_fault(label: object, low: float = 0, high: float = 1) -> str | None:
         return "is NaN, not a number: to give no label, leave the member out"
     if low <= label <= high:
         return None
-    shown = f"{label:g}" if abs(label) < _HUGE else "of too many digits"
     another = "labels on another scale need that scale, as in scale=1..5"
-    return f"is {shown}, not within [{low:g}, {high:g}] ({another})"
+    return f"is {label:g}, not within [{low:g}, {high:g}] ({another})"
 
 
 def serialize_bank(bank: Bank) -> bytes:

@@ -177,7 +177,7 @@ def test_other_texts_are_not_scales(text):
         (True, "labels[1].depth is true, not a number"),
         ([1], "labels[1].depth is [1], not a number"),
         (float("nan"), "labels[1].depth is NaN, not a number"),
-        (10**400, "labels[1].depth is of too many digits, not within [0, 1]"),
+        (10**400, "labels[1].depth is inf, not within [0, 1]"),
     ],
 )
 def test_a_label_that_is_none_is_named_with_its_attribute_and_value(label, says):
