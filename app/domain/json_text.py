@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
-_MEMBER = re.compile(rb'"[ \t\r\n]*:')
-"""Matches at least once per member. It may match more often, because of quotes within strings."""
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+_SPACED_ESCAPED = re.compile(rb'\\"[ \t\r\n]+:')
+_BACKSLASH_AT_END = rb'\\"'
+"""Found where a string ends with a backslash."""
 _MAX_DIGITS = 308
 """Longer integers may be beyond the range of floats, as `1e400` is."""
 _Path: TypeAlias = tuple["_Path", str | int] | None
@@ -40,9 +42,18 @@ def parse_json(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return _parse_with_care(text)
-    if len(_MEMBER.findall(text)) == _count_members(value):
-        return value
-    return _parse_with_care(text)
+    if _BACKSLASH_AT_END in text or _count_names(text) != _count_members(value):
+        return _parse_with_care(text)
+    return value
+
+
+def _count_names(text: bytes) -> int:
+    """Number of quotes before a colon: one per member, and more if a string begins with a colon.
+
+    Escaped quotes are not counted, which holds as long as no string ends with a backslash.
+    """
+    adjacent = text.count(b'":') - text.count(b'\\":')
+    return adjacent + len(_SPACED.findall(text)) - len(_SPACED_ESCAPED.findall(text))
 
 
 def _count_members(value: Any) -> int:

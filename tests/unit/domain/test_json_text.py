@@ -5,6 +5,8 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
 
@@ -41,6 +43,8 @@ def test_valid_json_is_parsed_unchanged(value, indent, ascii_only):
         ('{"a"\n:1,"a"\t :":"}', ("a",)),
         ('{"a":":","a":"\\":"}', ("a",)),
         ('{"x":NaN,"a":1,"a":2}', ("a",)),
+        ('{"a\\\\":1,"a\\\\":2}', ("a\\",)),
+        ('{"a\\\\":1,"a\\\\":":"}', ("a\\",)),
     ],
 )
 def test_a_repeated_member_is_rejected_with_its_path(text, steps):
@@ -95,3 +99,24 @@ def test_adversarial_texts_are_parsed_in_linear_time(text):
     with contextlib.suppress(ValueError):
         parse_json(text)
     assert time.process_time() - started < 5  # a quadratic search takes minutes
+
+
+_NAMES = st.text(alphabet='a\\":\u00e9 ', max_size=3)
+_VALUES = st.recursive(
+    _NAMES | st.integers() | st.none(),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(_NAMES, inside, max_size=3),
+)
+
+
+@given(_VALUES, st.booleans(), st.sampled_from([(",", ":"), (" ,\n", "\t: ")]))
+def test_any_value_is_read_as_it_was_written(value, ascii_only, separators):
+    text = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+    assert parse_json(text.encode()) == json.loads(text)
+
+
+@given(_NAMES, _VALUES, _VALUES, st.lists(st.tuples(_NAMES, _VALUES), max_size=3))
+def test_any_member_that_occurs_twice_is_found(name, first, second, others):
+    members = [(name, first), *others, (name, second)]
+    pairs = ",".join(f"{json.dumps(n)}:{json.dumps(v)}" for n, v in members)
+    with pytest.raises(RepeatedMember):
+        parse_json(f"[{{{pairs}}}]".encode())
