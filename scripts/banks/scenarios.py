@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from app.domain.texts import text_key
+
 LabelPair = tuple[str, float]
 """An attribute's name and one of its levels: what the split must cover."""
 
@@ -79,16 +81,11 @@ def scenario_id(corpus: str, question: str) -> str:
     return f"{corpus}-{hashlib.sha256(question.encode('utf-8')).hexdigest()[:16]}"
 
 
-def question_key(question: str) -> str:
-    """What two questions share if they differ only in case and spacing."""
-    return " ".join(question.split()).casefold()
-
-
 def one_per_question(scenarios: Iterable[Scenario], left_out: Counter[str]) -> list[Scenario]:
     """The first scenario of each question, so that no split can hold a question twice."""
     first: dict[str, Scenario] = {}
     for scenario in scenarios:
-        if first.setdefault(question_key(scenario.question), scenario) is not scenario:
+        if first.setdefault(text_key(scenario.question), scenario) is not scenario:
             left_out["questions like an earlier one but for case or spacing"] += 1
     return list(first.values())
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.arrays import Floats
 from app.domain.bank import LabelledScenario
 from app.domain.calibration.evidence import Evidence
+from app.domain.texts import text_key
 
 LEAST_SCENARIOS = 20
 """Labelled scenarios that an attribute must have: cross-validation on fewer means nothing."""
@@ -85,9 +86,9 @@ def in_rows(scenarios: Sequence[LabelledEvidence], names: Sequence[str]) -> Rows
     if not scenarios:
         raise TooFewLabels(_too_few(0, names[0]))
     sizes = [len(scenario.labels) for scenario in scenarios]
-    distinct = dict.fromkeys(s.question for s in scenarios)
-    questions = {question: index for index, question in enumerate(distinct)}
-    question = np.array([questions[s.question] for s in scenarios], dtype=np.intp)
+    asked = [text_key(s.question) for s in scenarios]
+    questions = {question: index for index, question in enumerate(dict.fromkeys(asked))}
+    question = np.array([questions[one] for one in asked], dtype=np.intp)
     rows = Rows(
         scenarios=tuple(s.evidence for s in scenarios),
         labels=np.concatenate([s.labels for s in scenarios]),
