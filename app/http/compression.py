@@ -9,6 +9,8 @@ from app.errors import MalformedBody, UnsupportedFormat
 
 _GZIP = 16 + zlib.MAX_WBITS
 """The `wbits` value of zlib for the gzip format."""
+_MAX_MEMBERS = 10_000
+"""Maximum number of members. Empty ones cost time and add nothing to the size of the body."""
 _PLAIN = ("", "identity")
 _PACKED = ("gzip", "x-gzip")
 
@@ -18,22 +20,24 @@ class Gunzip:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
-        self._started = False
+        self._members = 0
 
     @property
     def unfinished(self) -> bool:
         """Whether the current member is incomplete."""
-        return self._started and not self._member.eof
+        return self._members > 0 and not self._member.eof
 
     def unpack(self, packed: bytes, most: int) -> bytes:
         """Decompress the next chunk to at most `most` bytes; the rest is dropped.
 
-        Raises `MalformedBody` if the data is not gzip.
+        Raises `MalformedBody` if the data is not gzip, or has too many members.
         """
         unpacked = bytearray()
         while packed and len(unpacked) < most:
-            self._started = True
-            if self._member.eof:
+            if self._members == 0 or self._member.eof:
+                self._members += 1
+                if self._members > _MAX_MEMBERS:
+                    raise MalformedBody(f"the gzip body has more than {_MAX_MEMBERS} members")
                 self._member = zlib.decompressobj(_GZIP)
             try:
                 unpacked += self._member.decompress(packed, most - len(unpacked))

@@ -39,12 +39,11 @@ class RequestMiddleware:
         method, request_id = scope["method"], _request_id(scope)
         scope = {**scope, "path": _path(scope), "method": "GET" if method == "HEAD" else method}
         scope.setdefault("state", {})["request_id"] = request_id
-        exchange = _Exchange(receive, send, request_id, self._limit(scope))
+        exchange = _Exchange(scope, receive, send, self._limit(scope))
         exchange.without_body = method == "HEAD"
         try:
-            if exchange.declared(scope) > exchange.limit.size:
+            if exchange.declared() > exchange.limit.size:
                 raise exchange.too_large()
-            exchange.gunzip = gunzip_for(scope["headers"])
             await self._app(scope, exchange.receive, exchange.send)
             if exchange.refusal is not None:
                 raise exchange.refusal
@@ -75,23 +74,27 @@ class _Limit(NamedTuple):
 class _Exchange:
     """The receive and send channels of one request, with a limit on the body."""
 
-    def __init__(self, receive: Receive, send: Send, request_id: str, limit: _Limit) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: _Limit) -> None:
+        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
         self._send = send
-        self._request_id = request_id.encode()
+        self._request_id = scope["state"]["request_id"].encode()
+        self._arrived = 0
+        """Bytes of the body as they were sent."""
         self._received = 0
-        self.limit = limit
-        self.gunzip: Gunzip | None = None
+        """Bytes of the body, decompressed."""
+        self._gunzip: Gunzip | None = None
         """Decompresses the body; None if it is not compressed."""
+        self.limit = limit
         self.without_body = False
         """Whether to send the response without its body, for a HEAD request."""
         self.status: int | None = None
         self.refusal: AzimuthError | None = None
         """The error raised while the body was read, if any."""
 
-    def declared(self, scope: Scope) -> int:
+    def declared(self) -> int:
         """Content-Length; 0 without one."""
-        for name, value in scope["headers"]:
+        for name, value in self._headers:
             if name == b"content-length" and value.isdigit():
                 return int(value)
         return 0
@@ -115,14 +118,17 @@ class _Exchange:
     def _checked(self, message: Message) -> bytes:
         """The next chunk of the body, decompressed. Raises `BodyTooLarge` above the limit."""
         body: bytes = message.get("body", b"")
-        if self.gunzip is not None:
+        if body and self._arrived == 0:
+            self._gunzip = gunzip_for(self._headers)
+        self._arrived += len(body)
+        if self._gunzip is not None:
             # One byte above the limit is enough to detect that the body is too large.
-            body = self.gunzip.unpack(body, self.limit.size - self._received + 1)
+            body = self._gunzip.unpack(body, self.limit.size - self._received + 1)
         self._received += len(body)
-        if self._received > self.limit.size:
+        if max(self._arrived, self._received) > self.limit.size:
             raise self.too_large()
         last = not message.get("more_body", False)
-        if last and self.gunzip is not None and self.gunzip.unfinished:
+        if last and self._gunzip is not None and self._gunzip.unfinished:
             raise MalformedBody("the body is an incomplete gzip stream")
         return body
 

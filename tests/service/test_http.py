@@ -54,6 +54,25 @@ def test_a_gzip_body_counts_by_its_unpacked_size(azimuth):
     assert problem_of(answer, 413, "body-too-large")["limit_bytes"] == 8_000_000
 
 
+def test_empty_gzip_members_neither_pass_the_limit_nor_take_long(azimuth):
+    empty = gzip.compress(b"")
+    many = iter([empty * 2_000] * 200)
+    answer = sent(azimuth, "/v1/score", many, **{"content-encoding": "gzip"})
+    assert "members" in problem_of(answer, 400, "malformed-body")["detail"]
+
+
+def test_a_compressed_body_counts_by_its_own_size_as_well(azimuth):
+    stored = gzip.compress(bytes(9_000_000), compresslevel=0)
+    chunks = iter([stored[i : i + 65_536] for i in range(0, len(stored), 65_536)])
+    answer = sent(azimuth, "/v1/score", chunks, **{"content-encoding": "gzip"})
+    problem_of(answer, 413, "body-too-large")
+
+
+def test_the_encoding_of_no_body_does_not_matter(azimuth):
+    with azimuth.client() as client:
+        assert client.get("/v1/banks", headers={"content-encoding": "br"}).status_code == 200
+
+
 @pytest.mark.parametrize("content", [PACKED[:-9], b"not gzip", zlib.compress(b"{}")])
 def test_a_body_that_is_not_gzip_as_claimed_is_malformed(azimuth, content):
     answer = sent(azimuth, "/v1/score", content, **{"content-encoding": "gzip"})
