@@ -93,7 +93,8 @@ def add_scorer_options(parser: _Parser) -> None:
         "--attributes",
         type=Path,
         metavar="FILE",
-        help="JSON file of attribute definitions, in place of an attribute set of the service",
+        help="JSON file of attribute definitions (a list, a set, or names and texts), in "
+        "place of an attribute set of the service",
     )
     add("--zero-shot", action="store_true", help="no examples")
     add("--examples", type=positive, metavar="N", help="examples for each attribute (default: 5)")
