@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from app.settings import Settings
 from tests.engines import SMALL_MODEL, RunningEngine, Shared, VllmServe, small_model_settings
 from tests.support import Service, running_service, wait_until
 from workers.main import run_worker
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile("azimuth", deadline=None)
+hypothesis.settings.load_profile("azimuth")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

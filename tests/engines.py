@@ -109,8 +109,16 @@ def small_model_dtype() -> str:
     return "float32" if known else "auto"
 
 
+BATCH_TOKENS = 2048
+"""Tokens of one step of vLLM: few, so that a batch can be overfilled in seconds."""
+
+
 def small_model_settings(**changes: Any) -> EngineSettings:
-    own = {"kv_cache_gb": 2, "dtype": small_model_dtype()}
+    own = {
+        "kv_cache_gb": 2,
+        "max_num_batched_tokens": BATCH_TOKENS,
+        "dtype": small_model_dtype(),
+    }
     return EngineSettings(model=str(SMALL_MODEL), **own | changes)
 
 

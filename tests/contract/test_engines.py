@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
-from tests.engines import SERVED_NAME, RunningEngine, small_model_settings
+from tests.engines import BATCH_TOKENS, SERVED_NAME, RunningEngine, small_model_settings
 from tests.recorded import LIVE, RecordedEndpoint
 from workers.engines.base import Sampling
 from workers.engines.fake import FakeEngine
@@ -97,7 +97,7 @@ def engine(request):
     elif kind == "outlines":
         from workers.engines.outlines import OutlinesEngine
 
-        made = OutlinesEngine(small_model_settings(engine="outlines", dtype="bfloat16"))
+        made = OutlinesEngine(small_model_settings(engine="outlines"))
     else:
         url = request.getfixturevalue("vllm_serve").url if LIVE else "http://recorded/v1"
         settings = small_model_settings(
@@ -198,7 +198,8 @@ def test_more_sampled_prompts_than_one_batch_holds_are_all_answered(engine):
     """vLLM's CPU build crashed when a seeded prompt was split over two batches."""
     if engine.info.engine != "vllm":
         pytest.skip("about vLLM's scheduler")
-    long = [engine.encode(Message("user", f"{i} " + "word " * 2500)) for i in range(5)]
+    long = [engine.encode(Message("user", f"{i} " + "word " * 700)) for i in range(5)]
+    assert sum(prompt.length for prompt in long) > BATCH_TOKENS
     sampling = Sampling(max_tokens=4, temperature=0.7, samples=2, seed=1)
     generations = engine.generate_all([(p, SCHEMA, sampling) for p in long])
     assert sum(len(g.answers) for g in generations) == 10

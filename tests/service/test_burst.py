@@ -11,8 +11,6 @@ import pytest
 
 from tests.support import Service
 
-REQUESTS = 400
-
 
 def _scenario(number: int) -> dict[str, Any]:
     return {
@@ -30,20 +28,20 @@ async def _at_once(url: str, bodies: list[dict[str, Any]]) -> list[httpx.Respons
 
 
 @pytest.mark.parametrize(
-    "connections",
+    ("requests", "connections"),
     [
-        pytest.param({}, id="default settings"),
-        pytest.param({"AZIMUTH_REDIS_CONNECTIONS": "4"}, id="four Redis connections"),
+        pytest.param(400, {}, id="400 with default settings"),
+        pytest.param(100, {"AZIMUTH_REDIS_CONNECTIONS": "4"}, id="100 over four connections"),
     ],
 )
-def test_400_concurrent_requests_all_succeed_fresh_and_cached(
-    service: Service, connections: dict[str, str]
+def test_concurrent_requests_all_succeed_fresh_and_cached(
+    service: Service, requests: int, connections: dict[str, str]
 ) -> None:
     service.start_api(**connections)
     service.start_worker()
-    bodies = [_scenario(number) for number in range(REQUESTS)]
+    bodies = [_scenario(number) for number in range(requests)]
     for cached in (False, True):
         answers = asyncio.run(_at_once(service.url, bodies))
-        assert Counter(answer.status_code for answer in answers) == {200: REQUESTS}
+        assert Counter(answer.status_code for answer in answers) == {200: requests}
         hits = [a.json()["score_set"]["cells"][0]["cached"] for a in answers]
-        assert hits == [cached] * REQUESTS
+        assert hits == [cached] * requests

@@ -159,7 +159,7 @@ def test_json_that_is_nested_too_deeply_is_malformed(azimuth):
             problem_of(response, 400, "malformed-body")
         line = b'{"id":"a","question":"q","more":' + b"[" * 200_000
         response = client.put("/v1/banks/deep", content=line)
-    assert "line 1: the JSON is nested too deeply" in response.text
+    assert "line 1: not readable JSON: it is nested too deeply" in response.text
 
 
 def test_thousands_of_blank_lines_take_linear_time(azimuth):
