@@ -11,7 +11,6 @@ from scripts.benchmark.results.tables import Published, frontiers
 from scripts.benchmark.records.grouping import slug
 
 SHOWN = (
-    ("triage-qwen2-5-coder-1-5b-instruct-int8", "accuracy", accuracy_part),
     ("triage-smollm2-135m-instruct", "accuracy", accuracy_part),
     ("helpsteer2-qwen2-5-coder-1-5b-instruct-int8", "accuracy", accuracy_part),
     ("helpsteer2-smollm2-135m-instruct", "certainty", certainty_part),
