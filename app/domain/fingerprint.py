@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from app.domain.scorer import Scorer
 
 _EXACT = 2**53  # above, floats cannot represent every integer
 _DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
+
+_scorer_encoder = msgspec.msgpack.Encoder()
+_scorer_decoder = msgspec.msgpack.Decoder(Scorer)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -41,6 +45,13 @@ def scorer_fingerprint(scorer: Scorer) -> str:
     a model does not invalidate the scores of its other methods. For the same reason `joint` is
     hashed only if it is not empty.
     """
+    return _scorer_fingerprint(_scorer_encoder.encode(scorer))
+
+
+@lru_cache(maxsize=1024)
+def _scorer_fingerprint(encoded: bytes) -> str:
+    """Kept, because all requests to a service name few scorers, and each hashes its own twice."""
+    scorer = _scorer_decoder.decode(encoded)
     settings = msgspec.to_builtins(scorer.settings)
     if not scorer.settings.joint:
         del settings["joint"]
@@ -54,6 +65,7 @@ def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:
     return digest("score-set/2", scenario, scorer_fingerprint(scorer))
 
 
+@lru_cache(maxsize=4096)
 def attribute_field(attribute: Attribute) -> str:
     """The key of an attribute's cell in a score set: `name@digest`.
 

@@ -96,7 +96,7 @@ class ScorerRequest(Closed):
     attributes: list[AttributeRef] | None = Field(None, min_length=1, max_length=50)
     """Names in the attribute set, or attributes defined inline. By default, `/score` scores the
     whole set and `/select` the attributes of the target."""
-    scoring: Scoring = Scoring()
+    scoring: Scoring = Field(default_factory=Scoring)
 
 
 class ScoreRequest(ScorerRequest):

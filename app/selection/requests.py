@@ -103,7 +103,7 @@ class SelectRequest(ScoreRequest):
     target: Target | None = None
     """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
     ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
-    selection: SelectionOptions = SelectionOptions()
+    selection: SelectionOptions = Field(default_factory=SelectionOptions)
 
 
 class RetargetRequest(Closed):
@@ -121,7 +121,7 @@ class RetargetRequest(Closed):
         Discriminator(one_or_many),
     ]
     """One target or a list of targets. Every pair of score set and target gets a selection."""
-    selection: SelectionOptions = SelectionOptions()
+    selection: SelectionOptions = Field(default_factory=SelectionOptions)
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for a score set's scorer and
     covers the attributes of all targets, if any; `none` for the scores of the model. All targets
