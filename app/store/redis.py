@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import StoreUnavailable
 from app.settings import StoreSettings
+from app.store.connections import FairConnectionPool
 
 PREFIX = "azimuth:"
 NOTICES = PREFIX + "notices"
@@ -78,7 +79,7 @@ def connect(settings: StoreSettings) -> Redis:
     Calls beyond `redis_connections` wait for a free connection, so that a burst of requests is
     served late instead of refused.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool = FairConnectionPool.from_url(
         settings.redis_url,
         max_connections=settings.redis_connections,
         timeout=settings.redis_connection_wait_s,

@@ -19,6 +19,7 @@ COMMANDS = {
     "align": "write a run's selections as ALIGN's input_output.json",
     "frontier": "run several modes of scoring, raw and calibrated, and draw accuracy against cost",
     "draw": "draw accuracy against cost from runs",
+    "load": "measure how fast a service answers from its cache, on this machine",
     "publish": "add runs to an archive of published runs",
     "results": "write the tables and pictures of RESULTS.md from the published runs",
 }
