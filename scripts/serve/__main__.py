@@ -75,7 +75,7 @@ def _stop_on_signals(stack: Stack) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         if not stack.stopping:
             report("stopping")
-        stack.stopping = True
+        stack.ask_to_stop()
         if stack.sampling:
             stack.sampling = False
             raise _Interrupted

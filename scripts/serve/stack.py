@@ -21,6 +21,7 @@ from scripts.serve.progress import Progress, report
 LOGS = STATE / "logs"
 _READY_S = 1800.0  # a first run may download a model of some GB
 _RESTART_S = 2.0
+_MOST_RESTART_S = 30.0
 
 
 class StartFailed(Exception):
@@ -34,7 +35,7 @@ class Stack:
         self.port = port
         anywhere = settings.api.host in ("0.0.0.0", "::")
         self.url = f"http://{'127.0.0.1' if anywhere else settings.api.host}:{port}"
-        self.stopping = False
+        self._stop = threading.Event()
         self.sampling = False
         self._settings = settings
         # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
@@ -48,6 +49,15 @@ class Stack:
         self._worker: Child | None = None
         self._restarts = 0
         LOGS.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    def ask_to_stop(self) -> None:
+        """Start no part again, and end a wait before a restart."""
+        self._stop.set()
 
     def start(self) -> None:
         """Start all parts at once."""
@@ -96,8 +106,7 @@ class Stack:
             raise StartFailed(f"the worker has ended: {worker.last_words()}")
         self._restarts += 1
         report(f"the worker has ended (status {worker.process.returncode}): restarting it")
-        time.sleep(min(30.0, _RESTART_S * self._restarts))
-        if not self.stopping:
+        if not self._stop.wait(min(_MOST_RESTART_S, _RESTART_S * self._restarts)):
             self._start_worker()
 
     def stop(self) -> None:
