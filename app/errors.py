@@ -69,6 +69,24 @@ class UnsupportedFormat(AzimuthError):
         """Content encodings that are supported, where that is the problem."""
 
 
+class Unauthorized(AzimuthError):
+    """The request has no API key, or one that is not valid."""
+
+    slug = "unauthorized"
+
+
+class Forbidden(AzimuthError):
+    """The API key lacks the scope for the request."""
+
+    slug = "forbidden"
+
+
+class UnknownApiKey(AzimuthError):
+    """No API key has this id."""
+
+    slug = "unknown-api-key"
+
+
 class InvalidBank(AzimuthError):
     """A line of an uploaded bank is not a valid labelled scenario."""
 

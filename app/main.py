@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,10 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
+from app.access.endpoints import router as keys
+from app.access.exposure import check_address
+from app.access.middleware import AccessMiddleware
+from app.access.openapi import document_access
 from app.attribute_sets.endpoints import router as attribute_sets
 from app.banks.endpoints import router as banks
 from app.calibrations.endpoints import router as calibrations
@@ -26,9 +31,10 @@ from app.models.endpoints import router as models
 from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
-from app.settings import Settings
+from app.settings import InvalidSetting, Settings
 from app.telemetry.logs import configure
 
+_log = logging.getLogger("azimuth")
 _OPEN_FILES = 65_536
 _DESCRIPTION = """\
 Steerable response selection. Send a question, candidate responses and a target: the desired value
@@ -64,10 +70,12 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (scoring, retargeting):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
-    for router in (attribute_sets, banks, calibrations, models):
+    for router in (attribute_sets, banks, calibrations, models, keys):
         app.include_router(router, prefix="/v1")
     app.include_router(health)
     problems.install(app)
+    if settings.api.auth == "keys":
+        app.add_middleware(AccessMiddleware, open_metrics=settings.api.open_metrics)
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=settings.api.max_body_bytes,
@@ -80,9 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
             allow_origins=settings.api.allowed_origins,
             allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["Location", "Retry-After", "X-Request-Id"],
+            expose_headers=["Location", "Retry-After", "X-Request-Id", "WWW-Authenticate"],
         )
     document_problems(app)
+    document_access(app)
     return app
 
 
@@ -112,6 +121,11 @@ def main() -> None:
     _allow_many_connections()
     settings = Settings.from_environment()
     configure(settings.api.log_level)
+    try:
+        check_address(settings.api)
+    except InvalidSetting as error:
+        _log.error("%s", error)
+        raise SystemExit(1) from None
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api.host,

@@ -21,6 +21,7 @@ from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
 from app.store.calibrations import CalibrationStore
 from app.store.fleet import Fleet
+from app.store.keys import KeyStore
 from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.recent_score_sets import RecentScoreSets
@@ -39,6 +40,7 @@ class Resources:
     hub: NoticeHub
     attribute_sets: AttributeSetStore
     banks: BankStore
+    keys: KeyStore
     fleet: Fleet
     cache: ScoreCache
     queue: JobQueue
@@ -81,11 +83,12 @@ class Resources:
         calibrator = Calibrator(calibrations)
         attribute_sets = AttributeSetStore(redis)
         banks = BankStore(redis)
+        keys = KeyStore(redis)
         hub = NoticeHub(
             listening,
             on_cell=recent.forget,
             on_calibration=calibrator.forget,
-            on_names=[attribute_sets.forget, banks.forget],
+            on_names=[attribute_sets.forget, banks.forget, keys.forget],
         )
         fleet = Fleet(redis)
         store, api = settings.store, settings.api
@@ -99,6 +102,7 @@ class Resources:
             hub=hub,
             attribute_sets=attribute_sets,
             banks=banks,
+            keys=keys,
             fleet=fleet,
             cache=cache,
             queue=queue,

@@ -69,6 +69,12 @@ class ApiSettings(Group):
     """Address that the API listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the API listens on."""
+    auth: Literal["none", "keys", "unprotected"] = "none"
+    """Who may use the API. `none`: all programs of this machine; it then listens on a loopback
+    address only. `keys`: those who have an API key. `unprotected`: all who can reach the address,
+    for a network of which nobody else is part, or behind a proxy that checks who calls."""
+    open_metrics: bool = False
+    """With `AZIMUTH_AUTH=keys`: whether `/metrics` needs no key."""
     max_body_bytes: int = Field(8_000_000, ge=1)
     """Largest request body, except for banks, in bytes."""
     max_bank_bytes: int = Field(200_000_000, ge=1)

@@ -174,6 +174,8 @@ def _record(scope: Scope, method: str, status: int | None, seconds: float, reque
     REQUESTS.labels(operation, str(status)).inc()
     LATENCY.labels(operation).observe(seconds)
     details = scope["state"].get("log", {})
+    if (api_key := scope["state"].get("api_key")) is not None:
+        details = {"api_key": api_key, **details}
     level = logging.DEBUG if operation in _QUIET else logging.INFO
     _log.log(
         level,

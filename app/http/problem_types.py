@@ -51,6 +51,18 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "the body is not JSON: Expecting value at character 12",
     ),
     _problem(
+        "unauthorized",
+        401,
+        "No valid API key",
+        "an API key is needed: send it as 'Authorization: Bearer az_…' or 'X-Api-Key: az_…'",
+    ),
+    _problem(
+        "forbidden",
+        403,
+        "The API key may not do this",
+        "PUT /v1/banks/my-bank needs a key with the scope banks or admin; this key has select",
+    ),
+    _problem(
         "invalid-request",
         422,
         "Invalid request",
@@ -102,6 +114,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "No such bank",
         "no bank is called 'my-bank'",
         pointer="#/scoring/bank",
+    ),
+    _problem(
+        "unknown-api-key",
+        404,
+        "No such API key",
+        "no API key has the id '3f9c1e07ab52'",
     ),
     _problem(
         "unknown-calibration",

@@ -17,6 +17,7 @@ from app.errors import (
     FieldError,
     InvalidRequest,
     MalformedBody,
+    Unauthorized,
     UnsupportedFormat,
 )
 from app.http.pointers import pointer_of
@@ -73,6 +74,8 @@ def render(error: AzimuthError, request_id: str) -> Response:
         headers["Retry-After"] = str(retry)
     if isinstance(error, UnsupportedFormat) and error.accept_encoding:
         headers["Accept-Encoding"] = error.accept_encoding
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     document = problem_document(
         problem_for(error), error.detail, request_id, fields=error.fields, extensions=extensions
     )

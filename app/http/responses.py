@@ -13,22 +13,27 @@ def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
     """Document the problem responses of an operation, each with an example."""
     responses: dict[int | str, dict[str, Any]] = {}
     for slug in (*slugs, INTERNAL.slug):
-        problem = problem_called(slug)
-        assert problem is not None, f"{slug} is not in the table of problem types"
-        entry = responses.setdefault(
-            problem.status,
-            {
-                "description": problem.title,
-                "content": {
-                    MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-                },
-            },
-        )
-        if problem.title not in entry["description"]:
-            entry["description"] += f"; or: {problem.title}"
-        reference = {"$ref": f"#/components/examples/{_component(slug)}"}
-        entry["content"][MEDIA_TYPE]["examples"][slug] = reference
+        add_problem(responses, slug)
     return responses
+
+
+def add_problem(responses: dict[int | str, dict[str, Any]], slug: str) -> None:
+    """Document one more problem response among the others of an operation."""
+    problem = problem_called(slug)
+    assert problem is not None, f"{slug} is not in the table of problem types"
+    entry = responses.setdefault(
+        str(problem.status),
+        {
+            "description": problem.title,
+            "content": {
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+            },
+        },
+    )
+    if problem.title not in entry["description"]:
+        entry["description"] += f"; or: {problem.title}"
+    reference = {"$ref": f"#/components/examples/{_component(slug)}"}
+    entry["content"][MEDIA_TYPE]["examples"][slug] = reference
 
 
 def problem_examples() -> dict[str, dict[str, Any]]:

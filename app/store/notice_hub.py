@@ -77,7 +77,7 @@ class NoticeHub:
         self._on_calibration = on_calibration
         """Called when calibrations have changed, or may have."""
         self._on_names = on_names
-        """Called when names of attribute sets or banks have changed, or may have."""
+        """Called when names of attribute sets or banks, or API keys, have changed, or may have."""
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False

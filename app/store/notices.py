@@ -28,9 +28,9 @@ class CalibrationNotice(Struct, frozen=True, tag="calibration"):
 
 
 class NamesNotice(Struct, frozen=True, tag="names"):
-    """An attribute set or a bank was stored or deleted under its name."""
+    """An attribute set or a bank was stored or deleted under its name, or an API key revoked."""
 
-    kind: Literal["attribute-sets", "banks"]
+    kind: Literal["attribute-sets", "banks", "api-keys"]
 
 
 Notice = CellNotice | BankNotice | CalibrationNotice | NamesNotice

@@ -57,7 +57,11 @@ def _serve(stack: Stack, cleanup: contextlib.ExitStack, *, check: bool) -> int:
         return 1
     keeper = cleanup.enter_context(Keeper(stack))
     stack.sampling = True
-    selection = _sample(stack.url, check=check)
+    if stack.asks_for_keys:
+        report("no sample request: it would need an API key")
+        selection = None
+    else:
+        selection = _sample(stack.url, check=check)
     stack.sampling = False
     if check:
         print(f"\n{selection}", flush=True)

@@ -37,6 +37,7 @@ class Stack:
         self.url = f"http://{'127.0.0.1' if anywhere else settings.api.host}:{port}"
         self._stop = threading.Event()
         self.sampling = False
+        self.asks_for_keys = settings.api.auth == "keys"
         self._settings = settings
         # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
         self._temporary = tempfile.mkdtemp(prefix="azimuth-")
@@ -156,7 +157,10 @@ def _waiting_for(client: httpx.Client) -> str | None:
         if ready.status != "ready":
             parts = (ready.redis, ready.worker, ready.model)
             return next((part.detail for part in parts if part.state != "ready"), "starting")
-        bank = BankWithIndexOut.model_validate_json(client.get("/v1/banks/helpsteer2").content)
+        answer = client.get("/v1/banks/helpsteer2")
+        if answer.status_code == 401:
+            return None  # only those who have an API key can ask
+        bank = BankWithIndexOut.model_validate_json(answer.content)
     except (httpx.HTTPError, ValueError):
         return "the API is starting"
     return None if bank.index.state == "ready" else "the index of the built-in bank"

@@ -70,7 +70,7 @@ LAYERS = (
     ("app.scoring",),
     ("app.calibrations",),
     ("app.selection",),
-    ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health"),
+    ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health", "app.access"),
     ("app.resources",),
     ("app.main",),
 )

@@ -1,0 +1,61 @@
+"""API keys in the OpenAPI document: schemes, the scopes of each operation, and the refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.access.policy import OPEN, scopes_for
+from app.http.responses import add_problem
+
+_SCHEMES: dict[str, Any] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "az_…",
+        "description": "An API key, where the service uses them (`AZIMUTH_AUTH=keys`).",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "The same in another header.",
+    },
+}
+_CHALLENGE = {
+    "WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer` (RFC 6750)"}
+}
+
+
+def document_access(app: FastAPI) -> None:
+    """Add security schemes and refusals to the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            document["components"]["securitySchemes"] = _SCHEMES
+            for path, item in document["paths"].items():
+                for method, operation in item.items():
+                    _document(operation, method.upper(), path)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _document(operation: dict[str, Any], method: str, path: str) -> None:
+    scopes = scopes_for(method, path)
+    if scopes == OPEN:
+        operation["security"] = []
+        return
+    alternatives: list[dict[str, list[str]]] = [
+        {scheme: [scope]} for scope in sorted(scopes | {"admin"}) for scheme in _SCHEMES
+    ]
+    operation["security"] = [*alternatives, {}]  # {}: the service may use no keys
+    responses = operation["responses"]
+    for slug in ("unauthorized", "forbidden"):
+        add_problem(responses, slug)
+    responses["401"]["headers"] = _CHALLENGE
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,0 +1,65 @@
+"""Bodies of the endpoints for API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.domain.access import ApiKey, Grant, Scope
+from app.schema import Closed, Maybe, Name, Open
+
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=10)]
+
+
+class KeyIn(Closed):
+    """A key to create."""
+
+    tenant: Name
+    """Who the key is for."""
+    scopes: Scopes
+    """`select` scores, selects, and reads what is stored; `banks` reads, stores and deletes
+    attribute sets, banks and calibrations; `admin` may do everything."""
+    expires_in_days: int | None = Field(None, ge=1, le=36_500)
+    """Unset: the key does not expire."""
+
+    def grant(self) -> Grant:
+        """The grant that it describes."""
+        return Grant(self.tenant, tuple(dict.fromkeys(self.scopes)))
+
+
+class KeyOut(Open):
+    """A key, without its secret."""
+
+    id: str
+    """Part of the secret: `az_{id}_…`."""
+    tenant: str
+    scopes: list[Scope]
+    created_ms: int
+    expires_ms: Maybe[int] = None
+    """Absent if the key does not expire."""
+
+
+class NewKeyOut(KeyOut):
+    """A new key, with its secret."""
+
+    secret: str
+    """What clients send. It is shown only here: its hash is stored."""
+
+
+class KeysOut(Open):
+    """All keys."""
+
+    keys: list[KeyOut]
+    """Oldest first; expired ones included."""
+
+
+def members_of(key: ApiKey) -> dict[str, object]:
+    """The members of `KeyOut`."""
+    return {
+        "id": key.id,
+        "tenant": key.grant.tenant,
+        "scopes": list(key.grant.scopes),
+        "created_ms": key.created_ms,
+        "expires_ms": key.expires_ms,
+    }
