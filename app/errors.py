@@ -81,6 +81,12 @@ class Forbidden(AzimuthError):
     slug = "forbidden"
 
 
+class WrongHost(AzimuthError):
+    """The request was sent to a name that is not the service's."""
+
+    slug = "wrong-host"
+
+
 class UnknownApiKey(AzimuthError):
     """No API key has this id."""
 

@@ -17,6 +17,7 @@ from fastapi_offline import FastAPIOffline
 from app import __version__
 from app.access.endpoints import router as keys
 from app.access.exposure import check_address
+from app.access.hosts import HostMiddleware, names_of
 from app.access.middleware import AccessMiddleware
 from app.access.openapi import document_access
 from app.attribute_sets.endpoints import router as attribute_sets
@@ -76,6 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     if settings.api.auth == "keys":
         app.add_middleware(AccessMiddleware, open_metrics=settings.api.open_metrics)
+    if (names := names_of(settings.api)) is not None:
+        app.add_middleware(HostMiddleware, names=names)
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=settings.api.max_body_bytes,

@@ -25,6 +25,8 @@ from pydantic_settings import (
 PREFIX = "AZIMUTH_"
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 """An origin as browsers send it: in lower case, without a path or a slash at the end."""
+_HOST_NAME = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
+"""A name or an address in `Host`, in lower case, without a port."""
 
 
 class UnknownSetting(ValueError):
@@ -73,6 +75,9 @@ class ApiSettings(Group):
     """Who may use the API. `none`: all programs of this machine; it then listens on a loopback
     address only. `keys`: those who have an API key. `unprotected`: all who can reach the address,
     for a network of which nobody else is part, or behind a proxy that checks who calls."""
+    allowed_hosts: str | None = None
+    """Names by which requests may call the service, as in `Host` but without the port, separated by
+    commas; `*`: any. Unset: `localhost` and loopback addresses where it listens on one, else any."""
     open_metrics: bool = False
     """With `AZIMUTH_AUTH=keys`: whether `/metrics` needs no key."""
     max_body_bytes: int = Field(8_000_000, ge=1)
@@ -109,6 +114,22 @@ class ApiSettings(Group):
                     "send them, such as https://app.example.org, or *"
                 )
         return given
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, given: str | None) -> str | None:
+        for name in given.split(",") if given else ():
+            if not _HOST_NAME.fullmatch(name.strip()):
+                raise ValueError(
+                    f"{name.strip()!r} is not a name: write it in lower case, without scheme and "
+                    "port, such as azimuth.example.org or [::1], or *"
+                )
+        return given
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names of `allowed_hosts`, one by one."""
+        return tuple(one.strip() for one in (self.allowed_hosts or "").split(",") if one)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

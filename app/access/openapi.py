@@ -46,7 +46,8 @@ def document_access(app: FastAPI) -> None:
 
 
 def _document(operation: dict[str, Any], method: str, path: str) -> None:
-    scopes = scopes_for(method, path)
+    scopes, responses = scopes_for(method, path), operation["responses"]
+    add_problem(responses, "wrong-host")
     if scopes == OPEN:
         operation["security"] = []
         return
@@ -54,7 +55,6 @@ def _document(operation: dict[str, Any], method: str, path: str) -> None:
         {scheme: [scope]} for scope in sorted(scopes | {"admin"}) for scheme in _SCHEMES
     ]
     operation["security"] = [*alternatives, {}]  # {}: the service may use no keys
-    responses = operation["responses"]
     for slug in ("unauthorized", "forbidden"):
         add_problem(responses, slug)
     responses["401"]["headers"] = _CHALLENGE

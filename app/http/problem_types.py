@@ -173,6 +173,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "Content-Encoding 'br' is not supported: send gzip or no encoding",
     ),
     _problem(
+        "wrong-host",
+        421,
+        "The service has another name",
+        "the service is not called 'evil.example:8000' (AZIMUTH_ALLOWED_HOSTS)",
+    ),
+    _problem(
         "queue-full",
         429,
         "The queue is full",

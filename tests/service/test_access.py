@@ -262,3 +262,11 @@ def test_a_service_without_keys_does_not_listen_for_others(service):
     for auth in ("keys", "unprotected"):
         service.start_api(AZIMUTH_HOST="0.0.0.0", AZIMUTH_AUTH=auth)
         assert call(service, "GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/healthz", "/no-such-path", "/openapi.json"])
+def test_a_web_page_cannot_reach_a_service_on_loopback_by_its_own_name(azimuth, path):
+    with azimuth.client() as client:
+        answer = client.get(path, headers={"host": "evil.example"})
+        problem_of(answer, 421, "wrong-host")
+        assert client.get(path, headers={"host": f"localhost:{azimuth.api_port}"}).status_code != 421
