@@ -175,6 +175,16 @@ class QueueFull(AzimuthError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(AzimuthError):
+    """The API key has used its limit of requests or tokens."""
+
+    slug = "rate-limited"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class DeadlinePassed(AzimuthError):
     """The request's deadline passed before all scores were ready."""
 

@@ -32,7 +32,7 @@ from app.models.endpoints import router as models
 from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
-from app.settings import InvalidSetting, Settings
+from app.settings import ApiSettings, InvalidSetting, Settings
 from app.telemetry.logs import configure
 
 _log = logging.getLogger("azimuth")
@@ -75,27 +75,39 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.include_router(health)
     problems.install(app)
-    if settings.api.auth == "keys":
-        app.add_middleware(AccessMiddleware, open_metrics=settings.api.open_metrics)
-    if (names := names_of(settings.api)) is not None:
-        app.add_middleware(HostMiddleware, names=names)
-    app.add_middleware(
-        RequestMiddleware,
-        max_body_bytes=settings.api.max_body_bytes,
-        max_bank_bytes=settings.api.max_bank_bytes,
-    )
-    if settings.api.allowed_origins:
-        # Outside of the other, so that web pages can read refusals as well.
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.api.allowed_origins,
-            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["Location", "Retry-After", "X-Request-Id", "WWW-Authenticate"],
-        )
+    _add_middleware(app, settings.api)
     document_problems(app)
     document_access(app)
     return app
+
+
+def _add_middleware(app: FastAPI, api: ApiSettings) -> None:
+    """Add the layers around all routes, the inner ones first."""
+    if api.auth == "keys":
+        app.add_middleware(AccessMiddleware, open_metrics=api.open_metrics)
+    if (names := names_of(api)) is not None:
+        app.add_middleware(HostMiddleware, names=names)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=api.max_body_bytes,
+        max_bank_bytes=api.max_bank_bytes,
+    )
+    if api.allowed_origins:
+        # Outside of the other, so that web pages can read refusals as well.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=api.allowed_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=[
+                "Location",
+                "Retry-After",
+                "X-Request-Id",
+                "WWW-Authenticate",
+                "RateLimit-Policy",
+                "RateLimit",
+            ],
+        )
 
 
 class _Server(uvicorn.Server):

@@ -21,6 +21,7 @@ from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankStore
 from app.store.calibrations import CalibrationStore
 from app.store.fleet import Fleet
+from app.store.key_usage import KeyUsage
 from app.store.keys import KeyStore
 from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
@@ -41,6 +42,7 @@ class Resources:
     attribute_sets: AttributeSetStore
     banks: BankStore
     keys: KeyStore
+    key_usage: KeyUsage
     fleet: Fleet
     cache: ScoreCache
     queue: JobQueue
@@ -103,6 +105,7 @@ class Resources:
             attribute_sets=attribute_sets,
             banks=banks,
             keys=keys,
+            key_usage=KeyUsage(redis),
             fleet=fleet,
             cache=cache,
             queue=queue,

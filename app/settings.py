@@ -76,8 +76,8 @@ class ApiSettings(Group):
     address only. `keys`: those who have an API key. `unprotected`: all who can reach the address,
     for a network of which nobody else is part, or behind a proxy that checks who calls."""
     allowed_hosts: str | None = None
-    """Names by which requests may call the service, as in `Host` but without the port, separated by
-    commas; `*`: any. Unset: `localhost` and loopback addresses where it listens on one, else any."""
+    """Names by which requests may call the service besides loopback ones, as in `Host` but without
+    the port, separated by commas; `*`: any. Unset: none if it listens on loopback, else any."""
     open_metrics: bool = False
     """With `AZIMUTH_AUTH=keys`: whether `/metrics` needs no key."""
     max_body_bytes: int = Field(8_000_000, ge=1)

@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
         "calibrations; admin: everything. Can be repeated",
     )
     create.add_argument("--days", type=_days, help="days until it expires; default: never")
+    for unit in ("requests", "tokens"):
+        create.add_argument(
+            f"--{unit}-per-minute", type=_limit, help=f"limit of {unit}; default: none"
+        )
     commands.add_parser("list", help="list all keys, without their secrets")
     revoke = commands.add_parser("revoke", help="revoke a key")
     revoke.add_argument("id", help="id of the key, as listed; in the secret it follows az_")
@@ -48,12 +52,24 @@ def _days(text: str) -> int:
     return days
 
 
+def _limit(text: str) -> int:
+    limit = int(text)
+    if limit < 1:
+        raise argparse.ArgumentTypeError("not a positive number")
+    return limit
+
+
 async def _run(arguments: argparse.Namespace) -> None:
     redis = connect(Settings.from_environment().store)
     keys = KeyStore(redis)
     try:
         if arguments.command == "create":
-            grant = Grant(arguments.tenant, tuple(dict.fromkeys(arguments.scope)))
+            grant = Grant(
+                arguments.tenant,
+                tuple(dict.fromkeys(arguments.scope)),
+                arguments.requests_per_minute,
+                arguments.tokens_per_minute,
+            )
             key, secret = await keys.create(grant, days=arguments.days)
             print(_line(key))
             print(f"secret, shown only now: {secret}")
@@ -71,7 +87,10 @@ async def _run(arguments: argparse.Namespace) -> None:
 def _line(key: ApiKey) -> str:
     until = f"expires {_date(key.expires_ms)}" if key.expires_ms else "does not expire"
     scopes = ",".join(key.grant.scopes)
-    return f"{key.id}  {key.grant.tenant}  {scopes}  created {_date(key.created_ms)}  {until}"
+    limits = {"requests": key.grant.requests_per_minute, "tokens": key.grant.tokens_per_minute}
+    parts = [key.id, key.grant.tenant, scopes, f"created {_date(key.created_ms)}", until]
+    parts += [f"{limit} {unit}/min" for unit, limit in limits.items() if limit is not None]
+    return "  ".join(parts)
 
 
 def _date(ms: int) -> str:

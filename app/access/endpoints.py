@@ -37,8 +37,14 @@ _EXAMPLE: dict[str, Any] = {
     "scopes": ["select"],
     "created_ms": 1_764_259_200_000,
     "expires_ms": 1_772_035_200_000,
+    "requests_per_minute": 600,
 }
-_EXAMPLE_IN = {"tenant": "support-team", "scopes": ["select"], "expires_in_days": 90}
+_EXAMPLE_IN = {
+    "tenant": "support-team",
+    "scopes": ["select"],
+    "expires_in_days": 90,
+    "requests_per_minute": 600,
+}
 _EXAMPLE_NEW = _EXAMPLE | {"secret": f"az_3f9c1e07ab52_{'0123456789abcdef' * 4}"}
 
 

@@ -1,8 +1,8 @@
 """Middleware that refuses requests to names that are not the service's: DNS rebinding.
 
-A web page on `evil.example` can let that name lead to 127.0.0.1. Its scripts then reach a service on
-the loopback address, and browsers allow that, because to them the origin is the page's own. Only the
-`Host` header shows it.
+A web page on `evil.example` can let that name lead to 127.0.0.1. Its scripts then reach a service
+on the loopback address, and browsers allow that, because to them the origin is the page's own. Only
+the `Host` header shows it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from app.errors import WrongHost
 from app.settings import ApiSettings
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""Always allowed: a page of one of these origins comes from this machine."""
 
 
 def names_of(api: ApiSettings) -> frozenset[str] | None:
     """The names by which requests may call the service; None if any will do."""
     if api.host_names:
-        return None if "*" in api.host_names else frozenset(api.host_names)
+        return None if "*" in api.host_names else _LOOPBACK | set(api.host_names)
     if is_loopback(api.host):
         return _LOOPBACK | {f"[{api.host}]" if ":" in api.host else api.host}
     return None

@@ -1,4 +1,4 @@
-"""Middleware that lets requests pass only with an API key that has a scope for them."""
+"""Middleware that lets requests pass only with an API key that has a scope and a limit for them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.policy import OPEN, scopes_for
+from app.access.limits import limit_headers, refusal
+from app.access.policy import OPEN, costs_tokens, scopes_for
 from app.errors import Forbidden, Unauthorized
+from app.store.key_usage import KeyUsage
 from app.store.keys import KeyStore
 
 
@@ -30,7 +32,7 @@ class AccessMiddleware:
         await self._app(scope, receive, send)
 
     async def _check(self, scope: Scope) -> None:
-        """Raise `Unauthorized` or `Forbidden` unless the request may proceed."""
+        """Raise `Unauthorized`, `Forbidden` or `RateLimited` unless the request may proceed."""
         method, path, state = scope["method"], scope["path"], scope["state"]
         scopes = scopes_for(method, path, open_metrics=self._open_metrics)
         if scopes == OPEN:
@@ -50,6 +52,14 @@ class AccessMiddleware:
                 f"{method} {path} needs a key with the scope {needed}; "
                 f"this key has {', '.join(key.grant.scopes)}"
             )
+        if key.grant.tokens_per_minute is not None:
+            state["payer"] = key.id
+        usage = state["provided"][KeyUsage]
+        assert isinstance(usage, KeyUsage)
+        taken = await usage.take(key, costs_tokens=costs_tokens(method, path))
+        state["response_headers"] = limit_headers(taken.allowances)
+        if not taken.allowed:
+            raise refusal(taken.allowances)
 
 
 def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -27,6 +27,15 @@ _CHALLENGE = {
     "WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer` (RFC 6750)"}
 }
 
+_LIMITS = {
+    "RateLimit-Policy": {
+        "schema": {"type": "string"},
+        "description": "The limits of the API key that apply to the request "
+        "(draft-ietf-httpapi-ratelimit-headers); in every answer to a key with limits.",
+    },
+    "RateLimit": {"schema": {"type": "string"}, "description": "What is left of them."},
+}
+
 
 def document_access(app: FastAPI) -> None:
     """Add security schemes and refusals to the OpenAPI document."""
@@ -55,7 +64,8 @@ def _document(operation: dict[str, Any], method: str, path: str) -> None:
         {scheme: [scope]} for scope in sorted(scopes | {"admin"}) for scheme in _SCHEMES
     ]
     operation["security"] = [*alternatives, {}]  # {}: the service may use no keys
-    for slug in ("unauthorized", "forbidden"):
+    for slug in ("unauthorized", "forbidden", "rate-limited"):
         add_problem(responses, slug)
     responses["401"]["headers"] = _CHALLENGE
+    responses["429"]["headers"] = _LIMITS
     operation["responses"] = dict(sorted(responses.items()))

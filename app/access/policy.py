@@ -40,6 +40,14 @@ _RULES = (
 )
 
 
+_COSTS_TOKENS = re.compile("(?:/v1)?/(?:score|select)")
+
+
+def costs_tokens(method: str, path: str) -> bool:
+    """Whether a request may call a judge, so that the limit of tokens applies."""
+    return method == "POST" and _COSTS_TOKENS.fullmatch(path) is not None
+
+
 def scopes_for(method: str, path: str, *, open_metrics: bool = False) -> frozenset[Scope]:
     """The scopes of which a request needs one; `OPEN` if it needs no key.
 

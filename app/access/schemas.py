@@ -23,9 +23,17 @@ class KeyIn(Closed):
     expires_in_days: int | None = Field(None, ge=1, le=36_500)
     """Unset: the key does not expire."""
 
+    requests_per_minute: int | None = Field(None, ge=1, le=10**9)
+    """Unset: no limit."""
+    tokens_per_minute: int | None = Field(None, ge=1, le=10**12)
+    """Tokens that judges read and write. They are counted when cells are scored, so that requests
+    that are under way can exceed the limit; then `/score` and `/select` are refused. Unset: no
+    limit."""
+
     def grant(self) -> Grant:
         """The grant that it describes."""
-        return Grant(self.tenant, tuple(dict.fromkeys(self.scopes)))
+        scopes = tuple(dict.fromkeys(self.scopes))
+        return Grant(self.tenant, scopes, self.requests_per_minute, self.tokens_per_minute)
 
 
 class KeyOut(Open):
@@ -38,6 +46,10 @@ class KeyOut(Open):
     created_ms: int
     expires_ms: Maybe[int] = None
     """Absent if the key does not expire."""
+    requests_per_minute: Maybe[int] = None
+    """Absent without a limit."""
+    tokens_per_minute: Maybe[int] = None
+    """Absent without a limit."""
 
 
 class NewKeyOut(KeyOut):
@@ -62,4 +74,6 @@ def members_of(key: ApiKey) -> dict[str, object]:
         "scopes": list(key.grant.scopes),
         "created_ms": key.created_ms,
         "expires_ms": key.expires_ms,
+        "requests_per_minute": key.grant.requests_per_minute,
+        "tokens_per_minute": key.grant.tokens_per_minute,
     }

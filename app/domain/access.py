@@ -21,6 +21,10 @@ class Grant(Struct, frozen=True):
     tenant: str
     """Who the key is for."""
     scopes: tuple[Scope, ...]
+    requests_per_minute: int | None = None
+    """None: no limit."""
+    tokens_per_minute: int | None = None
+    """Tokens that judges read and write; None: no limit."""
 
 
 class ApiKey(Struct, frozen=True):

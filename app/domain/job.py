@@ -22,6 +22,8 @@ class Job(Struct, frozen=True):
     submitted_ms: int
     choices: dict[str, Choice] = {}
     """Cell field -> choice, for methods that choose without scoring."""
+    payer: str = ""
+    """Id of the API key whose limit of tokens this counts towards; empty without one."""
 
     @property
     def cells(self) -> dict[str, Attribute | Choice]:

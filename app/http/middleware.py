@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,7 +78,9 @@ class _Exchange:
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
         self._send = send
-        self._request_id = scope["state"]["request_id"].encode()
+        self._state: dict[str, Any] = scope["state"]
+        """May get `response_headers`, which every response then has."""
+        self._request_id = self._state["request_id"].encode()
         self._arrived = 0
         """Bytes of the body as they were sent."""
         self._received = 0
@@ -141,7 +143,8 @@ class _Exchange:
         """Send a response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", []), (_ID_HEADER, self._request_id)]
+            added = [(_ID_HEADER, self._request_id), *self._state.get("response_headers", ())]
+            message["headers"] = [*message.get("headers", []), *added]
         elif self.without_body:
             message = {**message, "body": b""}
         await self._send(message)

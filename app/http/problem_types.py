@@ -179,6 +179,13 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "the service is not called 'evil.example:8000' (AZIMUTH_ALLOWED_HOSTS)",
     ),
     _problem(
+        "rate-limited",
+        429,
+        "The limit of the API key is reached",
+        "the API key has used its limit of 60 requests a minute",
+        retry_after_s=42,
+    ),
+    _problem(
         "queue-full",
         429,
         "The queue is full",

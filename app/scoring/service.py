@@ -57,6 +57,7 @@ class _Wait:
     """Time at which the request stops waiting."""
     deadline: float
     request_id: str
+    payer: str
 
 
 class ScoringService:
@@ -68,8 +69,12 @@ class ScoringService:
         self._hub = hub
         self._fleet = fleet
 
-    async def score(self, planned: PlannedRequest, patience: Patience, request_id: str) -> ScoreSet:
+    async def score(
+        self, planned: PlannedRequest, patience: Patience, request_id: str, payer: str = ""
+    ) -> ScoreSet:
         """Score a plan. Each cell of the result is scored, unscored or still pending.
+
+        `payer` is the API key whose limit of tokens it counts towards.
 
         Raises `ModelNotReady` if cells must be scored and no worker is ready, `QueueFull`,
         `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` if every cell failed.
@@ -81,7 +86,7 @@ class ScoringService:
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
-            wait = _Wait(planned, listener, until, deadline, request_id)
+            wait = _Wait(planned, listener, until, deadline, request_id, payer)
             hits, settled, waiting = await self._collect(wait)
             if listener.resynced:
                 await self._restore_presentation(wait, settled, waiting)
@@ -134,6 +139,7 @@ class ScoringService:
             choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
             scorer=plan.score_set.scorer,
             request_id=wait.request_id,
+            payer=wait.payer,
             submitted_ms=int(time.time() * 1000),
         )
         return await self._queue.submit(

@@ -245,7 +245,7 @@ class JobQueue:
         Atomic. A cell that is scored already stays as it is; one without scores is scored again
         at the next request.
         """
-        await self._cells.settle(job.id, job.score_set, results, scorer=job.scorer)
+        await self._cells.settle(job.id, job.score_set, results, scorer=job.scorer, payer=job.payer)
 
     async def finish(self, pool: str, claimed: ClaimedJob) -> None:
         """Acknowledge a job. Call it only when all of its cells are saved."""

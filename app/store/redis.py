@@ -73,6 +73,16 @@ def dead_letter_key(pool: str) -> str:
     return f"{PREFIX}dead:{pool}"
 
 
+def key_requests_key(key_id: str) -> str:
+    """Requests of an API key in the present minute."""
+    return f"{PREFIX}key-requests:{key_id}"
+
+
+def key_tokens_key(key_id: str) -> str:
+    """Tokens that judges read and wrote for an API key in the present minute."""
+    return f"{PREFIX}key-tokens:{key_id}"
+
+
 def connect(settings: StoreSettings) -> Redis:
     """A client with bounded waits: no call hangs when Redis is unavailable.
 

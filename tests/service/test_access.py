@@ -126,7 +126,14 @@ def test_changing_what_is_stored_needs_more_than_reading_it():
         assert "select" in scopes_for("GET", f"/v1/{collection}/a\nb/c")
         for method in ("PUT", "DELETE", "POST"):
             assert scopes_for(method, f"/v1/{collection}/a\nb/c") == {"banks"}
-    for path in ("/v1/keys", "/v1/keys/x", "/metrics", "/v1/new-route", "/v2/select", "//v1/select"):
+    for path in (
+        "/v1/keys",
+        "/v1/keys/x",
+        "/metrics",
+        "/v1/new-route",
+        "/v2/select",
+        "//v1/select",
+    ):
         assert scopes_for("GET", path) == {"admin"}
 
 
@@ -240,7 +247,9 @@ def test_secrets_are_neither_in_logs_nor_in_redis(keyed, secrets):
     call(keyed, "PUT", "/v1/banks/x", secret)
     call(keyed, "POST", "/v1/select", secret, json=SCENARIO)
     call(keyed, "GET", "/v1/models", secret[:-1] + "x")
-    new = call(keyed, "POST", "/v1/keys", secrets["admin"], json={"tenant": "t", "scopes": ["select"]})
+    new = call(
+        keyed, "POST", "/v1/keys", secrets["admin"], json={"tenant": "t", "scopes": ["select"]}
+    )
     wait_until(lambda: secret[3:15] in keyed.log("api"), what="the key's id in the log")
     log, stored = keyed.log("api"), json.dumps(keyed.redis.hgetall("azimuth:api-keys"))
     for one in (*secrets.values(), new.json()["secret"]):
@@ -269,4 +278,40 @@ def test_a_web_page_cannot_reach_a_service_on_loopback_by_its_own_name(azimuth, 
     with azimuth.client() as client:
         answer = client.get(path, headers={"host": "evil.example"})
         problem_of(answer, 421, "wrong-host")
-        assert client.get(path, headers={"host": f"localhost:{azimuth.api_port}"}).status_code != 421
+        assert (
+            client.get(path, headers={"host": f"localhost:{azimuth.api_port}"}).status_code != 421
+        )
+
+
+def test_a_key_with_limits_is_refused_beyond_them(keyed, secrets):
+    body = {"tenant": "t", "scopes": ["select"], "requests_per_minute": 3, "tokens_per_minute": 9}
+    created = call(keyed, "POST", "/v1/keys", secrets["admin"], json=body).json()
+    assert (created["requests_per_minute"], created["tokens_per_minute"]) == (3, 9)
+    for left in (2, 1, 0):
+        answer = call(keyed, "GET", "/v1/models", created["secret"])
+        assert answer.status_code == 200
+        assert answer.headers["ratelimit-policy"] == '"requests";q=3;qu="requests";w=60'
+        assert answer.headers["ratelimit"].startswith(f'"requests";r={left};t=')
+    for _ in range(2):
+        refused = call(keyed, "POST", "/v1/select", created["secret"], json=SCENARIO)
+        problem = problem_of(refused, 429, "rate-limited")
+        assert 0 < problem["retry_after_s"] == int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["ratelimit"].startswith('"requests";r=0;t=')
+    assert "ratelimit" not in call(keyed, "GET", "/v1/models", secrets["select"]).headers
+
+
+def test_tokens_of_scored_cells_count_towards_the_limit_of_the_key(service):
+    service.start_api(AZIMUTH_AUTH="keys")
+    service.start_worker(ready=False)
+    admin = secret_with(service, "admin")
+    body = {"tenant": "t", "scopes": ["select"], "tokens_per_minute": 10}
+    secret = call(service, "POST", "/v1/keys", admin, json=body).json()["secret"]
+    wait_until(lambda: call(service, "GET", "/readyz").status_code == 200, what="the worker")
+    request = SCENARIO | {"attributes": ["coherence"]}
+    answer = call(service, "POST", "/v1/score", secret, json=request)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["ratelimit"] == '"tokens";r=10;t=60'
+    refused = call(service, "POST", "/v1/score", secret, json=request)
+    assert "10 tokens" in problem_of(refused, 429, "rate-limited")["detail"]
+    polled = call(service, "GET", f"/v1/score-sets/{answer.json()['id']}", secret)
+    assert polled.status_code == 200

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.access.exposure import check_address
+from app.access.hosts import names_of
 from app.settings import (
     GROUPS,
     PREFIX,
     ApiSettings,
     EngineSettings,
+    InvalidSetting,
     RetrievalSettings,
     Settings,
     StoreSettings,
@@ -91,6 +94,14 @@ def test_containers_always_use_the_redis_and_the_addresses_of_compose(name):
     assert settings.api.port == 8000
     image = Path(COMPOSE["services"][name]["build"]["dockerfile"])
     assert "ENV AZIMUTH_HOST=0.0.0.0" in (ROOT / image).read_text()
+
+
+def test_the_api_listens_in_its_container_by_the_choice_of_compose_and_not_by_itself():
+    everywhere = {"AZIMUTH_HOST": "0.0.0.0"}
+    check_address(Settings.from_environment(environment_of("api", {}) | everywhere).api)
+    with pytest.raises(InvalidSetting, match="AZIMUTH_AUTH"):
+        check_address(Settings.from_environment(everywhere).api)
+    assert names_of(settings_of("api").api) >= {"localhost", "127.0.0.1", "api"}
 
 
 def test_api_and_workers_keep_scores_for_the_same_time():
