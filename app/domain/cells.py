@@ -14,7 +14,7 @@ UnscoredReason = Literal[
 """Why a cell has no scores. A failure is never turned into a number."""
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, omit_defaults=True):
     """Number of tokens read and written by the model."""
 
     prompt_tokens: int = 0
@@ -52,7 +52,7 @@ class DigitReading(Struct, frozen=True):
     """Standard deviation of the digit, on the scale of scores: in [0, 0.5]."""
 
 
-class CandidateScore(Struct, frozen=True):
+class CandidateScore(Struct, frozen=True, omit_defaults=True):
     """One candidate's score on one attribute."""
 
     score: float
@@ -79,7 +79,7 @@ class ExampleUse(Struct, frozen=True):
     """Cosine similarity of the example's question to the scenario's question, in [-1, 1]."""
 
 
-class CellTimings(Struct, frozen=True):
+class CellTimings(Struct, frozen=True, omit_defaults=True):
     """Time spent on a cell, in milliseconds."""
 
     queue: float = 0.0
@@ -87,7 +87,7 @@ class CellTimings(Struct, frozen=True):
     engine: float = 0.0
 
 
-class Cell(Struct, frozen=True):
+class Cell(Struct, frozen=True, omit_defaults=True):
     """Scores of one scenario on one attribute under one scorer, or a choice of a candidate."""
 
     attribute: str
