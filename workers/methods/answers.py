@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from app.domain.scorer import ScorerSettings
 from workers.engines.base import Schema
 from workers.methods.base import InvalidAnswer
+from workers.methods.json_texts import decoded
 
 FRAME_TOKENS = 40
 """Tokens of the JSON around one reasoning and its score or choice, one for each character."""
@@ -64,14 +63,6 @@ class OneAnswer:
         return answer[self.member], reasoning
 
 
-def decoded(text: str) -> Any:
-    """Decode an answer's JSON. Raises `InvalidAnswer`."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InvalidAnswer(f"not JSON: {error}") from error
-
-
 def read_reasoning(value: Any, settings: ScorerSettings, where: str = "") -> str:
     """Check a reasoning. Raises `InvalidAnswer`."""
     if not isinstance(value, str) or len(value) > settings.reasoning_chars:
@@ -81,7 +72,11 @@ def read_reasoning(value: Any, settings: ScorerSettings, where: str = "") -> str
 
 
 def read_score(value: Any, where: str = "") -> float:
-    """Check a whole number from 0 to 100 and scale it to [0, 1]. Raises `InvalidAnswer`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+    """Check a whole number from 0 to 100 and scale it to [0, 1]. Raises `InvalidAnswer`.
+
+    `85.0` is a whole number too, as in JSON Schema.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or value != value // 1 or not 0 <= value <= 100:
         raise InvalidAnswer(f"{where}the score is not a whole number from 0 to 100")
-    return value / 100
+    return float(value) / 100

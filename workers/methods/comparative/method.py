@@ -18,13 +18,13 @@ from workers.engines.base import Schema
 from workers.methods.answers import (
     FRAME_TOKENS,
     closed_object,
-    decoded,
     read_reasoning,
     read_score,
     reasoning_schema,
     score_schema,
 )
 from workers.methods.base import Ask, Examples, InvalidAnswer, Judgement, Task
+from workers.methods.json_texts import decoded
 from workers.methods.presentation import (
     LETTERS,
     example_order,

@@ -16,13 +16,14 @@ from app.domain.bank import LabelledScenario
 from app.domain.scenario import Scenario
 from app.domain.scorer import ScorerSettings
 from workers.engines.base import Schema
-from workers.methods.answers import closed_object, decoded
+from workers.methods.answers import closed_object
 from workers.methods.base import Ask, Examples, InvalidAnswer, Judgement, Task
 from workers.methods.comparative.method import (
     ComparativeRegression,
     example_answer,
     read_answer,
 )
+from workers.methods.json_texts import decoded
 from workers.methods.presentation import LETTERS, example_order, lettered, order_asks
 from workers.methods.templates import Templates
 from workers.subject import Joint
