@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from workers.tokenization.conversation import Message, Prompt
 
-FinishReason = Literal["stop", "length", "other"]
+FinishReason = Literal["stop", "length", "refused", "other"]
 Schema = dict[str, Any]
 """JSON Schema that an answer must satisfy."""
 

@@ -34,19 +34,19 @@ class OutlinesEngine:
         self._steerable: Any = None
         self._tokenizer: Any = None
         self._encoder: ChatEncoder | None = None
+        self._context_length = _DEFAULT_CONTEXT
         self._turn = threading.Lock()  # a transformers model answers one prompt at a time
 
     async def start(self) -> EngineInfo:
         """Load the model in a thread."""
         await asyncio.to_thread(self._load)
         settings = self._settings
-        known = getattr(self._model.config, "max_position_embeddings", _DEFAULT_CONTEXT)
         dtype = str(self._model.dtype).removeprefix("torch.")
         return EngineInfo(
             engine="outlines",
             model=model_name(settings.model, settings.model_name),
             revision=model_revision(settings.model, settings.model_revision),
-            context_length=settings.context_length or int(known),
+            context_length=self._context_length,
             settings=f"dtype={dtype}",
         )
 
@@ -65,7 +65,9 @@ class OutlinesEngine:
         ).to(device)
         self._model.eval()
         self._steerable = outlines.from_transformers(self._model, self._tokenizer)
-        self._encoder = ChatEncoder(self._tokenizer)
+        known = getattr(self._model.config, "max_position_embeddings", _DEFAULT_CONTEXT)
+        self._context_length = settings.context_length or int(known)
+        self._encoder = ChatEncoder(self._tokenizer, self._context_length)
 
     async def close(self) -> None:
         """Release the model."""

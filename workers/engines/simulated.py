@@ -20,7 +20,6 @@ from workers.tokenization.conversation import Prompt
 _ATTRIBUTE = re.compile(r"(?:Rate the|The) (.+?) of (?:the )?responses?\b")
 _TOGETHER = re.compile(r"Rate .+? for these attributes: (.+)\.$")
 _QUESTION = re.compile(r"\AQuestion:\n(~+)\n(.*?)\n\1$", re.MULTILINE | re.DOTALL)
-_CANDIDATE = re.compile(r"^Response(?: ([A-Z]))?:\n(~+)\n(.*?)\n\2$", re.MULTILINE | re.DOTALL)
 
 
 Known = tuple[str, str]
@@ -63,8 +62,13 @@ class SimulatedJudge:
         framed = _QUESTION.match(turn)
         if framed is None:
             return scores
+        # No text holds the prompt's own fence, so none can pass for another candidate.
+        fence = framed[1]
+        shown = re.findall(
+            rf"^Response(?: ([A-Z]))?:\n{fence}\n(.*?)\n{fence}$", turn, re.MULTILINE | re.DOTALL
+        )
         for place, attribute in _asked(turn):
-            for letter, _, text in _CANDIDATE.findall(turn):
+            for letter, text in shown:
                 known = framed[2], text
                 label = self._labels.get(known, {}).get(attribute)
                 if label is not None:

@@ -43,8 +43,8 @@ class VllmEngine:
     async def start(self) -> EngineInfo:
         """Load the model in a thread, so that heartbeats go on meanwhile."""
         self._llm = await asyncio.to_thread(self._load)
-        self._encoder = ChatEncoder(self._llm.get_tokenizer())
         config = self._llm.vllm_config.model_config
+        self._encoder = ChatEncoder(self._llm.get_tokenizer(), int(config.max_model_len))
         settings = self._settings
         return EngineInfo(
             engine="vllm",

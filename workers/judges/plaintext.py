@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from workers.errors import EngineError
+from workers.tokenization.dates import FIXED_DATE
 
 _MARKS = ("\ue000", "\ue001")  # private-use characters: no template produces them
 
@@ -93,8 +94,7 @@ class PlainEncoder:
             rendered = self._tokenizer.apply_chat_template(
                 turns,
                 tokenize=False,
-                # Without this, some templates print today's date.
-                date_string="1 January 2025",
+                **FIXED_DATE,
             )
         except TemplateError as error:
             raise EngineError(

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
+import sys
+import threading
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from cachetools import LRUCache
+
 from workers.errors import EngineRejected
 from workers.tokenization.conversation import Message, Prompt
+from workers.tokenization.dates import FIXED_DATE
 
+_KEPT_BYTES = 64 * 1024 * 1024
+"""Memory for the tokens of contents that may be shown again."""
+_ENTRY_BYTES = 256
+"""What an entry takes beside its tokens, roughly."""
+_ORDINARY_BYTES = 8
+"""More bytes than a token of ordinary text has on average, in any language."""
+_CHUNK_CHARS = 16_384
+_SEAM_TOKENS = 16
+"""Far more tokens than a cut can add to a text."""
 _MARK = "\ue000{}\ue001"  # private-use characters: no template produces them
 _MARKS = re.compile("\ue000(\\d+)\ue001")
 
@@ -25,11 +41,16 @@ class ChatEncoder:
     Raises `EngineRejected` for a template that refuses, omits or repeats a message.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, context_length: int | None = None) -> None:
         # A private copy: the switch for special tokens must not affect other users.
         self._tokenizer = copy.deepcopy(tokenizer)
+        self._switch = threading.Lock()
+        self._context_length = context_length
+        # In UTF-8 even where a character stands for a byte: rather too long than too short.
+        self._longest_token = max(len(str(t).encode()) for t in self._tokenizer.get_vocab())
         # The same examples appear in many prompts, so their tokens are cached.
-        self._content_ids = lru_cache(maxsize=512)(self._encode_content)
+        self._kept: LRUCache[bytes, array[int]] = LRUCache(_KEPT_BYTES, getsizeof=_size)
+        self._keeping = threading.Lock()
         added = [str(token) for token in self._tokenizer.get_added_vocab()]
         added += list(self._tokenizer.all_special_tokens)
         longest_first = sorted({t for t in added if len(t) > 1}, key=len, reverse=True)
@@ -40,7 +61,14 @@ class ChatEncoder:
         self._render([Message(role, role) for role in ("system", "user", "assistant", "user")])
 
     def encode(self, messages: Sequence[Message]) -> Prompt:
-        """Return a conversation as tokens, ending where the assistant's answer begins."""
+        """Return a conversation as tokens, ending where the assistant's answer begins.
+
+        One that cannot fit the context is not encoded, see `Prompt.length`.
+        """
+        if self._context_length is not None:
+            least = self._least_tokens(messages, self._context_length)
+            if least > self._context_length:
+                return Prompt(messages=(), length=least)
         rendered, contents = self._render(messages)
         ids: list[int] = []
         # The marks split the frame: frame, number, frame, number, …, frame.
@@ -50,6 +78,26 @@ class ChatEncoder:
             elif piece:
                 ids += self._frame_ids(piece)
         return Prompt(messages=tuple(messages), length=len(ids), token_ids=tuple(ids))
+
+    def _least_tokens(self, messages: Sequence[Message], limit: int) -> int:
+        """Return a number of tokens that the contents have at least.
+
+        Encoding megabytes takes long and much memory. Mostly the number of bytes tells that they
+        are too long. Where it does not, because the vocabulary has long runs of blanks, contents
+        are encoded in chunks until the limit is passed.
+        """
+        size = sum(len(message.content.encode()) for message in messages)
+        least = size // self._longest_token
+        if least > limit or size <= limit * _ORDINARY_BYTES:
+            return least
+        counted = 0
+        for content in (message.content for message in messages):
+            for start in range(0, len(content), _CHUNK_CHARS):
+                chunk = self._encode_content(content[start : start + _CHUNK_CHARS])
+                counted += max(0, len(chunk) - _SEAM_TOKENS)
+                if counted > limit:
+                    return counted
+        return least
 
     def _answer_ids(self, words: tuple[str, ...]) -> tuple[int, ...]:
         """Return the token of each word when it is the first of an answer.
@@ -95,10 +143,10 @@ class ChatEncoder:
                     turns,
                     add_generation_prompt=True,
                     tokenize=False,
-                    # Without these, some templates print today's date, or open a block of
-                    # thoughts for which the output schema leaves no room.
-                    date_string="1 January 2025",
+                    # Otherwise some templates open a block of thoughts, for which the output
+                    # schema leaves no room.
                     enable_thinking=False,
+                    **FIXED_DATE,
                 )
             )
         except TemplateError:
@@ -110,20 +158,35 @@ class ChatEncoder:
     def _encode_frame(self, text: str) -> tuple[int, ...]:
         return self._encode(text, special=True)
 
-    def _encode_content(self, text: str) -> tuple[int, ...]:
+    def _content_ids(self, text: str) -> array[int]:
+        key = hashlib.blake2b(text.encode(), digest_size=32).digest()
+        with self._keeping:
+            kept = self._kept.get(key)
+        if kept is None:
+            kept = array("I", self._encode_content(text))
+            with self._keeping:
+                self._kept[key] = kept
+        return kept
+
+    def _encode_content(self, text: str) -> list[int]:
         # The tokenizer splits only tokens that are flagged special, and not every template token
         # is. So a text is cut inside each added token, and its pieces are tokenized separately.
         cuts = [match.start() + 1 for match in self._added.finditer(text)]
-        ids: tuple[int, ...] = ()
+        ids: list[int] = []
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
             ids += self._encode(text[start:end], special=False)
         return ids
 
     def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
-        encoded = self._tokenizer(
-            text, add_special_tokens=False, split_special_tokens=not special, verbose=False
-        )
+        with self._switch:  # a check encodes its prompt in another thread
+            encoded = self._tokenizer(
+                text, add_special_tokens=False, split_special_tokens=not special, verbose=False
+            )
         return tuple(encoded["input_ids"])
+
+
+def _size(ids: array[int]) -> int:
+    return sys.getsizeof(ids) + _ENTRY_BYTES
 
 
 def why_not_single_tokens(encoder: ChatEncoder, words: tuple[str, ...]) -> str | None:
@@ -136,7 +199,7 @@ def why_not_single_tokens(encoder: ChatEncoder, words: tuple[str, ...]) -> str |
 
 
 _TEMPLATE_TOKENS = re.compile(
-    r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[\|[^|\]\n]{1,40}\|\]|</?s>|\[/?[A-Za-z]*[A-Z_]{3,}\]|<</?SYS>>"
+    r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[\|[^|\]\n]{1,40}\|\]|</?s>|\[/?[A-Za-z_]++(?<=[A-Z_]{3})\]|<</?SYS>>"
     r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|tool_call|tool_response)>"
 )
 
@@ -145,6 +208,7 @@ def neutralised(text: str) -> str:
     """Insert a word joiner into everything that looks like a chat-template token.
 
     For endpoints that take messages and tokenize them, where `ChatEncoder` cannot be used. The text
-    reads the same, but the model's tokenizer no longer sees a special token.
+    reads the same, but the model's tokenizer no longer sees a special token. Takes linear time: no
+    run in the pattern is both unbounded and given back.
     """
     return _TEMPLATE_TOKENS.sub(lambda m: f"{m[0][0]}\u2060{m[0][1:]}", text)

@@ -20,6 +20,7 @@ class Prompt:
 
     messages: tuple[Message, ...]
     length: int
-    """Tokens; exact where the engine has a tokenizer."""
+    """Tokens; exact where the engine has a tokenizer. If they are more than the context has, the
+    number may be a lower bound; such a prompt has no content and is never sent."""
     token_ids: tuple[int, ...] | None = None
     """The conversation as tokens; None for engines that tokenize themselves."""

@@ -89,11 +89,9 @@ def scorer_of(counting: CountingEngine, engine, context: int) -> ScenarioScorer:
     return ScenarioScorer(askers, engine.encode, context, Library())
 
 
-async def scored(
-    engine, *, attributes=(DEPTH,), context=100_000, bank=True, scenario=ASKED, **settings
-):
+def job_of(scenario, attributes, *, context=100_000, bank=False, **settings) -> Job:
     model = ModelIdentity("m", "r", "scripted", context, "hashing:1", {"comparative": "x"})
-    job = Job(
+    return Job(
         id="j",
         score_set="s",
         scenario=scenario,
@@ -102,5 +100,11 @@ async def scored(
         request_id="r",
         submitted_ms=int(time.time() * 1000) - 50,
     )
+
+
+async def scored(
+    engine, *, attributes=(DEPTH,), context=100_000, bank=True, scenario=ASKED, **settings
+):
+    job = job_of(scenario, attributes, context=context, bank=bank, **settings)
     scorer = scorer_of(CountingEngine(engine), engine, context)
     return {field: result async for one in scorer.score(job) for field, result in one.items()}

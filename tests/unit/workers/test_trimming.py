@@ -1,7 +1,24 @@
 """Prompts are trimmed to the context, with a scripted engine that counts characters."""
 
+import asyncio
+import time
+
 from app.domain.cells import Cell
-from tests.unit.workers.scripted import BANK, CUT, Library, ScriptedEngine, bank_of, good, scored
+from app.domain.scenario import Attribute, Scenario
+from tests.unit.workers.scripted import (
+    BAD,
+    BANK,
+    CUT,
+    DEPTH,
+    Library,
+    ScriptedEngine,
+    bank_of,
+    good,
+    job_of,
+    scored,
+    scorer_of,
+)
+from workers.judges.language.asking import CountingEngine
 
 
 async def test_a_prompt_that_is_too_long_drops_its_least_similar_examples_and_reports_them():
@@ -61,3 +78,63 @@ async def test_levels_whose_examples_were_dropped_are_reported_as_uncovered():
     assert cells["depth"].examples_dropped
     shown = {e.id for e in cells["depth"].examples}
     assert (0.5 in cells["depth"].levels_uncovered) is not bool({"mid", "far"} & shown)
+
+
+class LongEngine(ScriptedEngine):
+    """Counts the prompts that it encodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoded = 0
+
+    def encode(self, messages):
+        self.encoded += 1
+        return super().encode(messages)
+
+
+async def test_of_prompts_that_cannot_fit_only_the_first_is_encoded():
+    """Not those of the other orders and candidates: their texts are the same."""
+    engine = LongEngine()
+    scenario = Scenario("why", ("one", "two", "x" * 50_000))
+    settings = {"orders": 24, "reasoning": False, "bank": False, "examples": 0}
+    cells = await scored(engine, context=8000, scenario=scenario, **settings)
+    assert cells["depth"].reason == "context-overflow"
+    assert engine.encoded <= 2
+
+
+async def test_a_prompt_that_fits_with_all_its_examples_is_encoded_once():
+    engine = LongEngine()
+    engine.script = [[good(1, 2)]]
+    await scored(engine, examples=3)
+    assert engine.encoded == 1
+
+
+async def test_a_small_request_does_not_wait_for_all_prompts_of_a_large_one():
+    engine = LongEngine()
+    order = []
+
+    def slow(messages):
+        small = "small" in messages[-1].content
+        order.append("small" if small else "large")
+        if not small:
+            time.sleep(0.005)
+        return ScriptedEngine.encode(engine, messages)
+
+    engine.encode = slow
+    engine.script = [[BAD]] * 1000
+    attributes = [Attribute(f"a{n}", "How.") for n in range(5)]
+    large = Scenario("large", tuple(f"reply {n}" for n in range(26)))
+    scorer = scorer_of(CountingEngine(engine), engine, 100_000)
+
+    async def all_of(job):
+        return [one async for one in scorer.score(job)]
+
+    settings = {"method": "regression", "examples": 0}
+    first = asyncio.create_task(all_of(job_of(large, attributes, **settings)))
+    while len(order) < 3:
+        await asyncio.sleep(0.001)
+    await all_of(job_of(Scenario("small", ("one", "two")), [DEPTH], **settings))
+    behind = order.index("small")
+    await first
+    assert order.count("large") == 5 * 26
+    assert behind < 26

@@ -187,6 +187,8 @@ class _Invalid:
         """Say why the cell is unscored; `rejected` is why the engine refused the second try."""
         cut = self.answer.finish_reason == "length"
         what = f"cut at {self.answer.output_tokens} tokens" if cut else f"invalid ({self.why})"
+        if self.answer.finish_reason == "refused":
+            what = "refused by the model or by a filter of its endpoint"
         second = (
             "twice" if rejected is None else f"and the engine rejected a second try: {rejected}"
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -17,12 +16,11 @@ from app.domain.scenario import Attribute, Choice
 from workers.concurrency import gather_or_cancel
 from workers.judges.language.asking import Asker
 from workers.judges.language.cells import Group, Outcome, cells_of, groups_of
-from workers.judges.language.trimming import Encode, Example, trim_prompts
+from workers.judges.language.thread import PromptThread
+from workers.judges.language.trimming import Encode, Example, Trimmed, trim_prompts
 from workers.methods.base import Task
 from workers.retrieval.embedding import Vectors
 from workers.retrieval.library import BankLibrary, IndexedBank
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,7 @@ class ScenarioScorer:
         self._encode = encode
         self._context_length = context_length
         self._banks = banks
-        # Large banks and long prompts take a while: heartbeats and leases must not wait for them.
-        # One thread, because tokenizers are switched between two ways of reading special tokens.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        self._thread = PromptThread()
 
     async def score(self, job: Job) -> AsyncIterator[CellResults]:
         """Yield the cells of a job as they are done, those of one answer together.
@@ -72,8 +68,9 @@ class ScenarioScorer:
         started = time.perf_counter()
         retrieval = await self._retrieval(job)
         timings = CellTimings(queue=queue_ms, retrieval=_ms_since(started))
+        turn = asyncio.Lock()
         tasks = [
-            asyncio.create_task(self._score_group(job, group, retrieval, timings))
+            asyncio.create_task(self._score_group(job, group, retrieval, timings, turn))
             for group in groups
         ]
         try:
@@ -94,17 +91,21 @@ class ScenarioScorer:
         return _Retrieval(bank, await self._banks.embed(job.scenario.question))
 
     async def _score_group(
-        self, job: Job, group: Group, retrieval: _Retrieval | None, timings: CellTimings
+        self,
+        job: Job,
+        group: Group,
+        retrieval: _Retrieval | None,
+        timings: CellTimings,
+        turn: asyncio.Lock,
     ) -> CellResults:
         settings = job.scorer.settings
         asker = self._askers[settings.profile]
         task: Task[Any] = Task(group.subject, job.scenario, settings)
-        started = time.perf_counter()
-        examples = await self._in_thread(retrieval.examples, task) if retrieval else []
-        retrieval_ms = timings.retrieval + _ms_since(started)
-        trimmed = await self._in_thread(
-            lambda: trim_prompts(asker.plan(task), examples, self._encode, self._context_length)
-        )
+        async with turn:  # a job is in the thread once, however many attributes it has
+            started = time.perf_counter()
+            examples = await self._thread.run(retrieval.examples, task) if retrieval else []
+            retrieval_ms = timings.retrieval + _ms_since(started)
+            trimmed = await self._trimmed(asker, task, examples)
         if isinstance(trimmed, Unscored):
             return group.unscored(trimmed)
         started = time.perf_counter()
@@ -122,8 +123,13 @@ class ScenarioScorer:
 
         return cells_of(group, outcome, uncovered)
 
-    async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    async def _trimmed(
+        self, asker: Asker[Any], task: Task[Any], examples: list[Example]
+    ) -> Trimmed | Unscored:
+        planned = asker.plan(task)
+        return await self._thread.run_in_slices(
+            trim_prompts(planned, examples, self._encode, self._context_length)
+        )
 
 
 def _ms_since(started: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from app.domain.bank import LabelledScenario
@@ -64,26 +64,34 @@ def trim_prompts(
     examples: Sequence[Example],
     encode: Encode,
     context_length: int,
-) -> Trimmed | Unscored:
+) -> Generator[None, None, Trimmed | Unscored]:
     """Encode prompts with as many examples as fit; the least similar ones are dropped first.
 
-    If the scenario does not fit even without examples, the result is `context-overflow`.
+    If the scenario does not fit even without examples, the result is `context-overflow`. Yields
+    after each prompt, so that others can have their turn.
     """
-    tokens = _answer_tokens(planned, encode, context_length)
-    if isinstance(tokens, Unscored):
-        return tokens
+    tokens = most = max(one.answer_tokens for one in planned)
+    decided = False
     kept = tuple(examples)
     dropped: tuple[str, ...] = ()
     while True:
         # Nearest last: next to the question that it resembles.
         shown = tuple(example.scenario for example in reversed(kept))
-        prompts = tuple(
-            TrimmedPrompt(one.ask, one.number, encode(one.messages(shown)), tokens)
-            for one in planned
-        )
-        longest = max(one.prompt.length for one in prompts)
+        prompts = yield from _encoded(planned, shown, encode, context_length - tokens)
+        longest = max(prompt.length for prompt in prompts)
         if longest + tokens <= context_length:
-            return Trimmed(prompts, kept, dropped)
+            ready = [
+                TrimmedPrompt(one.ask, one.number, prompt, tokens)
+                for one, prompt in zip(planned, prompts, strict=True)
+            ]
+            return Trimmed(tuple(ready), kept, dropped)
+        if not decided:
+            room = yield from _answer_tokens(planned, encode, context_length)
+            if isinstance(room, Unscored):
+                return room
+            tokens, decided = room, True
+            if tokens < most:
+                continue
         if not kept:
             return _overflow(longest, tokens, context_length)
         farthest = min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
@@ -91,15 +99,29 @@ def trim_prompts(
         dropped = (farthest.scenario.id, *dropped)
 
 
+def _encoded(
+    planned: Sequence[PlannedPrompt], shown: Examples, encode: Encode, limit: int
+) -> Generator[None, None, list[Prompt]]:
+    """Encode prompts up to the first that is longer than `limit`: the others are as long."""
+    prompts: list[Prompt] = []
+    for one in planned:
+        prompts.append(encode(one.messages(shown)))
+        yield
+        if prompts[-1].length > limit:
+            break
+    return prompts
+
+
 def _answer_tokens(
     planned: Sequence[PlannedPrompt], encode: Encode, context_length: int
-) -> int | Unscored:
+) -> Generator[None, None, int | Unscored]:
     """Decide how many tokens to leave for an answer."""
-    bare = max(encode(one.messages(())).length for one in planned)
     most = max(one.answer_tokens for one in planned)
+    least = max(one.least_answer_tokens for one in planned)
+    prompts = yield from _encoded(planned, (), encode, context_length - least)
+    bare = max(prompt.length for prompt in prompts)
     if bare + most <= context_length:
         return most
-    least = max(one.least_answer_tokens for one in planned)
     if bare + least > context_length:
         return _overflow(bare, least, context_length)
     # The longest answer does not fit but an ordinary one does: it gets the rest of the context.
@@ -111,7 +133,7 @@ def _overflow(prompt: int, answer: int, context_length: int) -> Unscored:
         attribute="",  # filled in for each cell of the task
         reason="context-overflow",
         detail=(
-            f"the scenario takes {prompt} tokens and its answer {answer}, "
+            f"the scenario takes {prompt} tokens or more and its answer {answer}, "
             f"but the model's context is {context_length} tokens"
         ),
         prompt_tokens=prompt,
