@@ -231,7 +231,10 @@ def test_a_choice_is_one_of_the_letters(engine):
 
 
 def test_probabilities_of_digits_are_out_of_the_whole_vocabulary(engine, request):
-    assert engine.engine.check_tokens(DIGITS) is None
+    if "stub" in request.node.name:
+        assert "log-probabilities" in engine.engine.check_tokens(DIGITS)
+    else:
+        assert engine.engine.check_tokens(DIGITS) is None
     reader = DigitRegression("comparative", compares=True)
     attribute = Attribute("politeness", "How polite it is.", "rude", "kind")
     scenario = Scenario("How are you?", ("Hello, very well, thank you!", "Go away."))

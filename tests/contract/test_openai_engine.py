@@ -84,6 +84,7 @@ def test_an_endpoint_that_ignores_n_is_asked_again_for_each_sample_with_another_
         return {"choices": [choice], "usage": usage}
 
     engine = engine_of(one_answer)
+    asked.clear()
     prompt = engine.encode(Message("user", "Hi"))
     sampling = Sampling(max_tokens=9, temperature=0.7, samples=3, seed=40)
     generation = engine.generate(prompt, {}, sampling)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -14,25 +11,29 @@ import httpx
 
 from app.settings import EngineSettings
 from workers.concurrency import gather_or_cancel
-from workers.engines.base import (
-    Answer,
-    EngineInfo,
-    FinishReason,
-    Generation,
-    Sampling,
-    Schema,
-    TokenProbabilities,
-)
+from workers.engines.base import EngineInfo, Generation, Sampling, Schema, TokenProbabilities
+from workers.engines.endpoint.client import EndpointClient, patiently
+from workers.engines.endpoint.dialect import TOP_LOGPROBS
+from workers.engines.endpoint.faults import is_cut
+from workers.engines.endpoint.replies import Likeliest, read_generation, read_likeliest
 from workers.engines.identity import tokenizer_revision
 from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
 from workers.tokenization.chat import ChatEncoder, neutralised, why_not_single_tokens
 from workers.tokenization.conversation import Message, Prompt
 
-_TOP = 20
-"""Likeliest tokens to ask for: the most that endpoints report."""
+_log = logging.getLogger(__name__)
 _BYTES_PER_TOKEN = 3
 """A cautious estimate where there is no tokenizer. In bytes of UTF-8, because scripts with more
 bytes per character also take more tokens per character."""
+_TURN_TOKENS = 8
+_SCHEMA: Schema = {
+    "type": "object",
+    "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 100}},
+    "required": ["score"],
+    "additionalProperties": False,
+}
+"""The schema of the first question, which finds out what the endpoint refuses."""
+_FIRST_TOKENS = 16
 
 
 class OpenAIEngine:
@@ -45,49 +46,52 @@ class OpenAIEngine:
     def __init__(
         self, settings: EngineSettings, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        if not settings.openai_url:
-            raise ValueError("AZIMUTH_OPENAI_URL is not set: set it to the endpoint's base URL")
+        self._client = EndpointClient(settings, transport)
         self._settings = settings
-        key = settings.openai_api_key
-        self._client = httpx.AsyncClient(
-            base_url=settings.openai_url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            # Waiting for a free connection is not the endpoint's fault, so it has no time limit.
-            timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0, pool=None),
-            limits=httpx.Limits(max_connections=256),
-            transport=transport,
-        )
         self._encoder: ChatEncoder | None = None
         self._tokenizer_version = "endpoint"
         self._model = settings.model
+        self._context_length = 0
+        self._unreadable: str | None = None
+        """Why digits cannot be read; None if they can."""
 
     async def start(self) -> EngineInfo:
-        """Ask the endpoint what it serves; load the tokenizer if prompts are sent as tokens."""
-        listed = await self._request("GET", "models")
-        with _expected_form(listed):
-            served = {str(m["id"]): m for m in listed.get("data", [])}
-        if self._model not in served:
-            # Another model would be sent this model's tokens.
-            raise EngineRejected(
-                f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
-                f"not {self._model!r}: set AZIMUTH_MODEL"
-            )
-        entry = served[self._model]
-        if self._settings.openai_prompt == "tokens":
-            self._encoder = await asyncio.to_thread(self._load_encoder)
+        """Ask the endpoint what it serves and what it refuses; load the tokenizer if needed."""
+        entry = await self._served()
         context = self._settings.context_length or entry.get("max_model_len")
         if context is None:
             raise EngineRejected(
                 "the endpoint does not report the model's context length: "
                 "set AZIMUTH_CONTEXT_LENGTH"
             )
+        self._context_length = int(context)
+        if self._settings.openai_prompt == "tokens":
+            self._encoder = await asyncio.to_thread(self._load_encoder)
+        await self._explore()
+        described = self._client.dialect.described()
         return EngineInfo(
             engine="openai",
             model=self._settings.model_name or self._model,
             revision=self._settings.model_revision or "endpoint",
-            context_length=int(context),
-            settings=f"prompt={self._settings.openai_prompt} tokenizer={self._tokenizer_version}",
+            context_length=self._context_length,
+            settings=f"prompt={self._settings.openai_prompt} "
+            f"tokenizer={self._tokenizer_version}{described}",
         )
+
+    async def _served(self) -> dict[str, Any]:
+        """Return the endpoint's entry for the model."""
+        listed = await self._client.models()
+        try:
+            served = {str(m["id"]): m for m in listed.get("data", [])}
+        except (AttributeError, KeyError, TypeError) as error:
+            raise EngineError("the endpoint's list of models has an unexpected form") from error
+        if self._model not in served:
+            # Another model would be sent this model's tokens.
+            raise EngineRejected(
+                f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
+                f"not {self._model!r}: set AZIMUTH_MODEL"
+            )
+        return dict(served[self._model])
 
     def _load_encoder(self) -> ChatEncoder:
         from transformers import AutoTokenizer
@@ -103,26 +107,53 @@ class OpenAIEngine:
                 "or AZIMUTH_OPENAI_PROMPT=chat"
             ) from error
         self._tokenizer_version = f"{name}@{tokenizer_revision(name, revision)}"
-        return ChatEncoder(tokenizer)
+        return ChatEncoder(tokenizer, self._context_length)
+
+    async def _explore(self) -> None:
+        """Ask one question in each way, to learn and log what the endpoint refuses.
+
+        Raises `EngineError` for what may pass, but not for as long as the waits add up to.
+        """
+        question = "How warm is it today, from 0 to 4? Answer in JSON with a score."
+        prompt = self.encode((Message("user", question),))
+        sampling = Sampling(max_tokens=_FIRST_TOKENS)
+        try:
+            await patiently(lambda: self._answers(prompt, _SCHEMA, sampling))
+        except (EngineOverloaded, EngineUnavailable):
+            raise
+        except EngineError as error:
+            _log.warning("the endpoint does not answer in JSON: %s", error)
+        try:
+            likeliest = await patiently(lambda: self._likeliest(prompt))
+        except (EngineOverloaded, EngineUnavailable):
+            raise
+        except EngineError as error:
+            self._unreadable = str(error)
+        else:
+            if not likeliest.tokens:
+                self._unreadable = "the endpoint's log-probabilities are all null"
+        if self._unreadable is not None:
+            self._client.dialect.top_logprobs = TOP_LOGPROBS[0]
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
         """Encode as token ids, or as messages with template tokens neutralised."""
         if self._encoder is not None:
             return self._encoder.encode(messages)
+        if (length := _estimated(messages)) > self._context_length:
+            return Prompt(messages=(), length=length)
         safe = tuple(Message(m.role, neutralised(m.content)) for m in messages)
-        length = sum(8 + -(-len(m.content.encode()) // _BYTES_PER_TOKEN) for m in safe)
-        return Prompt(messages=safe, length=length)
+        return Prompt(messages=safe, length=_estimated(safe))
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Answer a prompt; the schema is sent as `response_format`.
 
-        Some endpoints ignore `n` and return one answer: then the others are requested one by one.
+        Some endpoints ignore or refuse `n`: then the samples are requested one by one.
         """
-        first = await self._answers(prompt, schema, sampling)
+        first = await self._first_answers(prompt, schema, sampling)
         given = len(first.answers)
         if given >= sampling.samples:
             return replace(first, answers=first.answers[: sampling.samples])
@@ -138,10 +169,23 @@ class OpenAIEngine:
             cached_prompt_tokens=sum(part.cached_prompt_tokens for part in parts),
         )
 
+    async def _first_answers(
+        self, prompt: Prompt, schema: Schema, sampling: Sampling
+    ) -> Generation:
+        """Request all samples; if they are refused for no known reason, only the first."""
+        try:
+            return await self._answers(prompt, schema, sampling)
+        except EngineRejected as error:
+            if sampling.samples == 1:
+                raise
+            first = await self._answers(prompt, schema, replace(sampling, samples=1))
+            _log.warning("the endpoint gives one answer a request (%s)", error)
+            self._client.dialect.one_answer = True
+            return first
+
     async def _answers(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Send one request and return its answers, at least one."""
         body: dict[str, Any] = {
-            "model": self._model,
             "n": sampling.samples,
             "temperature": sampling.temperature,
             "max_tokens": sampling.max_tokens,
@@ -152,123 +196,50 @@ class OpenAIEngine:
         }
         if sampling.temperature > 0:
             body["seed"] = sampling.seed
-        if prompt.token_ids is not None:
-            body["prompt"] = list(prompt.token_ids)
-            answer = await self._request("POST", "completions", body)
-            with _expected_form(answer):
-                texts = [choice["text"] for choice in answer["choices"]]
-        else:
-            body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
-            answer = await self._request("POST", "chat/completions", body)
-            with _expected_form(answer):
-                texts = [choice["message"]["content"] or "" for choice in answer["choices"]]
-        if not texts:
-            raise EngineError("the endpoint returned no answer")
-        return _generation(answer, texts)
+        return read_generation(await self._post(prompt, body))
 
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
-        """Explain why `tokens` are not single, different tokens; None if they are or if unknown."""
-        return why_not_single_tokens(self._encoder, tokens) if self._encoder is not None else None
+        """Explain why the probabilities of `tokens` cannot be read; None if they can."""
+        if self._unreadable is not None or self._encoder is None:
+            return self._unreadable
+        return why_not_single_tokens(self._encoder, tokens)
 
     async def read_probabilities(
         self, prompt: Prompt, tokens: tuple[str, ...]
     ) -> TokenProbabilities:
         """Request one token with its likeliest alternatives; a token not among them counts as 0.
 
-        Endpoints report the `_TOP` likeliest tokens at most, so the sum is a lower bound.
+        Endpoints report a few of the likeliest tokens, so the sum is a lower bound.
         """
-        body: dict[str, Any] = {"model": self._model, "max_tokens": 1, "temperature": 0.0}
+        return (await self._likeliest(prompt)).of(tokens)
+
+    async def _likeliest(self, prompt: Prompt) -> Likeliest:
+        most = TOP_LOGPROBS[0]
+        body: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0}
         if prompt.token_ids is not None:
-            body |= {"prompt": list(prompt.token_ids), "logprobs": _TOP}
-            answer = await self._request("POST", "completions", body)
-            with _expected_form(answer):
-                reported = (answer["choices"][0].get("logprobs") or {}).get("top_logprobs")
-                likeliest = list(reported[0].items()) if reported else None
+            body |= {"logprobs": most}
         else:
-            body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
-            body |= {"logprobs": True, "top_logprobs": _TOP}
-            answer = await self._request("POST", "chat/completions", body)
-            with _expected_form(answer):
-                reported = (answer["choices"][0].get("logprobs") or {}).get("content")
-                likeliest = (
-                    [(t["token"], t["logprob"]) for t in reported[0]["top_logprobs"]]
-                    if reported
-                    else None
-                )
-        if likeliest is None:
-            raise EngineRejected(
-                "the endpoint returns no log-probabilities, which digit reading needs"
-            )
-        usage = _generation(answer, [""])
-        return TokenProbabilities(
-            probabilities=tuple(
-                sum(math.exp(logprob) for other, logprob in likeliest if other.strip() == token)
-                for token in tokens
-            ),
-            prompt_tokens=usage.prompt_tokens,
-            cached_prompt_tokens=usage.cached_prompt_tokens,
-        )
+            body |= {"logprobs": True, "top_logprobs": most}
+        return read_likeliest(await self._post(prompt, body))
 
     async def check(self) -> None:
         """Have the endpoint write one token."""
         prompt = self.encode((Message("user", "Say yes."),))
-        body: dict[str, Any] = {"model": self._model, "max_tokens": 1}
+        try:
+            await self._post(prompt, {"max_tokens": 1})
+        except EngineRejected as error:
+            if not is_cut(error):
+                raise
+
+    async def _post(self, prompt: Prompt, body: dict[str, Any]) -> Any:
+        body = {"model": self._model, **body}
         if prompt.token_ids is not None:
-            await self._request("POST", "completions", body | {"prompt": list(prompt.token_ids)})
-        else:
-            messages = [{"role": "user", "content": "Say yes."}]
-            await self._request("POST", "chat/completions", body | {"messages": messages})
-
-    async def _request(
-        self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        try:
-            response = await self._client.request(method, path, json=body)
-        except httpx.TransportError as error:
-            raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
-        if response.status_code == 429:
-            raise EngineOverloaded("the endpoint answered 429: too many requests")
-        if response.status_code >= 500:
-            raise EngineUnavailable(f"the endpoint answered {response.status_code}")
-        if response.status_code >= 400:
-            raise EngineRejected(
-                f"the endpoint answered {response.status_code}: {response.text[:500]}"
-            )
-        try:
-            answer: dict[str, Any] = response.json()
-        except ValueError as error:
-            raise EngineError("the endpoint's answer is not JSON") from error
-        return answer
+            body["prompt"] = list(prompt.token_ids)
+            return await self._client.post("completions", body)
+        body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        return await self._client.post("chat/completions", body)
 
 
-@contextmanager
-def _expected_form(answer: Any) -> Iterator[None]:
-    """Raise `EngineError` if the answer lacks the members that are read from it."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        text = json.dumps(answer, ensure_ascii=False)[:500]
-        raise EngineError(f"the endpoint's answer has an unexpected form: {text}") from error
-
-
-def _generation(answer: dict[str, Any], texts: list[str]) -> Generation:
-    usage = answer.get("usage") or {}
-    total = int(usage.get("completion_tokens") or 0)
-    share, rest = divmod(total, max(1, len(texts)))
-    # Endpoints report only the sum over all answers.
-    answers = tuple(
-        Answer(text, _finish_reason(choice.get("finish_reason")), share + (index < rest))
-        for index, (text, choice) in enumerate(zip(texts, answer["choices"], strict=True))
-    )
-    details = usage.get("prompt_tokens_details") or {}
-    return Generation(
-        answers=answers,
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        cached_prompt_tokens=int(details.get("cached_tokens") or 0),
-    )
-
-
-def _finish_reason(reason: str | None) -> FinishReason:
-    if reason in ("stop", None):
-        return "stop"
-    return "length" if reason == "length" else "other"
+def _estimated(messages: tuple[Message, ...]) -> int:
+    sizes = [len(message.content.encode()) for message in messages]
+    return sum(_TURN_TOKENS + -(-size // _BYTES_PER_TOKEN) for size in sizes)

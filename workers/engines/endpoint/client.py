@@ -1,0 +1,91 @@
+"""Sends requests to an endpoint. Every error is an `EngineError`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import httpx
+
+from app.settings import EngineSettings
+from workers.engines.endpoint.dialect import Dialect
+from workers.engines.endpoint.faults import fault_of, fault_within
+from workers.errors import EngineError, EngineOverloaded, EngineUnavailable
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Waits for what passes while the worker starts; jobs have waits of their own."""
+
+
+class EndpointClient:
+    """Sends requests in the endpoint's dialect, and learns the dialect from what it refuses."""
+
+    def __init__(
+        self, settings: EngineSettings, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        if not settings.openai_url:
+            raise ValueError("AZIMUTH_OPENAI_URL is not set: set it to the endpoint's base URL")
+        key = settings.openai_api_key
+        self._http = httpx.AsyncClient(
+            base_url=settings.openai_url.rstrip("/") + "/",
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            # Waiting for a free connection is not the endpoint's fault, so it has no time limit.
+            timeout=httpx.Timeout(settings.request_timeout_s, connect=5.0, pool=None),
+            limits=httpx.Limits(max_connections=256),
+            transport=transport,
+        )
+        self.dialect = Dialect()
+
+    async def models(self) -> Any:
+        """Return the list of models."""
+        return await self._send("GET", "models")
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send a request. What it asks for that the endpoint refuses is left out or renamed."""
+        sent = self.dialect.spoken(body)
+        while True:
+            try:
+                return await self._send("POST", path, sent)
+            except EngineError as error:
+                if (learned := self.dialect.learn(sent, error)) is not None:
+                    _log.warning("the endpoint %s (%s)", learned, error)
+                # Another request may have learned the same meanwhile.
+                again = self.dialect.spoken(body)
+                if again == sent:
+                    raise
+                sent = again
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
+        except httpx.RequestError as error:
+            raise EngineError(f"the endpoint's answer cannot be received: {error!r}") from error
+        if response.status_code >= 400:
+            raise fault_of(response.status_code, response.text)
+        try:
+            document = response.json()
+        except (ValueError, RecursionError) as error:
+            raise EngineError("the endpoint's answer is not JSON") from error
+        if fault := fault_within(document):
+            raise fault
+        return document
+
+
+async def patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Return what `ask` returns. While its error is one that passes, wait and ask again."""
+    for wait_s in _WAITS_S:
+        try:
+            return await ask()
+        except (EngineOverloaded, EngineUnavailable) as error:
+            _log.warning("%s: asking again in %g s", error, wait_s)
+            await asyncio.sleep(wait_s)
+    return await ask()
