@@ -9,14 +9,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from app.domain.cells import Cell, Unscored, UnscoredReason
+from app.domain.cells import Unscored, UnscoredReason
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.jobs import ClaimedJob
 from app.store.queue import JobQueue
 from workers.errors import EngineError
 from workers.judges.base import JobScorer
-from workers.metrics import CELLS, JOB_SECONDS, JOBS, TOKENS
+from workers.metrics import JOB_SECONDS, JOBS, QUEUE_WAIT, count_result
 from workers.policy import (
     Backoff,
     Bury,
@@ -106,12 +106,14 @@ class JobHandler:
     async def _score(self, claimed: ClaimedJob) -> None:
         started = time.perf_counter()
         job = claimed.job
+        if claimed.attempt == 1:
+            QUEUE_WAIT.observe(max(0.0, time.time() - job.submitted_ms / 1000))
         self.begun.add(job.id)
         async for results in self.scorer.score(job):
             self._outages.ended()
             await self.queue.settle(job, results)
             for result in results.values():
-                _count(result)
+                count_result(result)
         await self.queue.finish(self.pool, claimed)
         seconds = time.perf_counter() - started
         JOBS.labels("done").inc()
@@ -178,13 +180,3 @@ def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> d
 
 def _ids(claimed: ClaimedJob) -> dict[str, str]:
     return {"job": claimed.job.id, "request_id": claimed.job.request_id}
-
-
-def _count(result: Cell | Unscored) -> None:
-    if isinstance(result, Cell):
-        CELLS.labels("scored").inc()
-        TOKENS.labels("prompt").inc(result.usage.prompt_tokens)
-        TOKENS.labels("cached_prompt").inc(result.usage.cached_prompt_tokens)
-        TOKENS.labels("output").inc(result.usage.output_tokens)
-    else:
-        CELLS.labels(result.reason).inc()

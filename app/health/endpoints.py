@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.store.fleet import Fleet
 from app.store.queue import JobQueue
-from app.telemetry.metrics import DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
+from app.telemetry.metrics import BACKLOG, DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
 
 Workers = Annotated[Fleet, provided(Fleet)]
 Queue = Annotated[JobQueue, provided(JobQueue)]
@@ -105,7 +106,7 @@ async def readyz(fleet: Workers, response: Response) -> ReadyOut:
 async def metrics(fleet: Workers, queue: Queue) -> Response:
     """Counters of this process, and the current state of the queue and the workers."""
     # Without an answer of Redis there are no figures, rather than old ones.
-    for gauge in (WORKERS, QUEUE_DEPTH, DEAD_LETTERS):
+    for gauge in (WORKERS, BACKLOG, QUEUE_DEPTH, DEAD_LETTERS):
         gauge.clear()
     with contextlib.suppress(StoreUnavailable):
         async with _time_limit():
@@ -145,7 +146,11 @@ async def _sample(fleet: Fleet, queue: JobQueue) -> None:
     backlogs = await queue.backlogs([pool.name for pool in snapshot.pools])
     for state in ("loading", "ready", "draining", "failed"):
         WORKERS.labels(state).set(sum(w.state == state for w in snapshot.workers))
+    by_model: Counter[str] = Counter()
     for pool in snapshot.pools:
         backlog = backlogs[pool.name]
+        by_model[pool.model.name] += backlog.depth
         QUEUE_DEPTH.labels(pool.model.name, pool.name).set(backlog.depth)
         DEAD_LETTERS.labels(pool.model.name, pool.name).set(backlog.dead)
+    for model, jobs in by_model.items():
+        BACKLOG.labels(model).set(jobs)

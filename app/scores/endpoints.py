@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -32,6 +32,7 @@ from app.selection.requests import SelectRequest
 from app.selection.schemas import SelectionOut
 from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
+from app.telemetry.metrics import ABSTENTIONS, MARGINS
 
 router = APIRouter(tags=["scoring"], route_class=JsonRoute)
 
@@ -149,6 +150,7 @@ async def select(
         selection = select_preferred(score_set)
     else:
         selection, applied = await _selected(selector, score_set, target, options)
+    _count(selection, resolved.traits.kind)
     return _json(
         SelectOut(
             selection=selection,
@@ -212,6 +214,13 @@ async def _selected(
         )
         raise error
     return selection, answer.calibrated or Raw(answer.warning)
+
+
+def _count(selection: SelectionOut, kind: Literal["score", "choice"]) -> None:
+    if selection.margin is not None:
+        MARGINS.labels("distance" if kind == "score" else "preference").observe(selection.margin)
+    if selection.abstained is not None:
+        ABSTENTIONS.labels(selection.abstained.reason).inc()
 
 
 def _rendered(

@@ -31,7 +31,7 @@ from app.store.jobs import Submission
 from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
 from app.store.score_sets import LOST, ScoreCache
-from app.telemetry.metrics import CELLS, TOKENS
+from app.telemetry.metrics import CACHE_LOOKUPS, CELLS, TOKENS, UNSCORED
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 0.5
@@ -255,6 +255,10 @@ def _count(score_set: ScoreSet) -> None:
     CELLS.labels("cached").inc(len(score_set.cached))
     CELLS.labels("scored").inc(len(score_set.fresh))
     CELLS.labels("unscored").inc(len(score_set.unscored))
+    CACHE_LOOKUPS.labels("hit").inc(len(score_set.cached))
+    CACHE_LOOKUPS.labels("miss").inc(len(score_set.cells) - len(score_set.cached))
+    for cell in score_set.unscored.values():
+        UNSCORED.labels(cell.reason).inc()
     usage = score_set.usage
     TOKENS.labels("prompt").inc(usage.prompt_tokens)
     TOKENS.labels("cached_prompt").inc(usage.cached_prompt_tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from app.domain.selection.uncertainty import AbstentionReason
 from app.schema import Maybe, Open
 
 
@@ -66,7 +67,7 @@ class ExplanationOut(Open):
 class AbstentionOut(Open):
     """Why nothing is selected."""
 
-    reason: Literal["min-probability", "min-margin", "max-distance"]
+    reason: AbstentionReason
     limit: float
     observed: Maybe[float] = None
     """The value that misses the limit; absent for an unknown probability."""

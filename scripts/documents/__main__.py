@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from scripts.documents import check, openapi, settings
+from scripts.documents import check, metrics, openapi, settings
 
 DOCUMENTS: dict[str, Callable[[], None]] = {
     "openapi": openapi.write,
     "settings": settings.write,
+    "metrics": metrics.write,
 }
 
 

@@ -1,4 +1,4 @@
-"""Banks, attribute sets, models, health and metrics over HTTP."""
+"""Banks, attribute sets, models and health over HTTP."""
 
 import json
 import re
@@ -7,7 +7,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from scripts.serve.processes import free_port
 from tests.support import SCENARIO, grouped, wait_until
 
 BANK = [
@@ -321,30 +320,6 @@ def test_readiness_reports_each_part(service):
     assert ready.json()["model"] == {"state": "ready", "detail": "fake on fake", "models": ["fake"]}
 
 
-def test_metrics_count_cells_requests_and_workers(service):
-    service.start_api()
-    service.start_worker()
-    for _ in range(2):
-        service.post("/v1/score", SCENARIO)
-    with service.client() as client:
-        text = client.get("/metrics").text
-    assert 'azimuth_cells_total{result="scored"} 5.0' in text
-    assert 'azimuth_cells_total{result="cached"} 5.0' in text
-    assert 'azimuth_requests_total{operation="score",status="200"} 2.0' in text
-    assert 'azimuth_workers{state="ready"} 1.0' in text
-
-
-def test_one_request_id_finds_a_request_in_both_logs(service):
-    service.start_api()
-    service.start_worker()
-    service.post("/v1/score", SCENARIO, {"X-Request-Id": "find-me"})
-    for name, message in (("api", "POST /v1/score 200"), ("worker", "job done")):
-        wait_until(lambda: message in service.log(name))  # noqa: B023
-        entries = [json.loads(x) for x in service.log(name).splitlines() if "find-me" in x]
-        assert message in [e["message"] for e in entries]
-        assert all(e["score_set"] for e in entries)
-
-
 def test_models_are_listed_with_what_they_can_do(service):
     service.start_api()
     with service.client() as client:
@@ -393,18 +368,3 @@ def test_bodies_and_banks_have_limits_of_their_own(service):
             assert refused.status_code == 413
             assert setting in refused.json()["detail"]
         assert client.get("/v1/banks/b").json()["scenarios"] == 1
-
-
-def test_a_worker_s_own_metrics_count_jobs_cells_and_tokens_by_kind(service):
-    port = free_port()
-    service.start_api()
-    service.start_worker(AZIMUTH_WORKER_METRICS_PORT=str(port))
-    body = SCENARIO | {"attributes": ["helpfulness", "coherence"]}
-    usages = [cell["usage"] for cell in service.post("/v1/score", body).json()["cells"]]
-    wait_until(lambda: '"job done"' in service.log("worker"), what="the end of the job")
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    for kind in ("prompt", "cached_prompt", "output"):
-        spent = sum(usage[f"{kind}_tokens"] for usage in usages)
-        assert f'azimuth_worker_tokens_total{{kind="{kind}"}} {float(spent)}' in text
-    assert 'azimuth_worker_cells_total{result="scored"} 2.0' in text
-    assert 'azimuth_worker_jobs_total{outcome="done"} 1.0' in text

@@ -21,7 +21,10 @@ from app.settings import (
     WorkerSettings,
     variables_of,
 )
+from app.telemetry.metrics import REGISTRY as API_METRICS
+from scripts.documents import metrics
 from scripts.documents import settings as documents
+from workers.metrics import REGISTRY as WORKER_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -183,3 +186,25 @@ def test_locks_agree_on_the_versions_that_they_share():
             if match := re.match(r"([\w.-]+)==(\S+)( ; .*?)?(  #|$)", line):
                 versions.setdefault(f"{match[1]}{match[3] or ''}"[:60], set()).add(match[2])
     assert {k: v for k, v in versions.items() if len(v) > 1} == {}
+
+
+def test_the_tables_of_metrics_are_generated_from_the_registries():
+    text = metrics.PATH.read_text("utf-8")
+    assert text == metrics.document(), "run: python -m scripts.documents metrics"
+    named = set(re.findall(r"^\| `(azimuth_\w+)` \|", text, re.MULTILINE))
+    families = [f for one in (API_METRICS, WORKER_METRICS) for f in one.collect()]
+    assert named == {f.name + "_total" * (f.type == "counter") for f in families}
+
+
+def test_no_label_of_a_metric_has_values_that_users_choose_but_model_and_pool():
+    rows = re.findall(r"^\| `azimuth_\w+` \| \w+ \| (.*?) \|", metrics.tables(), re.MULTILINE)
+    labels = {label for row in rows for label in re.findall(r"`(\w+)`", row)}
+    assert labels - {"model", "pool"} == {
+        "operation",  # of the contract
+        "status",
+        "result",
+        "reason",
+        "kind",
+        "state",
+        "outcome",
+    }

@@ -32,10 +32,14 @@ class Limits(Struct, frozen=True):
     max_distance: float | None = None
 
 
+AbstentionReason = Literal["min-probability", "min-margin", "max-distance"]
+"""The limit that a selection misses."""
+
+
 class Abstention(Struct, frozen=True):
     """Why nothing is selected."""
 
-    reason: Literal["min-probability", "min-margin", "max-distance"]
+    reason: AbstentionReason
     limit: float
     observed: float | None
     """The value that misses the limit; None if a probability is unknown."""
