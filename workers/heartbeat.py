@@ -57,8 +57,18 @@ async def beat_forever(
     while True:
         try:
             await fleet.beat(status.info(), status.pool)
-            for digest in library.ready if library else ():
-                await banks.mark_indexed(digest, status.worker_id, ttl_s=4 * HEARTBEAT_S)
+            if library:
+                await report_indexes(banks, library, status.worker_id, ttl_s=4 * HEARTBEAT_S)
         except StoreUnavailable as error:
             _log.warning("heartbeat: %s", error.detail)
         await asyncio.sleep(HEARTBEAT_S)
+
+
+async def report_indexes(
+    banks: BankStore, library: BankLibrary, worker_id: str, *, ttl_s: float
+) -> None:
+    """Record which banks this worker has indexed, and which it could not and why."""
+    for digest in library.ready:
+        await banks.mark_indexed(digest, worker_id, ttl_s=ttl_s)
+    for digest, reason in library.failed.items():
+        await banks.mark_index_failed(digest, worker_id, reason, ttl_s=ttl_s)

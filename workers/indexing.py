@@ -36,13 +36,15 @@ async def index_forever(
                         due.setdefault(stored, time.monotonic())
             else:
                 await library.get(digest)
-            del failures[digest]
+            _settled(digest, failures, library)
         except UnknownBank as error:
             # Deleted meanwhile. A notice follows if it is stored again.
-            del failures[digest]
+            _settled(digest, failures, library)
             _log.warning("indexing ahead of need: %s", error.detail)
         except Exception as error:
             failures[digest] += 1
+            if digest != EVERY_BANK:
+                library.failed[digest] = plain(error)
             due[digest] = time.monotonic() + backoff.wait_s(failures[digest])
             if isinstance(error, StoreUnavailable):
                 # Notices may have been lost as well.
@@ -53,6 +55,11 @@ async def index_forever(
                 extra={"bank": digest},
                 exc_info=not isinstance(error, StoreUnavailable),
             )
+
+
+def _settled(digest: str, failures: Counter[str], library: BankLibrary) -> None:
+    del failures[digest]
+    library.failed.pop(digest, None)
 
 
 async def _next_due(due: dict[str, float], hub: NoticeHub) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
@@ -208,8 +208,10 @@ def _described(info: BankInfo) -> dict[str, Any]:
 
 
 async def _index(banks: BankStore, fleet: Fleet, info: BankInfo) -> IndexOut:
-    workers = await banks.indexed_by(info.digest)
-    state: Literal["ready", "building", "no-worker"] = "ready" if workers else "building"
-    if not workers and not await fleet.workers():
-        state = "no-worker"
-    return IndexOut(state=state, workers=workers)
+    if workers := await banks.indexed_by(info.digest):
+        return IndexOut(state="ready", workers=workers)
+    if not await fleet.workers():
+        return IndexOut(state="no-worker", workers=[])
+    if failures := await banks.index_failures(info.digest):
+        return IndexOut(state="failed", workers=[], reason=min(failures.values()))
+    return IndexOut(state="building", workers=[])

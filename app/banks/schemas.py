@@ -40,13 +40,19 @@ class BanksOut(Open):
     """Sorted by name."""
 
 
+IndexState = Literal["ready", "building", "failed", "no-worker"]
+
+
 class IndexOut(Open):
     """The search index over a bank's questions."""
 
-    state: Literal["ready", "building", "no-worker"]
-    """`ready`: a worker has it; `building`: a worker is building it."""
+    state: IndexState
+    """`ready`: a worker has it; `building`: a worker is building it; `failed`: no worker could
+    build it yet, and they try again."""
     workers: list[str]
     """Live workers whose index is ready."""
+    reason: str | None = None
+    """Why it failed."""
 
 
 class BankWithIndexOut(BankOut):

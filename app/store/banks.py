@@ -26,6 +26,7 @@ _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
 _EMBEDDED = PREFIX + "bank-embedded:"
 _INDEXED = PREFIX + "bank-indexed:"
+_INDEX_FAILED = PREFIX + "bank-index-failed:"
 _CHANGED = msgspec.json.encode(NamesNotice("banks"))
 _RETIRED_S = 86_400
 _PIECE_BYTES = 1_000_000
@@ -229,19 +230,40 @@ class BankStore:
 
     async def mark_indexed(self, digest: str, worker: str, *, ttl_s: float) -> None:
         """Record that a worker's index of a bank is ready; repeated with each heartbeat."""
-        with translated():
-            until = await now_ms(self._redis) + int(ttl_s * 1000)
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.hset(_INDEXED + digest, worker, until)
-            pipe.expire(_INDEXED + digest, int(ttl_s) + 1)
-            await pipe.execute()
+        await self._report(_INDEXED + digest, worker, "", ttl_s)
 
     async def indexed_by(self, digest: str) -> list[str]:
         """Live workers whose index of a bank is ready."""
+        return sorted(await self._reports(_INDEXED + digest))
+
+    async def mark_index_failed(
+        self, digest: str, worker: str, reason: str, *, ttl_s: float
+    ) -> None:
+        """Record why a worker could not index a bank; repeated until it can."""
+        await self._report(_INDEX_FAILED + digest, worker, reason, ttl_s)
+
+    async def index_failures(self, digest: str) -> dict[str, str]:
+        """Live workers that could not index a bank -> why."""
+        return await self._reports(_INDEX_FAILED + digest)
+
+    async def _report(self, key: str, worker: str, text: str, ttl_s: float) -> None:
+        """Store what a worker says, and until when it holds (by Redis's clock)."""
         with translated():
-            stored = await self._redis.hgetall(_INDEXED + digest)
+            until = await now_ms(self._redis) + int(ttl_s * 1000)
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hset(key, worker, f"{until} {text}".rstrip())
+            pipe.expire(key, int(ttl_s) + 1)
+            await pipe.execute()
+
+    async def _reports(self, key: str) -> dict[str, str]:
+        """Worker -> its text, of reports that still hold."""
+        with translated():
+            stored = await self._redis.hgetall(key)
             now = await now_ms(self._redis)
-        return sorted(as_text(worker) for worker, until in stored.items() if int(until) > now)
+        reports = {
+            as_text(worker): as_text(report).partition(" ") for worker, report in stored.items()
+        }
+        return {worker: text for worker, (until, _, text) in reports.items() if int(until) > now}
 
 
 def _packaged(digest: str) -> _Packaged | None:

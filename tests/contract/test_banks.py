@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from app.domain.bank import Bank, parse_bank
 from app.errors import StoreUnavailable
 from app.store import banks as banks_module
 from app.store.banks import BankStore
+from workers.heartbeat import report_indexes
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.library import BankLibrary
 
@@ -191,6 +193,17 @@ async def test_the_clock_of_a_worker_does_not_decide_whether_its_index_is_ready(
     assert await store.indexed_by("d") == ["w"]
     await asyncio.sleep(0.4)
     assert await store.indexed_by("d") == []
+
+
+async def test_which_banks_a_worker_indexed_and_which_it_could_not_is_stored_for_a_time(redis):
+    store = BankStore(redis)
+    library = SimpleNamespace(ready=["good"], failed={"bad": "no memory left"})
+    await report_indexes(store, library, "w", ttl_s=0.3)
+    assert (await store.indexed_by("good"), await store.index_failures("good")) == (["w"], {})
+    assert await store.index_failures("bad") == {"w": "no memory left"}
+    assert await store.indexed_by("bad") == []
+    await asyncio.sleep(0.4)
+    assert await store.index_failures("bad") == {}
 
 
 async def test_a_bank_is_read_off_the_event_loop(redis, monkeypatch):

@@ -1,12 +1,16 @@
 """Banks, attribute sets, models and health over HTTP."""
 
+import asyncio
 import json
 import re
 from urllib.parse import quote
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from app.store.banks import BankStore
+from app.store.fleet import Fleet, WorkerInfo
 from tests.support import SCENARIO, grouped, wait_until
 
 BANK = [
@@ -297,6 +301,22 @@ def test_candidates_are_selected_by_moral_foundations(azimuth):
     answer = azimuth.post("/v1/select", body).json()
     assert answer["score_set"]["scorer"]["bank"]["name"] == "moral-foundations"
     assert [c["attribute"] for c in answer["score_set"]["cells"]] == ["care", "loyalty"]
+
+
+def test_a_bank_that_no_worker_could_index_says_why(service):
+    service.start_api()
+    digest = put_bank(service, "hard", lines(*BANK)).json()["digest"]
+
+    async def report() -> None:
+        async with Redis.from_url(service.redis_url) as redis:
+            worker = WorkerInfo(id="w-1-a", state="ready", detail="", pool=None, model="m")
+            await Fleet(redis).beat(worker, None)
+            await BankStore(redis).mark_index_failed(digest, "w-1-a", "no memory left", ttl_s=60)
+
+    asyncio.run(report())
+    with service.client() as client:
+        index = client.get("/v1/banks/hard").json()["index"]
+    assert index == {"state": "failed", "workers": [], "reason": "no memory left"}
 
 
 def test_a_stored_bank_is_read_by_workers_that_start_later(service):

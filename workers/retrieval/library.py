@@ -106,6 +106,8 @@ class BankLibrary:
         self._embedder = embedder
         self._banks: LRUCache[str, IndexedBank] = LRUCache(_MAX_BANKS)
         self._locks: dict[str, asyncio.Lock] = {}
+        self.failed: dict[str, str] = {}
+        """Digest of a bank that could not be indexed ahead of need -> why, until it can."""
 
     @property
     def ready(self) -> list[str]:

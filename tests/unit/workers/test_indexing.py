@@ -39,6 +39,7 @@ class Library:
         self.failing = failing
         self.asked: list[str] = []
         self.ready: list[str] = []
+        self.failed: dict[str, str] = {}
 
     async def get(self, digest: str) -> None:
         self.asked.append(digest)
@@ -94,8 +95,10 @@ async def test_a_bank_that_failed_is_retried_without_another_notice():
     library = Library(late=StoreUnavailable("Redis does not answer"))
     async with indexing(Banks("late"), library, FAST):
         await until(lambda: library.asked.count("late") > 2)
+        assert library.failed == {"late": "Redis does not answer"}
         library.failing.clear()
         await until(lambda: library.ready == ["late"])
+    assert library.failed == {}
 
 
 async def test_a_bank_that_was_deleted_meanwhile_is_not_retried():
@@ -103,6 +106,7 @@ async def test_a_bank_that_was_deleted_meanwhile_is_not_retried():
     async with indexing(Banks("gone", "broken"), library, FAST):
         await until(lambda: library.asked.count("broken") > 3)
         assert library.asked.count("gone") == 1
+        assert list(library.failed) == ["broken"]
 
 
 async def test_a_store_that_is_away_at_first_is_asked_again():
