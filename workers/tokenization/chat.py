@@ -55,6 +55,9 @@ class ChatEncoder:
         added += list(self._tokenizer.all_special_tokens)
         longest_first = sorted({t for t in added if len(t) > 1}, key=len, reverse=True)
         self._added = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._added_ids = {
+            int(id_) for token, id_ in self._tokenizer.get_added_vocab().items() if token.strip()
+        } - {self._tokenizer.unk_token_id}
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
         self.answer_ids = lru_cache(maxsize=16)(self._answer_ids)
         """Ids of words at the start of an answer, see `_answer_ids`."""
@@ -174,8 +177,19 @@ class ChatEncoder:
         cuts = [match.start() + 1 for match in self._added.finditer(text)]
         ids: list[int] = []
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-            ids += self._encode(text[start:end], special=False)
+            ids += self._without_added(text[start:end])
         return ids
+
+    def _without_added(self, text: str) -> Sequence[int]:
+        """Encode a text without added tokens, cutting it where one is left.
+
+        Added tokens may contain one another, and a tokenizer may normalise a look-alike to one.
+        """
+        ids = self._encode(text, special=False)
+        if len(text) < 2 or self._added_ids.isdisjoint(ids):
+            return ids
+        middle = len(text) // 2
+        return [*self._without_added(text[:middle]), *self._without_added(text[middle:])]
 
     def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
         with self._switch:  # a check encodes its prompt in another thread
@@ -199,8 +213,16 @@ def why_not_single_tokens(encoder: ChatEncoder, words: tuple[str, ...]) -> str |
 
 
 _TEMPLATE_TOKENS = re.compile(
-    r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[\|[^|\]\n]{1,40}\|\]|</?s>|\[/?[A-Za-z_]++(?<=[A-Z_]{3})\]|<</?SYS>>"
-    r"|</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|tool_call|tool_response)>"
+    r"""(?=
+    <[|｜][^|｜>\n]{1,40}[|｜]> | \[\|[^|\]\n]{1,40}\|\]
+    | </?(?:s|bos|eos|pad|unk|mask|cls|sep|think|tools?|image|filename|reponame)>
+    | </?(?:sop|eop|eoh|eoa|eom|unused[0-9]{1,4}|seed:[a-z_]{1,40})>
+    | </?(?=[A-Za-z]{1,40}_)[A-Za-z0-9_]{3,40}>   # no HTML tag has a low line
+    | </?[A-Z]{3,40}> | <</?SYS>>
+    | \[/?[A-Za-z_]++(?<=[A-Z_]{3})\]
+    | \]~!?b[\[\]] | \[e~\[
+    )[<\[\]]""",
+    re.VERBOSE,
 )
 
 
@@ -208,7 +230,8 @@ def neutralised(text: str) -> str:
     """Insert a word joiner into everything that looks like a chat-template token.
 
     For endpoints that take messages and tokenize them, where `ChatEncoder` cannot be used. The text
-    reads the same, but the model's tokenizer no longer sees a special token. Takes linear time: no
+    reads the same, but the model's tokenizer no longer sees a special token. Only the first
+    character of a token is consumed, because tokens may contain one another. Takes linear time: no
     run in the pattern is both unbounded and given back.
     """
-    return _TEMPLATE_TOKENS.sub(lambda m: f"{m[0][0]}\u2060{m[0][1:]}", text)
+    return _TEMPLATE_TOKENS.sub(lambda start: f"{start[0]}\u2060", text)
