@@ -182,8 +182,8 @@ def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:
     if profile_name(scoring.method, reasoning=scoring.reasoning) in pool.model.profiles:
         return
     detail = (
-        f"model {pool.model.name!r} cannot be scored without reasoning, because it has no single "
-        "tokens for the digits 0 to 4: set reasoning to true"
+        f"model {pool.model.name!r} cannot be scored without reasoning, because the "
+        "probabilities of the digits 0 to 4 cannot be read from it: set reasoning to true"
     )
     raise InvalidRequest(detail, fields=[FieldError("#/scoring/reasoning", detail)])
 

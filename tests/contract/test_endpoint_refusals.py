@@ -81,6 +81,13 @@ class RefusesFormats(Endpoint):
         return None
 
 
+class BreaksAtJsonObject(RefusesSchemas):
+    def refuses(self, body):
+        if body.get("response_format", {}).get("type") == "json_object":
+            return refusal(500, "Internal Server Error")
+        return super().refuses(body)
+
+
 class RefusesLimits(Endpoint):
     def refuses(self, body):
         if "maxLength" in json.dumps(body.get("response_format", {})):
@@ -95,6 +102,7 @@ class RefusesLimits(Endpoint):
     [
         (RefusesSchemas, "json_object"),
         (RefusesFormats, "text"),
+        (BreaksAtJsonObject, "text"),
         (RefusesLimits, "plain_schema"),
     ],
 )

@@ -116,9 +116,10 @@ class OpenAIEngine:
         """
         question = "How warm is it today, from 0 to 4? Answer in JSON with a score."
         prompt = self.encode((Message("user", question),))
-        sampling = Sampling(max_tokens=_FIRST_TOKENS)
         try:
-            await patiently(lambda: self._answers(prompt, _SCHEMA, sampling))
+            first = await patiently(lambda: self._first_question(prompt))
+            if not first.answers[0].text.lstrip().startswith("{"):
+                _log.warning("the endpoint's first answer is not plain JSON: %s", first.answers[0])
         except (EngineOverloaded, EngineUnavailable):
             raise
         except EngineError as error:
@@ -134,6 +135,23 @@ class OpenAIEngine:
                 self._unreadable = "the endpoint's log-probabilities are all null"
         if self._unreadable is not None:
             self._client.dialect.top_logprobs = TOP_LOGPROBS[0]
+
+    async def _first_question(self, prompt: Prompt) -> Generation:
+        """Ask for JSON. Some endpoints refuse a schema and break at `json_object`."""
+        dialect, sampling = self._client.dialect, Sampling(max_tokens=_FIRST_TOKENS)
+        try:
+            return await self._answers(prompt, _SCHEMA, sampling)
+        except EngineUnavailable as error:
+            if dialect.format != "json_object":
+                raise
+            dialect.format = "text"
+            try:
+                first = await self._answers(prompt, _SCHEMA, sampling)
+            except EngineError:
+                dialect.format = "json_object"
+                raise
+            _log.warning("the endpoint breaks at json_object: it is not requested (%s)", error)
+            return first
 
     async def close(self) -> None:
         """Close the connections."""
