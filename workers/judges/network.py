@@ -113,10 +113,10 @@ class Network(ABC):
         self._model = model.to(self._device).eval()
         self._model.config.get_text_config().use_cache = False
         self._pad = config.get_text_config().pad_token_id
-        self._encoder = PlainEncoder(tokenizer)
         limit = int(tokenizer.model_max_length)
         own, most = self._own_limit(config, limit if limit < _NO_LIMIT else None)
         self._context_length = self._limit(own, most)
+        self._encoder = PlainEncoder(tokenizer, self._context_length)
         self._ready(tokenizer)
 
     def _limit(self, own: int | None, most: int | None) -> int:
@@ -198,7 +198,7 @@ class Network(ABC):
             attribute=name,
             reason="context-overflow",
             detail=(
-                f"question and reply take {longest} tokens, "
+                f"question and reply take {longest} tokens or more, "
                 f"but the model's context is {self._context_length} tokens"
             ),
             prompt_tokens=longest,

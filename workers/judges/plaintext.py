@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from workers.errors import EngineError
+from workers.tokenization.chat import longest_token
 from workers.tokenization.dates import FIXED_DATE
 
 _MARKS = ("\ue000", "\ue001")  # private-use characters: no template produces them
@@ -28,16 +29,19 @@ class PlainEncoder:
     """Encodes texts within a model's frame; texts cannot change the frame.
 
     A text is cut inside everything that spells an added token, and its pieces are encoded
-    separately. A text that spells none is encoded in one piece, as the model's authors did. Not
-    thread-safe.
+    separately. A text that spells none is encoded in one piece, as the model's authors did. Of a
+    text that cannot fit the context, as much is encoded as shows it. Not thread-safe.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, context_length: int | None = None) -> None:
         if getattr(tokenizer, "backend_tokenizer", None) is None:
             raise EngineError(
                 f"{type(tokenizer).__name__} is not a fast tokenizer, which is required"
             )
         self._tokenizer = tokenizer
+        self._most_chars: int | None = None
+        if context_length is not None:
+            self._most_chars = (context_length + 1) * longest_token(tokenizer)
         self._frame = _bare(tokenizer.backend_tokenizer, special=True)
         self._text = _bare(tokenizer.backend_tokenizer, special=False)
         # Runs of blanks are added tokens of some code models; they are harmless.
@@ -64,7 +68,10 @@ class PlainEncoder:
 
     def conversation(self, question: str, answer: str) -> Tokens:
         """Encode a user's turn and the assistant's with the tokenizer's chat template."""
-        contents = dict(zip(_MARKS, (question, answer), strict=True))
+        contents = {
+            mark: text[: self._most_chars]
+            for mark, text in zip(_MARKS, (question, answer), strict=True)
+        }
         text = "".join(contents.get(piece, piece) for piece in self._turns)
         # Encoded as a whole, words next to the frame are tokenized as in training. This is used if
         # it yields the frame's special tokens and no others.
@@ -108,6 +115,7 @@ class PlainEncoder:
         return pieces
 
     def _plain(self, text: str) -> Any:
+        text = text[: self._most_chars]
         cuts = [match.start() + 1 for match in self._spelled.finditer(text)]
         ends = [*cuts, len(text)]
         encodings: list[Any] = []

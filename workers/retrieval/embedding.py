@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from workers.engines.identity import folder_revision, model_revision
 
 Vectors = NDArray[np.float32]
+_MOST_CHARS_PER_TOKEN = 256
+"""Of what a model's window can hold; ordinary words have ten."""
+_WINDOW = 8192
+"""Tokens of the window of a model that does not say."""
 
 
 class Embedder(Protocol):
@@ -41,9 +45,16 @@ class SentenceTransformerEmbedder:
         self.name = f"{title}:{revision.removeprefix('sha256:')[:8]}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors; texts longer than the model's window are cut."""
+        """Return unit vectors; texts longer than the model's window are cut.
+
+        The model would do so as well, but after it has tokenized the whole text.
+        """
+        most = int(self._model.max_seq_length or _WINDOW) * _MOST_CHARS_PER_TOKEN
         encoded = self._model.encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=32
+            [text[:most] for text in texts],
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            batch_size=32,
         )
         return np.asarray(encoded, dtype=np.float32)
 

@@ -46,8 +46,7 @@ class ChatEncoder:
         self._tokenizer = copy.deepcopy(tokenizer)
         self._switch = threading.Lock()
         self._context_length = context_length
-        # In UTF-8 even where a character stands for a byte: rather too long than too short.
-        self._longest_token = max(len(str(t).encode()) for t in self._tokenizer.get_vocab())
+        self._longest_token = longest_token(self._tokenizer)
         # The same examples appear in many prompts, so their tokens are cached.
         self._kept: LRUCache[bytes, array[int]] = LRUCache(_KEPT_BYTES, getsizeof=_size)
         self._keeping = threading.Lock()
@@ -197,6 +196,14 @@ class ChatEncoder:
                 text, add_special_tokens=False, split_special_tokens=not special, verbose=False
             )
         return tuple(encoded["input_ids"])
+
+
+def longest_token(tokenizer: Any) -> int:
+    """Return how many bytes a token stands for at most, or more.
+
+    More where a character of the vocabulary stands for one byte.
+    """
+    return max(len(str(token).encode()) for token in tokenizer.get_vocab())
 
 
 def _size(ids: array[int]) -> int:

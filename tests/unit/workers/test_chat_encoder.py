@@ -143,3 +143,12 @@ def test_without_a_tokenizer_megabytes_are_not_searched_for_template_tokens(monk
     prompt = engine.encode((Message("user", "iVBORw0K" * 1_000_000),))
     assert prompt.length > 2_000_000
     assert prompt.messages == ()
+
+
+def test_of_a_text_that_a_reward_model_cannot_take_only_a_part_is_tokenized():
+    encoder = PlainEncoder(tokenizer_of(), 1000)
+    whole, long = (encoder.text("a" * size) for size in (900, 8_000_000))
+    assert len(whole.ids) == 900
+    assert 1000 < len(long.ids) < 200_000
+    assert len(encoder.pair("a" * 8_000_000, "b" * 8_000_000).ids) < 400_000
+    assert len(encoder.conversation("a" * 900, "b" * 8_000_000).ids) < 200_000

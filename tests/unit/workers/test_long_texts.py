@@ -14,7 +14,7 @@ from workers.engines.fake import FakeEngine
 from workers.engines.simulated import SimulatedJudge
 from workers.methods.presentation import shortened
 from workers.methods.templates import Templates, fence_for
-from workers.retrieval.embedding import HashingEmbedder
+from workers.retrieval.embedding import HashingEmbedder, SentenceTransformerEmbedder
 from workers.tokenization.chat import neutralised
 from workers.tokenization.conversation import Message, Prompt
 
@@ -112,3 +112,21 @@ def test_template_tokens_in_brackets_are_neutralised(token):
 @pytest.mark.parametrize("text", ["[IN]", "[inst]", "[INST", "[1INST]", "[INST ]", "a[0]"])
 def test_other_brackets_are_left_alone(text):
     assert neutralised(text) == text
+
+
+class _Window:
+    max_seq_length = 256
+
+    def encode(self, texts, **options):
+        self.characters = sum(map(len, texts))
+        return [[1.0]] * len(texts)
+
+
+def test_of_a_long_question_an_embedder_reads_what_its_window_can_hold():
+    """8 MB took 6 s and half a gigabyte, of which the model saw 256 tokens."""
+    embedder = object.__new__(SentenceTransformerEmbedder)
+    embedder._model = model = _Window()
+    embedder.encode(["word " * 1_600_000])
+    assert model.characters < 100_000
+    embedder.encode(["word " * 1000])
+    assert model.characters == 5000
