@@ -8,9 +8,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.limits import limit_headers, refusal
 from app.access.policy import OPEN, costs_tokens, scopes_for
+from app.domain.access import ApiKey
 from app.errors import Forbidden, Unauthorized
 from app.store.key_usage import KeyUsage
 from app.store.keys import KeyStore
+from app.store.tenancy import acting_for
 
 
 class AccessMiddleware:
@@ -27,16 +29,19 @@ class AccessMiddleware:
         if scope["type"] == "websocket":  # there are none
             await send({"type": "websocket.close", "code": 1008})
             return
-        if scope["type"] == "http":
-            await self._check(scope)
-        await self._app(scope, receive, send)
+        key = await self._admitted(scope) if scope["type"] == "http" else None
+        with acting_for(key.grant.tenant if key is not None else ""):
+            await self._app(scope, receive, send)
 
-    async def _check(self, scope: Scope) -> None:
-        """Raise `Unauthorized`, `Forbidden` or `RateLimited` unless the request may proceed."""
+    async def _admitted(self, scope: Scope) -> ApiKey | None:
+        """The key of a request; None if it needs none.
+
+        Raise `Unauthorized`, `Forbidden` or `RateLimited` unless the request may proceed.
+        """
         method, path, state = scope["method"], scope["path"], scope["state"]
         scopes = scopes_for(method, path, open_metrics=self._open_metrics)
         if scopes == OPEN:
-            return
+            return None
         secret = _secret(scope["headers"])
         if secret is None:
             raise Unauthorized(
@@ -60,6 +65,7 @@ class AccessMiddleware:
         state["response_headers"] = limit_headers(taken.allowances)
         if not taken.allowed:
             raise refusal(taken.allowances)
+        return key
 
 
 def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -16,7 +16,8 @@ class KeyIn(Closed):
     """A key to create."""
 
     tenant: Name
-    """Who the key is for."""
+    """Who the key is for. The keys of a tenant share banks, attribute sets, calibrations and
+    scores, which no other tenant sees."""
     scopes: Scopes
     """`select` scores, selects, and reads what is stored; `banks` reads, stores and deletes
     attribute sets, banks and calibrations; `admin` may do everything."""

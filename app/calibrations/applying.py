@@ -15,6 +15,7 @@ from app.domain.calibration.evidence import Evidence, evidence_of
 from app.domain.calibration.model import AUTO, NONE, Calibration
 from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationInfo, CalibrationStore
+from app.store.tenancy import tenant_tag
 
 _KEPT_ARTEFACTS = 32
 _KEPT_ESTIMATES = 20_000
@@ -32,14 +33,15 @@ class Calibrator:
 
     def __init__(self, store: CalibrationStore) -> None:
         self._store = store
-        self._ready: dict[str, CalibrationInfo] | None = None
+        self._ready: dict[str, dict[str, CalibrationInfo]] = {}
+        """Tag of a tenant -> its calibrations."""
         self._age = 0
         self._artefacts: LRUCache[str, Calibration] = LRUCache(_KEPT_ARTEFACTS)
         self._estimates: LRUCache[_Key, Estimate] = LRUCache(_KEPT_ESTIMATES)
 
     def forget(self) -> None:
         """Read the calibrations again next time: they may have changed."""
-        self._ready = None
+        self._ready.clear()
         self._age += 1
 
     async def apply(
@@ -97,13 +99,14 @@ class Calibrator:
             raise refused.error()
 
     async def _infos(self) -> dict[str, CalibrationInfo]:
-        if self._ready is None:
+        tag = tenant_tag()
+        if tag not in self._ready:
             age = self._age
             ready = await self._store.ready()
             if age != self._age:
                 return ready  # they changed meanwhile: do not keep these
-            self._ready = ready
-        return self._ready
+            self._ready[tag] = ready
+        return self._ready[tag]
 
     async def _artefact(self, info: CalibrationInfo) -> Calibration | Refused:
         """The calibration with its arrays."""

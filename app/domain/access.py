@@ -19,7 +19,7 @@ class Grant(Struct, frozen=True):
     """What a key is created with."""
 
     tenant: str
-    """Who the key is for."""
+    """Who the key is for, and owns what is stored with it."""
     scopes: tuple[Scope, ...]
     requests_per_minute: int | None = None
     """None: no limit."""

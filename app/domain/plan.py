@@ -43,8 +43,11 @@ def plan_scores(
     attributes: Sequence[Attribute],
     scorer: Scorer,
     choice: Choice | None = None,
+    owner: str = "",
 ) -> ScorePlan:
     """Plan the scoring of one scenario, or (with `choice`) the choice of one of its candidates.
+
+    `owner` begins the digest of the score set: owners share no scores.
 
     Raises `InvalidRequest` if candidate ids or attribute names repeat.
     """
@@ -57,7 +60,7 @@ def plan_scores(
         presentation=presentation,
         surface=surface,
         score_set=ScoreSet(
-            digest=score_set_digest(scenario, scorer),
+            digest=owner + score_set_digest(scenario, scorer),
             scorer=scorer,
             fingerprint=scorer_fingerprint(scorer),
             surface=surface,

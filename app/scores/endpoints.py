@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from app.calibrations.applied import Calibrated, Raw
 from app.calibrations.applying import Calibrator
 from app.domain.scenario import Attribute
-from app.domain.score_set import ScoreSet, split_score_set_id
+from app.domain.score_set import ScoreSet
 from app.domain.selection.targets import Wish
 from app.errors import FieldError, InvalidRequest, UnknownCalibration, UnknownScoreSet
 from app.http.provided import provided
@@ -32,6 +32,7 @@ from app.selection.requests import SelectRequest
 from app.selection.schemas import SelectionOut
 from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
+from app.store.tenancy import own_score_set
 from app.telemetry.metrics import ABSTENTIONS, MARGINS
 
 router = APIRouter(tags=["scoring"], route_class=JsonRoute)
@@ -181,7 +182,7 @@ async def get_score_set(
     calibration: Annotated[Name, Query()] = "auto",
 ) -> Response:
     """All cells of a score set, pending ones included. Poll this after a 202."""
-    (score_set,) = await cache.score_sets([split_score_set_id(score_set_id)])
+    (score_set,) = await cache.score_sets([own_score_set(score_set_id)])
     if score_set is None or score_set.presentation is None:
         raise UnknownScoreSet(
             f"no score set has the id {score_set_id!r}: it expired or never existed",

@@ -12,7 +12,6 @@ import orjson
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
-from app.domain.score_set import split_score_set_id
 from app.errors import FieldError
 from app.http.problem_types import problem_for
 from app.http.problems import problem_document
@@ -29,6 +28,7 @@ from app.selection.rendering import calibration_out
 from app.selection.requests import RetargetRequest
 from app.selection.selector import Selector
 from app.store.recent_score_sets import RecentScoreSets
+from app.store.tenancy import own_score_set
 
 router = APIRouter(tags=["scoring"], route_class=JsonRoute)
 
@@ -75,7 +75,7 @@ async def retarget(
     options = Options.of(body)
     check_many(len(ids), targets, options)
     names = list(dict.fromkeys(name for target in targets for name in target))
-    wanted = [split_score_set_id(score_set_id) for score_set_id in ids]
+    wanted = [own_score_set(score_set_id) for score_set_id in ids]
     stored = await recent.get(wanted, names, texts=options.explain)
     answers = await selector.select(list(zip(ids, stored, strict=True)), targets, options)
     pairs = _Pairs(body, request.state.request_id)

@@ -21,6 +21,7 @@ from app.scoring.scorer_settings import scorer_settings, unused_options
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool
+from app.store.tenancy import tenant_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Planner:
             planned.attributes,
             planned.scorer,
             planned.choice,
+            owner=tenant_tag(),
         )
         return PlannedRequest(plan, planned.pool, planned.live, planned.warnings)
 

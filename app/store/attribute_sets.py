@@ -12,6 +12,7 @@ from app.domain.scenario import AttributeSet
 from app.store.memory import Memory
 from app.store.notices import NamesNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
+from app.store.tenancy import own, own_names
 
 _KEY = PREFIX + "attribute-sets"
 _CHANGED = msgspec.json.encode(NamesNotice("attribute-sets"))
@@ -31,7 +32,7 @@ def builtin_attribute_sets() -> dict[str, AttributeSet]:
 
 
 class AttributeSetStore:
-    """The built-in attribute sets, and those that users stored."""
+    """The built-in attribute sets, and those that the tenant stored."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -46,16 +47,16 @@ class AttributeSetStore:
 
         async def read() -> AttributeSet | None:
             with translated():
-                stored = await self._redis.hget(_KEY, name)
+                stored = await self._redis.hget(_KEY, own(name))
             return _decoder.decode(stored) if stored else builtin_attribute_sets().get(name)
 
-        return await self._memory.get(name, read)
+        return await self._memory.get(own(name), read)
 
     async def put(self, attribute_set: AttributeSet) -> bool:
         """Store a set under its name; True if the name is new."""
         with translated():
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hset(_KEY, attribute_set.name, msgspec.json.encode(attribute_set))
+            pipe.hset(_KEY, own(attribute_set.name), msgspec.json.encode(attribute_set))
             pipe.publish(NOTICES, _CHANGED)
             added, _ = await pipe.execute()
         self.forget()
@@ -65,7 +66,7 @@ class AttributeSetStore:
         """Delete a stored set, which uncovers a built-in one of that name; False if none was."""
         with translated():
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hdel(_KEY, name)
+            pipe.hdel(_KEY, own(name))
             pipe.publish(NOTICES, _CHANGED)
             deleted, _ = await pipe.execute()
         self.forget()
@@ -74,12 +75,15 @@ class AttributeSetStore:
     async def all(self) -> list[AttributeSet]:
         """All sets, sorted by name."""
         with translated():
-            stored = await self._redis.hvals(_KEY)
-        sets = builtin_attribute_sets() | {s.name: s for s in map(_decoder.decode, stored)}
+            stored = await self._redis.hgetall(_KEY)
+        sets = builtin_attribute_sets() | {
+            name: _decoder.decode(value) for name, value in own_names(stored).items()
+        }
         return [sets[name] for name in sorted(sets)]
 
     async def names(self) -> list[str]:
         """Names of all sets."""
         with translated():
             stored = await self._redis.hkeys(_KEY)
-        return sorted({*builtin_attribute_sets(), *map(as_text, stored)})
+        names = own_names(dict.fromkeys(map(as_text, stored)))
+        return sorted({*builtin_attribute_sets(), *names})

@@ -20,6 +20,7 @@ from app.store.memory import Memory
 from app.store.notices import BankNotice, NamesNotice
 from app.store.redis import NOTICES, PREFIX, as_text, now_ms, translated
 from app.store.scripts import script
+from app.store.tenancy import own, own_names
 
 _NAMES = PREFIX + "banks"
 _DATA = PREFIX + "bank-data:"
@@ -80,7 +81,10 @@ def describe(name: str, bank: Bank, *, builtin: bool = False) -> BankInfo:
 
 
 class BankStore:
-    """Names point to digests; content is stored by digest, so a version in use stays readable."""
+    """Names point to digests; content is stored by digest, so a version in use stays readable.
+
+    Names belong to a tenant; content is stored once for all of them.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -97,13 +101,13 @@ class BankStore:
 
         async def read() -> BankInfo | None:
             with translated():
-                stored = await self._redis.hget(_NAMES, name)
+                stored = await self._redis.hget(_NAMES, own(name))
             if stored:
                 return msgspec.json.decode(stored, type=BankInfo)
             packaged = builtin_banks().get(name)
             return packaged.info if packaged else None
 
-        return await self._memory.get(name, read)
+        return await self._memory.get(own(name), read)
 
     async def unknown(self, name: str, pointer: str) -> UnknownBank:
         """The error for a request whose field at `pointer` names an unknown bank."""
@@ -117,11 +121,10 @@ class BankStore:
     async def infos(self) -> list[BankInfo]:
         """All banks, sorted by name."""
         with translated():
-            stored = await self._redis.hvals(_NAMES)
+            stored = await self._redis.hgetall(_NAMES)
         infos = {name: packaged.info for name, packaged in builtin_banks().items()}
-        for value in stored:
-            info = msgspec.json.decode(value, type=BankInfo)
-            infos[info.name] = info
+        for name, value in own_names(stored).items():
+            infos[name] = msgspec.json.decode(value, type=BankInfo)
         return [infos[name] for name in sorted(infos)]
 
     async def names(self) -> list[str]:
@@ -135,9 +138,9 @@ class BankStore:
         notice = msgspec.json.encode(BankNotice(digest=bank.digest))
         with translated():
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hget(_NAMES, name)
+            pipe.hget(_NAMES, own(name))
             pipe.set(_DATA + bank.digest, content)
-            pipe.hset(_NAMES, name, msgspec.json.encode(info))
+            pipe.hset(_NAMES, own(name), msgspec.json.encode(info))
             pipe.publish(NOTICES, notice)
             pipe.publish(NOTICES, _CHANGED)
             before, *_ = await pipe.execute()
@@ -154,8 +157,8 @@ class BankStore:
         """
         with translated():
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hget(_NAMES, name)
-            pipe.hdel(_NAMES, name)
+            pipe.hget(_NAMES, own(name))
+            pipe.hdel(_NAMES, own(name))
             pipe.publish(NOTICES, _CHANGED)
             before, deleted, _ = await pipe.execute()
             self.forget()
@@ -184,8 +187,12 @@ class BankStore:
         return await asyncio.to_thread(lambda: parse_bank(zlib.decompress(content)))
 
     async def digests(self) -> list[str]:
-        """Current versions of all banks, which workers index in advance."""
-        return list(dict.fromkeys(info.digest for info in await self.infos()))
+        """Current versions of all tenants' banks, which workers index in advance."""
+        with translated():
+            stored = await self._redis.hvals(_NAMES)
+        infos = [packaged.info for packaged in builtin_banks().values()]
+        infos += [msgspec.json.decode(value, type=BankInfo) for value in stored]
+        return list(dict.fromkeys(info.digest for info in infos))
 
     async def vectors(self, digest: str, embedder: str) -> bytearray | None:
         """Embeddings of a bank's questions, float32, row-major; None unless all are stored."""

@@ -14,6 +14,7 @@ from app.domain.scorer import BankRef, Scorer
 from app.store.notices import CalibrationNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 from app.store.scripts import script
+from app.store.tenancy import own, own_names
 
 _READY = PREFIX + "calibrations"
 _FITS = PREFIX + "calibration-fits"
@@ -79,23 +80,22 @@ class CalibrationStore:
         self._update = script(redis, "update_fit")
 
     async def ready(self) -> dict[str, CalibrationInfo]:
-        """Every fitted calibration by name."""
+        """Every fitted calibration of the tenant by name."""
         with translated():
             stored = await self._redis.hgetall(_READY)
-        return _infos(stored)
+        return _infos(own_names(stored))
 
     async def states(self) -> dict[str, CalibrationState]:
-        """Every calibration that is ready, is being fitted, or failed, by name.
+        """Every calibration of the tenant that is ready, is being fitted, or failed, by name.
 
         A fit whose process has died is `interrupted`.
         """
         with translated():
             fitting, stored, alive = await self._list(keys=[_FITS, _READY], args=[_ALIVE])
-        living = {as_text(name) for name in alive}
-        infos = _infos(_pairs(stored))
+        living = own_names(dict.fromkeys(map(as_text, alive)))
+        infos = _infos(own_names(_pairs(stored)))
         fits: dict[str, FitProgress] = {}
-        for raw, value in _pairs(fitting).items():
-            name = as_text(raw)
+        for name, value in own_names(_pairs(fitting)).items():
             fit = msgspec.json.decode(value, type=FitProgress)
             if fit.owner and name not in living:
                 fit = msgspec.structs.replace(fit, state="interrupted", detail=INTERRUPTED)
@@ -113,21 +113,22 @@ class CalibrationStore:
         before = (await self.ready()).get(name)
         with translated():
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hdel(_READY, name)
-            pipe.hdel(_FITS, name)
-            pipe.delete(_ALIVE + name)
+            pipe.hdel(_READY, own(name))
+            pipe.hdel(_FITS, own(name))
+            pipe.delete(_ALIVE + own(name))
             pipe.publish(NOTICES, msgspec.json.encode(CalibrationNotice(name)))
             deleted = await pipe.execute()
         await self._retire(before)
         return bool(deleted[0] or deleted[1])
 
     async def _retire(self, before: CalibrationInfo | None) -> None:
-        """Let a version expire unless a name still points to it."""
+        """Let a version expire unless a name still points to it, of any tenant."""
         if before is None:
             return
-        in_use = {info.digest for info in (await self.ready()).values()}
-        if before.digest not in in_use:
-            with translated():
+        with translated():
+            stored = await self._redis.hvals(_READY)
+            in_use = {msgspec.json.decode(value, type=CalibrationInfo).digest for value in stored}
+            if before.digest not in in_use:
                 await self._redis.expire(_DATA + before.digest, _RETIRED_S)
 
     async def artefact(self, digest: str) -> bytes | None:
@@ -143,8 +144,8 @@ class CalibrationStore:
         """
         with translated():
             begun = await self._begin(
-                keys=[_FITS, _ALIVE + name],
-                args=[name, msgspec.json.encode(fit), fit.owner, ttl_s],
+                keys=[_FITS, _ALIVE + own(name)],
+                args=[own(name), msgspec.json.encode(fit), fit.owner, ttl_s],
             )
         return bool(begun)
 
@@ -152,8 +153,8 @@ class CalibrationStore:
         """Store the progress of a fit; False when it is no longer `fit.owner`'s."""
         with translated():
             updated = await self._update(
-                keys=[_FITS, _ALIVE + name],
-                args=[name, msgspec.json.encode(fit), fit.owner, ttl_s],
+                keys=[_FITS, _ALIVE + own(name)],
+                args=[own(name), msgspec.json.encode(fit), fit.owner, ttl_s],
             )
         return bool(updated)
 
@@ -162,7 +163,8 @@ class CalibrationStore:
         over = msgspec.structs.replace(fit, owner="")
         with translated():
             updated = await self._update(
-                keys=[_FITS, _ALIVE + name], args=[name, msgspec.json.encode(over), fit.owner, 0]
+                keys=[_FITS, _ALIVE + own(name)],
+                args=[own(name), msgspec.json.encode(over), fit.owner, 0],
             )
         return bool(updated)
 
@@ -177,8 +179,8 @@ class CalibrationStore:
         content = (msgspec.json.encode(info), artefact, NOTICES, notice)
         with translated():
             stored = await self._update(
-                keys=[_FITS, _ALIVE + info.name, _READY, _DATA + info.digest],
-                args=(info.name, msgspec.json.encode(over), fit.owner, 0, *content),
+                keys=[_FITS, _ALIVE + own(info.name), _READY, _DATA + info.digest],
+                args=(own(info.name), msgspec.json.encode(over), fit.owner, 0, *content),
             )
         if stored:
             await self._retire(before)
@@ -188,9 +190,9 @@ class CalibrationStore:
 INTERRUPTED = "the process that fitted it ended; PUT it again to continue: scores so far are cached"
 
 
-def _infos(stored: Mapping[Any, Any]) -> dict[str, CalibrationInfo]:
+def _infos(stored: Mapping[str, Any]) -> dict[str, CalibrationInfo]:
     return {
-        as_text(name): msgspec.json.decode(value, type=CalibrationInfo)
+        name: msgspec.json.decode(value, type=CalibrationInfo)
         for name, value in sorted(stored.items())
     }
 

@@ -55,10 +55,10 @@ def secrets(keyed) -> dict[str, str]:
     return {scope: secret_with(keyed, scope) for scope in SCOPES}
 
 
-def secret_with(service: Service, *scopes) -> str:
+def secret_with(service: Service, *scopes, tenant: str = "team") -> str:
     async def create() -> str:
         redis = connect(StoreSettings(redis_url=service.redis_url))
-        _, secret = await KeyStore(redis).create(Grant("team", scopes))
+        _, secret = await KeyStore(redis).create(Grant(tenant, scopes))
         await redis.aclose()
         return secret
 
@@ -315,3 +315,51 @@ def test_tokens_of_scored_cells_count_towards_the_limit_of_the_key(service):
     assert "10 tokens" in problem_of(refused, 429, "rate-limited")["detail"]
     polled = call(service, "GET", f"/v1/score-sets/{answer.json()['id']}", secret)
     assert polled.status_code == 200
+
+
+def test_a_tenant_does_not_see_what_another_has_stored_or_scored(service):
+    service.start_api(AZIMUTH_AUTH="keys")
+    service.start_worker(ready=False)
+    ours, theirs = (
+        secret_with(service, "select", "banks", tenant=tenant) for tenant in ("us", "them")
+    )
+    wait_until(lambda: call(service, "GET", "/readyz").status_code == 200, what="the worker")
+    line = b'{"id":"s","question":"Q?","responses":["a","b"],"labels":[{"warmth":1},{"warmth":0}]}'
+    tone = {"bank": "support", "attributes": [{"name": "warmth", "definition": "How warm it is."}]}
+    stored = [
+        ("/v1/banks/support", {"content": line}),
+        ("/v1/attribute-sets/tone", {"json": tone}),
+    ]
+    for path, body in stored:
+        assert call(service, "PUT", path, ours, **body).is_success
+        problem = call(service, "GET", path, theirs).json()
+        assert problem["status"] == 404
+        assert (
+            path.rpartition("/")[2]
+            not in call(service, "GET", path.rpartition("/")[0], theirs).text
+        )
+        assert call(service, "DELETE", path, theirs).status_code == 404
+        assert call(service, "GET", path, ours).status_code == 200
+    problem_of(
+        call(service, "POST", "/v1/score", theirs, json=SCENARIO | {"attribute_set": "tone"}),
+        404,
+        "unknown-attribute-set",
+    )
+
+    request = SCENARIO | {"attributes": ["coherence"]}
+    mine = call(service, "POST", "/v1/score", ours, json=request).json()
+    again = call(service, "POST", "/v1/score", ours, json=request).json()
+    assert again["id"] == mine["id"]
+    assert again["cells"][0]["cached"]
+    path = f"/v1/score-sets/{mine['id']}"
+    retarget = {"score_set_ids": mine["id"], "targets": {"coherence": 1.0}}
+    assert call(service, "GET", path, ours).status_code == 200
+    assert call(service, "POST", "/v1/retarget", ours, json=retarget).json()["pairs"][0][
+        "selection"
+    ]
+    problem_of(call(service, "GET", path, theirs), 404, "unknown-score-set")
+    (pair,) = call(service, "POST", "/v1/retarget", theirs, json=retarget).json()["pairs"]
+    assert pair["problem"]["type"] == "/problems/unknown-score-set"
+    other = call(service, "POST", "/v1/score", theirs, json=request).json()
+    assert other["id"] != mine["id"]
+    assert not other["cells"][0]["cached"]

@@ -44,11 +44,11 @@ def fit_to_bank(
 
 
 def plan_of(
-    scenario: LabelledScenario, attributes: Sequence[Attribute], scorer: Scorer
+    scenario: LabelledScenario, attributes: Sequence[Attribute], scorer: Scorer, owner: str = ""
 ) -> ScorePlan:
-    """The plan for scoring a scenario of a bank."""
+    """The plan for scoring a scenario of a bank; the score set is `owner`'s."""
     candidates = [Candidate(str(i), text) for i, text in enumerate(scenario.responses)]
-    return plan_scores(scenario.question, candidates, attributes, scorer)
+    return plan_scores(scenario.question, candidates, attributes, scorer, owner=owner)
 
 
 def with_labels(

@@ -20,6 +20,7 @@ from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, QueueFull, Unavailable
 from app.scoring.planner import PlannedRequest
 from app.scoring.service import Patience, ScoringService
+from app.store.tenancy import tenant_tag
 
 _AT_ONCE = 16
 """Scenarios in flight for one fit: enough to keep a worker busy, few enough to leave room for
@@ -61,7 +62,7 @@ class EvidenceCollector:
             return None
         attributes = fit.planned.attributes
         labelled = [attribute for attribute in attributes if has_label(scenario, attribute.name)]
-        plan = plan_of(scenario, labelled, fit.planned.scorer)
+        plan = plan_of(scenario, labelled, fit.planned.scorer, tenant_tag())
         try:
             score_set = await self.score(
                 PlannedRequest(plan, fit.planned.pool, live=True, warnings=())
