@@ -14,6 +14,7 @@ from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.jobs import ClaimedJob
 from app.store.queue import JobQueue
+from app.telemetry.logs import add_to_logs
 from workers.errors import EngineError
 from workers.judges.base import JobScorer
 from workers.metrics import JOB_SECONDS, JOBS, QUEUE_WAIT, count_result
@@ -57,10 +58,12 @@ class JobHandler:
 
     async def handle(self, entry_id: str, job_id: str) -> None:
         """Handle one claimed job. Raises nothing: errors are decided on and logged."""
+        add_to_logs(job=job_id)
         try:
             claimed = await self.queue.load(self.pool, entry_id, job_id)
             if claimed is None:
                 return
+            add_to_logs(request_id=claimed.job.request_id)
             again = claimed.attempt > 1
             async with self._one_by_one if again else nullcontext():
                 retry = await self._attempt(claimed)
@@ -71,9 +74,9 @@ class JobHandler:
                 await self.give_back(entry_id, job_id, refund=retry.free)
         except StoreUnavailable as error:
             # Nothing is lost: the job is not acknowledged and comes back when its lease expires.
-            _log.warning("job postponed: %s", error.detail, extra={"job": job_id})
+            _log.warning("job postponed: %s", error.detail)
         except Exception:
-            _log.exception("unexpected error in a job", extra={"job": job_id})
+            _log.exception("unexpected error in a job")
 
     async def give_back(self, entry_id: str, job_id: str, *, refund: bool) -> None:
         """Return a job to the queue; with `refund`, this start does not count as an attempt."""
@@ -121,8 +124,6 @@ class JobHandler:
         _log.info(
             "job done",
             extra={
-                "job": job.id,
-                "request_id": job.request_id,
                 "score_set": job.score_set,
                 "cells": len(job.cells),
                 "ms": round(seconds * 1000, 1),
@@ -132,9 +133,8 @@ class JobHandler:
     async def _after_failure(
         self, claimed: ClaimedJob, error: Exception, deadline: float
     ) -> RetryLater | None:
-        extra = {"job": claimed.job.id, "request_id": claimed.job.request_id}
         expected = isinstance(error, EngineError | StoreUnavailable | UnknownBank)
-        _log.warning("job failed: %s", plain(error), extra=extra, exc_info=not expected)
+        _log.warning("job failed: %s", plain(error), exc_info=not expected)
         wait_s = self.settings.retry_s
         if is_outage(error):
             wait_s = self._outages.failed(time.monotonic())
@@ -158,17 +158,18 @@ class JobHandler:
         worker, entry = self.worker_id, claimed.entry_id
         if entry not in await self.queue.renew(self.pool, worker, [entry]):
             # Taken over while this worker was silent: its new owner decides.
-            _log.warning("job not given up, another worker has it: %s", why, extra=_ids(claimed))
+            _log.warning("job not given up, another worker has it: %s", why)
             return
         await self.queue.bury(self.pool, claimed, why, _all_unscored(claimed, "engine-error", why))
         JOBS.labels("buried").inc()
-        _log.error("job given up: %s", why, extra=_ids(claimed))
+        _log.error("job given up: %s", why)
 
     async def _expire(self, claimed: ClaimedJob) -> None:
         detail = "the deadline passed before the job was started"
         await self.queue.settle(claimed.job, _all_unscored(claimed, "deadline", detail))
         await self.queue.finish(self.pool, claimed)
         JOBS.labels("expired").inc()
+        _log.warning("job expired: %s", detail)
 
 
 def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> dict[str, Unscored]:
@@ -176,7 +177,3 @@ def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> d
         cell_field: Unscored(subject.name, reason, detail)
         for cell_field, subject in claimed.job.cells.items()
     }
-
-
-def _ids(claimed: ClaimedJob) -> dict[str, str]:
-    return {"job": claimed.job.id, "request_id": claimed.job.request_id}

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import AzimuthError, BodyTooLarge, MalformedBody
 from app.http.compression import Gunzip, gunzip_for
 from app.http.problems import internal_error, render
+from app.telemetry.logs import add_to_logs
 from app.telemetry.metrics import LATENCY, REQUESTS
 
 _log = logging.getLogger("azimuth.access")
@@ -39,6 +40,7 @@ class RequestMiddleware:
         method, request_id = scope["method"], _request_id(scope)
         scope = {**scope, "path": _path(scope), "method": "GET" if method == "HEAD" else method}
         scope.setdefault("state", {})["request_id"] = request_id
+        add_to_logs(request_id=request_id)
         exchange = _Exchange(scope, receive, send, self._limit(scope))
         exchange.without_body = method == "HEAD"
         try:
@@ -51,12 +53,12 @@ class RequestMiddleware:
             if exchange.status is None:
                 await render(error, request_id)(scope, receive, exchange.send_anyway)
         except Exception:
-            _log.exception("unexpected error", extra={"request_id": request_id})
+            _log.exception("unexpected error")
             if exchange.status is None:
                 await internal_error(request_id)(scope, receive, exchange.send)
         finally:
             seconds = time.perf_counter() - started
-            _record(scope, method, exchange.status, seconds, request_id)
+            _record(scope, method, exchange.status, seconds)
 
     def _limit(self, scope: Scope) -> _Limit:
         if scope["method"] == "PUT" and scope["path"].startswith("/v1/banks/"):
@@ -171,7 +173,7 @@ def _path(scope: Scope) -> str:
     return path[: len(path) - slashes] or "/"
 
 
-def _record(scope: Scope, method: str, status: int | None, seconds: float, request_id: str) -> None:
+def _record(scope: Scope, method: str, status: int | None, seconds: float) -> None:
     route = scope.get("route")
     operation = getattr(route, "operation_id", None) or getattr(route, "name", None) or "none"
     REQUESTS.labels(operation, str(status)).inc()
@@ -186,5 +188,5 @@ def _record(scope: Scope, method: str, status: int | None, seconds: float, reque
         method,
         scope["path"],
         status,
-        extra={"request_id": request_id, "ms": round(seconds * 1000, 2), **details},
+        extra={"ms": round(seconds * 1000, 2), **details},
     )

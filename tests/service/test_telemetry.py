@@ -1,11 +1,15 @@
 """Metrics and logs of an API process and a worker."""
 
 import json
+import re
+from pathlib import Path
 
 import httpx
 
 from scripts.serve.processes import free_port
 from tests.support import SCENARIO, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_metrics_count_cells_requests_and_workers(service):
@@ -34,6 +38,37 @@ def test_one_request_id_finds_a_request_in_both_logs(service):
         entries = [json.loads(x) for x in service.log(name).splitlines() if "find-me" in x]
         assert message in [e["message"] for e in entries]
         assert all(e["score_set"] for e in entries)
+
+
+def test_every_line_about_a_failed_request_has_its_id(service):
+    service.start_api()
+    service.start_worker(AZIMUTH_FAKE_FAULTS="overloaded:1")
+    given = {"X-Request-Id": "find-me", "Prefer": "respond-async"}
+    service.post("/v1/score", SCENARIO | {"deadline_s": 2}, given)
+    wait_until(lambda: "job expired" in service.log("worker"))
+    about_jobs = [e for e in entries_of(service.log("worker")) if e["message"].startswith("job")]
+    assert {e["message"].partition(":")[0] for e in about_jobs} == {"job failed", "job expired"}
+    assert {e.get("request_id") for e in about_jobs} == {"find-me"}
+    assert len({e.get("job") for e in about_jobs}) == 1
+
+
+def test_the_fields_of_log_lines_are_documented(service):
+    text = (ROOT / "docker" / "README.md").read_text("utf-8")
+    section = text.partition("\n## Logs\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    service.start_api()
+    service.start_worker()
+    service.post("/v1/select", SCENARIO | {"target": {"helpfulness": 1}})
+    wait_until(lambda: "job done" in service.log("worker"))
+    entries = entries_of(service.log("api")) + entries_of(service.log("worker"))
+    logged = {member for entry in entries for member in entry}
+    assert logged >= {"request_id", "job", "engine_ms", "bank", "pool"}
+    assert logged - documented == set()
+
+
+def entries_of(log: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def test_a_worker_s_own_metrics_count_jobs_cells_and_tokens_by_kind(service):
