@@ -44,8 +44,6 @@ class RequestMiddleware:
         exchange = _Exchange(scope, receive, send, self._limit(scope))
         exchange.without_body = method == "HEAD"
         try:
-            if exchange.declared() > exchange.limit.size:
-                raise exchange.too_large()
             await self._app(scope, exchange.receive, exchange.send)
             if exchange.refusal is not None:
                 raise exchange.refusal
@@ -96,20 +94,28 @@ class _Exchange:
         self.refusal: AzimuthError | None = None
         """The error raised while the body was read, if any."""
 
-    def declared(self) -> int:
+    def _declared(self) -> int:
         """Content-Length; 0 without one."""
         for name, value in self._headers:
             if name == b"content-length" and value.isdigit():
                 return int(value)
         return 0
 
-    def too_large(self) -> BodyTooLarge:
+    def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
             f"the body is larger than {self.limit.size} bytes ({self.limit.setting})",
             extensions={"limit_bytes": self.limit.size},
         )
 
     async def receive(self) -> Message:
+        """Receive the next part of the body. Raises the error that it sets as `refusal`.
+
+        A body that is declared too large is refused before any of it is read, but after its caller
+        has been checked.
+        """
+        if self._arrived == 0 and self._declared() > self.limit.size:
+            self.refusal = self._too_large()
+            raise self.refusal
         message = await self._receive()
         if message["type"] != "http.request":
             return message
@@ -130,7 +136,7 @@ class _Exchange:
             body = self._gunzip.unpack(body, self.limit.size - self._received + 1)
         self._received += len(body)
         if max(self._arrived, self._received) > self.limit.size:
-            raise self.too_large()
+            raise self._too_large()
         last = not message.get("more_body", False)
         if last and self._gunzip is not None and self._gunzip.unfinished:
             raise MalformedBody("the body is an incomplete gzip stream")

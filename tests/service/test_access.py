@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -363,3 +364,27 @@ def test_a_tenant_does_not_see_what_another_has_stored_or_scored(service):
     other = call(service, "POST", "/v1/score", theirs, json=request).json()
     assert other["id"] != mine["id"]
     assert not other["cells"][0]["cached"]
+
+
+def test_a_request_without_a_key_is_refused_before_its_body_counts(keyed):
+    with socket.create_connection(("127.0.0.1", keyed.api_port), timeout=10) as connection:
+        connection.sendall(
+            b"PUT /v1/banks/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
+        )
+        assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_web_pages_can_ask_whether_they_may_call_and_read_refusals(service):
+    service.start_api(AZIMUTH_AUTH="keys", AZIMUTH_CORS_ORIGINS="https://app.example.org")
+    origin = {"origin": "https://app.example.org"}
+    asked = origin | {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+    }
+    with service.client() as client:
+        preflight = client.options("/v1/select", headers=asked)
+        assert preflight.status_code == 200
+        assert "authorization" in preflight.headers["access-control-allow-headers"]
+        refused = client.get("/v1/models", headers=origin)
+        problem_of(refused, 401, "unauthorized")
+        assert refused.headers["access-control-allow-origin"] == origin["origin"]
