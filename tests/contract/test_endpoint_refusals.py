@@ -195,7 +195,7 @@ async def test_a_refused_temperature_or_seed_is_left_out():
     assert isinstance(await cell_of(RefusesSeeds(), temperature=0.5), Cell)
 
 
-class QuotesWhatItGot(Endpoint):
+class QuotesItsInput(Endpoint):
     def refuses(self, body):
         if self.working:
             problem = {"loc": ["body", "messages"], "msg": "bad", "input": json.dumps(body)}
@@ -203,9 +203,18 @@ class QuotesWhatItGot(Endpoint):
         return None
 
 
-async def test_a_refusal_that_quotes_a_candidate_teaches_nothing():
-    engine = await started(endpoint := QuotesWhatItGot())
-    prompt = engine.encode((Message("user", "temperature response_format max_completion_tokens"),))
+class QuotesAMessage(Endpoint):
+    def refuses(self, body):
+        if self.working:
+            return refusal(400, f"this may not be asked: {body['messages'][0]['content']}")
+        return None
+
+
+@pytest.mark.parametrize("kind", [QuotesItsInput, QuotesAMessage])
+async def test_a_refusal_that_quotes_a_candidate_teaches_nothing(kind):
+    engine = await started(endpoint := kind())
+    words = "temperature, response_format json_schema, top_logprobs, max_completion_tokens"
+    prompt = engine.encode((Message("user", words),))
     with pytest.raises(EngineRejected):
         await engine.generate(prompt, {"type": "object"}, Sampling(max_tokens=9))
     assert len(endpoint.bodies) == 1

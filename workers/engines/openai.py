@@ -26,14 +26,19 @@ _BYTES_PER_TOKEN = 3
 """A cautious estimate where there is no tokenizer. In bytes of UTF-8, because scripts with more
 bytes per character also take more tokens per character."""
 _TURN_TOKENS = 8
+_PROPERTIES: dict[str, Schema] = {
+    "reasoning": {"type": "string", "minLength": 1, "maxLength": 20},
+    "score": {"type": "integer", "minimum": 0, "maximum": 100},
+    "choice": {"type": "string", "enum": ["A", "B"]},
+}
 _SCHEMA: Schema = {
     "type": "object",
-    "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 100}},
-    "required": ["score"],
+    "properties": _PROPERTIES,
+    "required": list(_PROPERTIES),
     "additionalProperties": False,
 }
-"""The schema of the first question, which finds out what the endpoint refuses."""
-_FIRST_TOKENS = 16
+"""The schema of the first question, with every keyword that methods use: which are refused?"""
+_FIRST_TOKENS = 64
 
 
 class OpenAIEngine:
@@ -114,10 +119,12 @@ class OpenAIEngine:
 
         Raises `EngineError` for what may pass, but not for as long as the waits add up to.
         """
-        question = "How warm is it today, from 0 to 4? Answer in JSON with a score."
+        question = "How warm is it today, from 0 to 4? Answer in JSON."
         prompt = self.encode((Message("user", question),))
+        answered = False
         try:
             first = await patiently(lambda: self._first_question(prompt))
+            answered = True
             if not first.answers[0].text.lstrip().startswith("{"):
                 _log.warning("the endpoint's first answer is not plain JSON: %s", first.answers[0])
         except (EngineOverloaded, EngineUnavailable):
@@ -133,8 +140,10 @@ class OpenAIEngine:
         else:
             if not likeliest.tokens:
                 self._unreadable = "the endpoint's log-probabilities are all null"
+        dialect = self._client.dialect
+        dialect.settled = answered
         if self._unreadable is not None:
-            self._client.dialect.top_logprobs = TOP_LOGPROBS[0]
+            dialect.top_logprobs = TOP_LOGPROBS[0]
 
     async def _first_question(self, prompt: Prompt) -> Generation:
         """Ask for JSON. Some endpoints refuse a schema and break at `json_object`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 import re
 import sys
 import threading
@@ -18,6 +19,7 @@ from workers.errors import EngineRejected
 from workers.tokenization.conversation import Message, Prompt
 from workers.tokenization.dates import FIXED_DATE
 
+_log = logging.getLogger(__name__)
 _KEPT_BYTES = 64 * 1024 * 1024
 """Memory for the tokens of contents that may be shown again."""
 _ENTRY_BYTES = 256
@@ -60,7 +62,13 @@ class ChatEncoder:
         self._frame_ids = lru_cache(maxsize=1024)(self._encode_frame)
         self.answer_ids = lru_cache(maxsize=16)(self._answer_ids)
         """Ids of words at the start of an answer, see `_answer_ids`."""
-        self._render([Message(role, role) for role in ("system", "user", "assistant", "user")])
+        turns = [Message(role, role) for role in ("system", "user", "assistant", "user")]
+        rendered, _ = self._render(turns)
+        if _thinks(rendered):
+            _log.warning(
+                "the model's chat template has thoughts precede an answer: answers are JSON from "
+                "the first token, so they may be poor; use a model that answers at once"
+            )
 
     def encode(self, messages: Sequence[Message]) -> Prompt:
         """Return a conversation as tokens, ending where the assistant's answer begins.
@@ -196,6 +204,12 @@ class ChatEncoder:
                 text, add_special_tokens=False, split_special_tokens=not special, verbose=False
             )
         return tuple(encoded["input_ids"])
+
+
+def _thinks(rendered: str) -> bool:
+    """Return whether an answer begins within thoughts, or in a channel that must be named first."""
+    _, opened, after = rendered.rpartition("<think>")
+    return (bool(opened) and "</think>" not in after) or "<|channel|>" in rendered
 
 
 def longest_token(tokenizer: Any) -> int:

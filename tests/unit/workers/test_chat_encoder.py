@@ -152,3 +152,23 @@ def test_of_a_text_that_a_reward_model_cannot_take_only_a_part_is_tokenized():
     assert 1000 < len(long.ids) < 200_000
     assert len(encoder.pair("a" * 8_000_000, "b" * 8_000_000).ids) < 400_000
     assert len(encoder.conversation("a" * 900, "b" * 8_000_000).ids) < 200_000
+
+
+HARMONY = (
+    "{% for m in messages %}<|start|>{{ m.role }}{% if m.role == 'assistant' %}<|channel|>final"
+    "{% endif %}<|message|>{{ m.content }}<|end|>{% endfor %}<|start|>assistant"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "warned"),
+    [
+        (TEMPLATE, False),
+        (TEMPLATE + "<think>\n\n</think>\n\n", False),
+        (TEMPLATE + "<think>\n", True),
+        (HARMONY, True),
+    ],
+)
+def test_a_template_that_has_the_model_think_first_is_reported(template, warned, caplog):
+    ChatEncoder(tokenizer_of(template))
+    assert ("thoughts" in caplog.text) is warned

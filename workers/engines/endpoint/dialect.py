@@ -40,6 +40,9 @@ _FORMAT = re.compile(r"response_?format|json_schema|schema|structured|guided|gra
 class Dialect:
     """How an endpoint wants to be asked. Whatever it refuses once is not asked for again."""
 
+    settled: bool = False
+    """Whether a first question was answered. From then on nothing is learned that changes scores:
+    they would no longer be those of the announced model, and an error may quote a candidate."""
     max_completion_tokens: bool = False
     """Whether it knows the answer's limit by this name only."""
     own_temperature: bool = False
@@ -88,6 +91,11 @@ class Dialect:
             return "gives one answer a request: samples are requested one by one"
         if not isinstance(error, EngineRejected):
             return None  # llama.cpp refuses `n` with status 500; all else with such a status passes
+        if "seed" in sent and not self.no_seed and _SEED.search(said):
+            self.no_seed = True
+            return "refuses a seed: sampled answers cannot be drawn again"
+        if self.settled:
+            return None
         return self._learn_members(sent, said) or self._learn_format(sent, said)
 
     def _learn_members(self, sent: dict[str, Any], said: str) -> str | None:
@@ -97,9 +105,6 @@ class Dialect:
         if "temperature" in sent and not self.own_temperature and _TEMPERATURE.search(said):
             self.own_temperature = True
             return "refuses a temperature: answers are drawn at its own"
-        if "seed" in sent and not self.no_seed and _SEED.search(said):
-            self.no_seed = True
-            return "refuses a seed: sampled answers cannot be drawn again"
         if "logprobs" in sent and _LOGPROBS.search(said):
             asked = sent.get("top_logprobs", sent["logprobs"])
             fewer = [count for count in TOP_LOGPROBS if count < asked]
