@@ -243,12 +243,20 @@ class RetrievalSettings(Group):
     engine), or any folder or name that sentence-transformers loads."""
 
 
+class ClientSettings(Group):
+    """Scripts that call a service: calibrate and benchmark."""
+
+    api_key: str | None = Field(None, repr=False)
+    """API key for a service that asks for keys."""
+
+
 GROUPS: tuple[type[Group], ...] = (
     ApiSettings,
     StoreSettings,
     WorkerSettings,
     EngineSettings,
     RetrievalSettings,
+    ClientSettings,
 )
 
 
@@ -262,6 +270,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     engine: EngineSettings = EngineSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    client: ClientSettings = ClientSettings()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -283,6 +292,7 @@ class Settings(BaseModel):
             worker=_read(WorkerSettings, given),
             engine=_read(EngineSettings, given),
             retrieval=_read(RetrievalSettings, given),
+            client=_read(ClientSettings, given),
         )
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from app.calibrations.schemas import CalibrationOut
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.report import report
+from scripts.client.connection import api_key_of_environment
 from scripts.client.problems import ServiceProblem
 from scripts.client.service import Body, Service
 from scripts.scorer_options import (
@@ -58,7 +59,7 @@ def calibrate(options: CalibrateOptions) -> str:
 
 
 async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
-    async with Service(options.url, 1) as service:
+    async with Service(options.url, 1, api_key=api_key_of_environment()) as service:
         if options.bank_file:
             await service.put_bank(options.bank, options.bank_file.read_bytes())
         started = await _start(service, options.name, body)

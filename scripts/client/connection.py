@@ -7,6 +7,7 @@ import time
 
 import httpx
 
+from app.settings import Settings
 from scripts.client.problems import ServiceAway, ServiceProblem
 
 PATIENCE_S = 600.0
@@ -18,11 +19,17 @@ _RETRIED = {429, 503}
 _JSON = {"Content-Type": "application/json"}
 
 
+def api_key_of_environment() -> str | None:
+    """The value of `AZIMUTH_API_KEY`. It is no option: command lines and runs are recorded."""
+    return Settings.from_environment().client.api_key
+
+
 class Connection:
     """Requests to one service."""
 
-    def __init__(self, url: str, patience_s: float) -> None:
+    def __init__(self, url: str, patience_s: float, api_key: str | None = None) -> None:
         self._client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=httpx.Timeout(900.0))
+        self._headers = _JSON if api_key is None else {**_JSON, "X-Api-Key": api_key}
         self._patience_s = patience_s
         self._reached = False
 
@@ -55,7 +62,9 @@ class Connection:
     ) -> httpx.Response | tuple[str, float]:
         """The answer, or why there is none now and the seconds to wait before the next attempt."""
         try:
-            response = await self._client.request(method, path, content=content, headers=_JSON)
+            response = await self._client.request(
+                method, path, content=content, headers=self._headers
+            )
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise ServiceAway(f"{self._client.base_url} is not a URL: {error}") from error
         except httpx.TransportError as error:

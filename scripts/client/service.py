@@ -43,9 +43,16 @@ class Service:
     All methods raise `ServiceProblem` and `ServiceAway`.
     """
 
-    def __init__(self, url: str, concurrency: int = 1, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        concurrency: int = 1,
+        *,
+        patience_s: float = PATIENCE_S,
+        api_key: str | None = None,
+    ) -> None:
         self.concurrency = concurrency
-        self._connection = Connection(url, patience_s)
+        self._connection = Connection(url, patience_s, api_key)
         self._slots = asyncio.Semaphore(concurrency)
         self._deadline: Body = {"deadline_s": DEADLINE_S}
 

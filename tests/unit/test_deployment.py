@@ -13,6 +13,7 @@ from app.settings import (
     GROUPS,
     PREFIX,
     ApiSettings,
+    ClientSettings,
     EngineSettings,
     InvalidSetting,
     RetrievalSettings,
@@ -77,7 +78,8 @@ def test_every_setting_reaches_the_containers_that_read_it(name):
 
 
 def test_every_setting_is_read_by_some_container():
-    assert set.union(*(read_by(name) for name in ("api", *WORKERS))) == VARIABLES
+    read = set.union(*(read_by(name) for name in ("api", *WORKERS)))
+    assert read | set(variables_of(ClientSettings)) == VARIABLES
 
 
 @pytest.mark.parametrize("name", ["api", *WORKERS])

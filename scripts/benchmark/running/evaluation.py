@@ -39,6 +39,7 @@ from scripts.benchmark.records.targets import UnusableTargets, parse_targets
 from scripts.benchmark.running.attributes import Definitions, declared_attributes
 from scripts.benchmark.running.options import RunOptions, without_effect
 from scripts.benchmark.running.runner import Evaluation
+from scripts.client.connection import api_key_of_environment
 from scripts.client.service import Service
 
 Levels = dict[str, tuple[float, ...]]
@@ -98,7 +99,8 @@ def _notes(file: DataFile) -> Iterator[str]:
 
 async def _evaluate(options: RunOptions, data: _Data, features: Calibration | None) -> bool:
     """Whether any scenario failed."""
-    async with Service(options.url, options.concurrency) as connected:
+    api_key = api_key_of_environment()
+    async with Service(options.url, options.concurrency, api_key=api_key) as connected:
         service = None if options.is_local else connected
         declared = await declared_attributes(options.scorer, service)
         if service is not None:

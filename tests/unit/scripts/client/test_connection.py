@@ -63,3 +63,21 @@ async def test_a_service_that_never_answered_is_given_up_sooner(monkeypatch):
     async with connected(monkeypatch, Answers(None), patience_s=600) as connection:
         with pytest.raises(ServiceAway, match="cannot be reached"):
             await connection.send("GET", "/")
+
+
+async def test_the_api_key_of_the_environment_is_sent(monkeypatch):
+    seen = []
+
+    async def answer(request):
+        seen.append(request.headers.get("x-api-key"))
+        return httpx.Response(200, json={})
+
+    monkeypatch.setenv("AZIMUTH_API_KEY", "az_x")
+    for key in (module.api_key_of_environment(), None):
+        client = httpx.AsyncClient(base_url="http://it", transport=httpx.MockTransport(answer))
+        with monkeypatch.context() as patched:
+            patched.setattr(module.httpx, "AsyncClient", lambda client=client, **_: client)
+            connection = Connection("http://it", 1, key)
+        await connection.send("GET", "/")
+        await connection.close()
+    assert seen == ["az_x", None]
