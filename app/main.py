@@ -28,12 +28,14 @@ from app.http import problems
 from app.http.middleware import RequestMiddleware
 from app.http.openapi import document_problems
 from app.http.provided import LifespanState
+from app.http.tracing import TracingMiddleware
 from app.models.endpoints import router as models
 from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
 from app.settings import ApiSettings, InvalidSetting, Settings
 from app.telemetry.logs import configure
+from app.telemetry.traces import configure_traces, end_traces, traced
 
 _log = logging.getLogger("azimuth")
 _OPEN_FILES = 65_536
@@ -55,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with Resources.opened(settings) as resources:
             app.state.stop_waiting = resources.hub.stop_waiting
             yield resources.state()
+        end_traces()
 
     # Serves Swagger UI and ReDoc from a package: /docs works without a network.
     app = FastAPIOffline(
@@ -87,6 +90,8 @@ def _add_middleware(app: FastAPI, api: ApiSettings) -> None:
         app.add_middleware(AccessMiddleware, open_metrics=api.open_metrics)
     if (names := names_of(api)) is not None:
         app.add_middleware(HostMiddleware, names=names)
+    if traced():
+        app.add_middleware(TracingMiddleware)
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=api.max_body_bytes,
@@ -136,6 +141,7 @@ def main() -> None:
     _allow_many_connections()
     settings = Settings.from_environment()
     configure(settings.api.log_level)
+    configure_traces("azimuth-api")
     try:
         check_address(settings.api)
     except InvalidSetting as error:

@@ -31,6 +31,7 @@ from workers.policy import (
     jittered,
     plain,
 )
+from workers.tracing import job_span
 
 _log = logging.getLogger(__name__)
 
@@ -112,11 +113,13 @@ class JobHandler:
         if claimed.attempt == 1:
             QUEUE_WAIT.observe(max(0.0, time.time() - job.submitted_ms / 1000))
         self.begun.add(job.id)
-        async for results in self.scorer.score(job):
-            self._outages.ended()
-            await self.queue.settle(job, results)
-            for result in results.values():
-                count_result(result)
+        with job_span(job, claimed.attempt) as recorded:
+            async for results in self.scorer.score(job):
+                self._outages.ended()
+                await self.queue.settle(job, results)
+                recorded.settled(results)
+                for result in results.values():
+                    count_result(result)
         await self.queue.finish(self.pool, claimed)
         seconds = time.perf_counter() - started
         JOBS.labels("done").inc()

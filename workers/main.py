@@ -24,6 +24,7 @@ from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
 from app.telemetry.logs import configure
+from app.telemetry.traces import configure_traces, end_traces
 from workers.canary import Canary
 from workers.consumer import Consumer
 from workers.engines.base import Engine, EngineInfo
@@ -186,6 +187,7 @@ def main() -> None:
     """Run a worker until SIGTERM or SIGINT."""
     settings = Settings.from_environment()
     configure(settings.api.log_level)
+    configure_traces("azimuth-worker")
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port, settings.api.host, REGISTRY)
     loop = asyncio.new_event_loop()
@@ -195,6 +197,7 @@ def main() -> None:
     except Exception:
         _log.exception("worker ends after an unexpected error")
         status = EXIT_FAILED
+    end_traces()
     for child in multiprocessing.active_children():
         child.kill()
     # vLLM and PyTorch leave threads that may delay the interpreter's exit.

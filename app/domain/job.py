@@ -24,6 +24,8 @@ class Job(Struct, frozen=True):
     """Cell field -> choice, for methods that choose without scoring."""
     payer: str = ""
     """Id of the API key whose limit of tokens this counts towards; empty without one."""
+    trace: str = ""
+    """W3C `traceparent` of the request; empty without traces."""
 
     @property
     def cells(self) -> dict[str, Attribute | Choice]:

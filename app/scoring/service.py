@@ -32,6 +32,7 @@ from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
 from app.store.score_sets import LOST, ScoreCache
 from app.telemetry.metrics import CACHE_LOOKUPS, CELLS, TOKENS, UNSCORED
+from app.telemetry.traces import traceparent
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 0.5
@@ -140,6 +141,7 @@ class ScoringService:
             scorer=plan.score_set.scorer,
             request_id=wait.request_id,
             payer=wait.payer,
+            trace=traceparent(),
             submitted_ms=int(time.time() * 1000),
         )
         return await self._queue.submit(

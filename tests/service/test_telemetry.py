@@ -61,6 +61,7 @@ def test_the_fields_of_log_lines_are_documented(service):
     service.start_worker()
     service.post("/v1/select", SCENARIO | {"target": {"helpfulness": 1}})
     wait_until(lambda: "job done" in service.log("worker"))
+    wait_until(lambda: "POST /v1/select 200" in service.log("api"))  # logged after the answer
     entries = entries_of(service.log("api")) + entries_of(service.log("worker"))
     logged = {member for entry in entries for member in entry}
     assert logged >= {"request_id", "job", "engine_ms", "bank", "pool"}
