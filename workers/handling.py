@@ -16,6 +16,7 @@ from app.store.jobs import ClaimedJob
 from app.store.queue import JobQueue
 from app.telemetry.logs import add_to_logs
 from workers.errors import EngineError
+from workers.isolation import isolated
 from workers.judges.base import JobScorer
 from workers.metrics import JOB_SECONDS, JOBS, QUEUE_WAIT, count_result
 from workers.policy import (
@@ -113,7 +114,7 @@ class JobHandler:
         if claimed.attempt == 1:
             QUEUE_WAIT.observe(max(0.0, time.time() - job.submitted_ms / 1000))
         self.begun.add(job.id)
-        with job_span(job, claimed.attempt) as recorded:
+        with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
             async for results in self.scorer.score(job):
                 self._outages.ended()
                 await self.queue.settle(job, results)

@@ -13,7 +13,7 @@ from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenari
 from app.domain.scorer import Scorer
 
 _EXACT = 2**53  # above, floats cannot represent every integer
-_DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
+DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
 
 _scorer_encoder = msgspec.msgpack.Encoder()
 _scorer_decoder = msgspec.msgpack.Decoder(Scorer)
@@ -30,7 +30,7 @@ def canonical_json(value: Any) -> bytes:
 
 def digest(*parts: Any) -> str:
     """SHA-256 of the canonical JSON of `parts`, truncated to 32 hexadecimal characters."""
-    return hashlib.sha256(canonical_json(parts)).hexdigest()[:_DIGEST_CHARS]
+    return hashlib.sha256(canonical_json(parts)).hexdigest()[:DIGEST_CHARS]
 
 
 def text_digest(text: str) -> str:

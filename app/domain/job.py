@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from app.domain.fingerprint import DIGEST_CHARS
 from app.domain.scenario import Attribute, Choice, Scenario
 from app.domain.scorer import Scorer
 
@@ -26,6 +27,11 @@ class Job(Struct, frozen=True):
     """Id of the API key whose limit of tokens this counts towards; empty without one."""
     trace: str = ""
     """W3C `traceparent` of the request; empty without traces."""
+
+    @property
+    def owner(self) -> str:
+        """What the tenant's score sets begin with; empty without tenants."""
+        return self.score_set[:-DIGEST_CHARS]
 
     @property
     def cells(self) -> dict[str, Attribute | Choice]:

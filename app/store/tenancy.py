@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from app.domain.fingerprint import DIGEST_CHARS
 from app.domain.score_set import split_score_set_id
 from app.store.redis import as_text
 
 _SEPARATOR = "\n"
 """Between a tenant and a name. Names have no line breaks (`app.domain.names`)."""
 _TAG_CHARS = 12
-_DIGEST_CHARS = 32
 _tenant: ContextVar[str] = ContextVar("tenant", default="")
 _V = TypeVar("_V")
 
@@ -61,6 +61,6 @@ def own_score_set(score_set_id: str) -> tuple[str, str | None]:
     """Digest and view of a score set id; for another tenant's the digest is empty, so unknown."""
     digest, view = split_score_set_id(score_set_id)
     tag = tenant_tag()
-    if digest.startswith(tag) and len(digest) == len(tag) + _DIGEST_CHARS:
+    if digest.startswith(tag) and len(digest) == len(tag) + DIGEST_CHARS:
         return digest, view
     return "", None

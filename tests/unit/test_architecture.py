@@ -98,7 +98,7 @@ def test_workers_import_the_store_and_what_is_below_it(module: str):
     assert others <= below | {"app"}
 
 
-WORKER_BASICS = ("errors", "subject", "concurrency")
+WORKER_BASICS = ("errors", "subject", "concurrency", "isolation")
 WORKER_FOLDERS = ("tokenization", "engines", "retrieval", "methods", "judges")
 """From the bottom up; the modules of the process are above them."""
 

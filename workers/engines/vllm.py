@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from workers.engines.base import (
 )
 from workers.engines.identity import model_name, model_revision
 from workers.errors import EngineDead, EngineError, EngineRejected
+from workers.isolation import cache_salt
 from workers.tokenization.chat import ChatEncoder, why_not_single_tokens
 from workers.tokenization.conversation import Message, Prompt
 
@@ -192,7 +193,7 @@ class VllmEngine:
         last: Any = None
         try:
             async for output in self._llm.generate(
-                {"prompt_token_ids": list(token_ids)},
+                as_input(token_ids),
                 parameters,
                 request_id=f"azimuth-{next(self._request_ids)}",
             ):
@@ -206,6 +207,14 @@ class VllmEngine:
         if last is None:
             raise EngineError("vLLM ended without an answer")
         return last
+
+
+def as_input(token_ids: Sequence[int]) -> dict[str, Any]:
+    """A prompt as vLLM takes it. Its prefix is cached for the tenant of the job."""
+    prompt: dict[str, Any] = {"prompt_token_ids": list(token_ids)}
+    if salt := cache_salt():
+        prompt["cache_salt"] = salt
+    return prompt
 
 
 def _prepare_environment(settings: EngineSettings) -> None:
