@@ -8,14 +8,19 @@ from datetime import UTC, datetime
 
 from app.domain.access import SCOPES, ApiKey, Grant
 from app.domain.names import canonical_name
-from app.settings import Settings
+from app.errors import StoreUnavailable
+from app.settings import InvalidSetting, Settings, UnknownSetting
 from app.store.keys import KeyStore
 from app.store.redis import connect
 
 
 def main() -> None:
     """Read the command line and run one command."""
-    asyncio.run(_run(_parser().parse_args()))
+    arguments = _parser().parse_args()
+    try:
+        asyncio.run(_run(arguments))
+    except (StoreUnavailable, UnknownSetting, InvalidSetting) as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

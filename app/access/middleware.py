@@ -30,7 +30,11 @@ class AccessMiddleware:
             await send({"type": "websocket.close", "code": 1008})
             return
         key = await self._admitted(scope) if scope["type"] == "http" else None
-        with acting_for(key.grant.tenant if key is not None else ""):
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        payer = key.id if key.grant.tokens_per_minute is not None else ""
+        with acting_for(key.grant.tenant, payer=payer):
             await self._app(scope, receive, send)
 
     async def _admitted(self, scope: Scope) -> ApiKey | None:
@@ -57,8 +61,6 @@ class AccessMiddleware:
                 f"{method} {path} needs a key with the scope {needed}; "
                 f"this key has {', '.join(key.grant.scopes)}"
             )
-        if key.grant.tokens_per_minute is not None:
-            state["payer"] = key.id
         usage = state["provided"][KeyUsage]
         assert isinstance(usage, KeyUsage)
         taken = await usage.take(key, costs_tokens=costs_tokens(method, path))

@@ -40,12 +40,12 @@ _RULES = (
 )
 
 
-_COSTS_TOKENS = re.compile("(?:/v1)?/(?:score|select)")
+_COSTS_TOKENS = re.compile("POST (?:/v1)?/(?:score|select)|PUT /v1/calibrations/.*", re.DOTALL)
 
 
 def costs_tokens(method: str, path: str) -> bool:
     """Whether a request may call a judge, so that the limit of tokens applies."""
-    return method == "POST" and _COSTS_TOKENS.fullmatch(path) is not None
+    return _COSTS_TOKENS.fullmatch(f"{method} {path}") is not None
 
 
 def scopes_for(method: str, path: str, *, open_metrics: bool = False) -> frozenset[Scope]:

@@ -28,8 +28,8 @@ class KeyIn(Closed):
     """Unset: no limit."""
     tokens_per_minute: int | None = Field(None, ge=1, le=10**12)
     """Tokens that judges read and write. They are counted when cells are scored, so that requests
-    that are under way can exceed the limit; then `/score` and `/select` are refused. Unset: no
-    limit."""
+    that are under way can exceed the limit; then `/score`, `/select` and fits of calibrations are
+    refused. Unset: no limit."""
 
     def grant(self) -> Grant:
         """The grant that it describes."""

@@ -24,8 +24,7 @@ class Operation:
     ) -> ScoreSet:
         """Score a plan, and record its cost for the access log."""
         patience = patience_for(prefer, body.deadline_s, self._settings)
-        payer = getattr(request.state, "payer", "")
-        score_set = await self._scoring.score(planned, patience, request.state.request_id, payer)
+        score_set = await self._scoring.score(planned, patience, request.state.request_id)
         usage, timings = score_set.usage, score_set.timings
         request.state.log = {
             "score_set": score_set.digest,

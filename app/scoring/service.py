@@ -31,6 +31,7 @@ from app.store.jobs import Submission
 from app.store.notice_hub import NoticeHub, Subscription
 from app.store.queue import JobQueue
 from app.store.score_sets import LOST, ScoreCache
+from app.store.tenancy import payer
 from app.telemetry.metrics import CACHE_LOOKUPS, CELLS, TOKENS, UNSCORED
 from app.telemetry.traces import traceparent
 
@@ -58,7 +59,6 @@ class _Wait:
     """Time at which the request stops waiting."""
     deadline: float
     request_id: str
-    payer: str
 
 
 class ScoringService:
@@ -70,12 +70,8 @@ class ScoringService:
         self._hub = hub
         self._fleet = fleet
 
-    async def score(
-        self, planned: PlannedRequest, patience: Patience, request_id: str, payer: str = ""
-    ) -> ScoreSet:
+    async def score(self, planned: PlannedRequest, patience: Patience, request_id: str) -> ScoreSet:
         """Score a plan. Each cell of the result is scored, unscored or still pending.
-
-        `payer` is the API key whose limit of tokens it counts towards.
 
         Raises `ModelNotReady` if cells must be scored and no worker is ready, `QueueFull`,
         `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` if every cell failed.
@@ -87,7 +83,7 @@ class ScoringService:
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
-            wait = _Wait(planned, listener, until, deadline, request_id, payer)
+            wait = _Wait(planned, listener, until, deadline, request_id)
             hits, settled, waiting = await self._collect(wait)
             if listener.resynced:
                 await self._restore_presentation(wait, settled, waiting)
@@ -140,7 +136,7 @@ class ScoringService:
             choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
             scorer=plan.score_set.scorer,
             request_id=wait.request_id,
-            payer=wait.payer,
+            payer=payer(),
             trace=traceparent(),
             submitted_ms=int(time.time() * 1000),
         )

@@ -21,17 +21,24 @@ _SEPARATOR = "\n"
 """Between a tenant and a name. Names have no line breaks (`app.domain.names`)."""
 _TAG_CHARS = 12
 _tenant: ContextVar[str] = ContextVar("tenant", default="")
+_payer: ContextVar[str] = ContextVar("payer", default="")
 _V = TypeVar("_V")
 
 
 @contextmanager
-def acting_for(tenant: str) -> Iterator[None]:
-    """See and store the data of `tenant`."""
-    token = _tenant.set(tenant)
+def acting_for(tenant: str, *, payer: str = "") -> Iterator[None]:
+    """See and store the data of `tenant`. Tokens count for the API key with the id `payer`."""
+    tokens = _tenant.set(tenant), _payer.set(payer)
     try:
         yield
     finally:
-        _tenant.reset(token)
+        _tenant.reset(tokens[0])
+        _payer.reset(tokens[1])
+
+
+def payer() -> str:
+    """The API key whose limit of tokens the request's jobs count towards; empty without one."""
+    return _payer.get()
 
 
 def own(name: str) -> str:

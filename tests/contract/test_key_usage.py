@@ -6,9 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from app.access.limits import limit_headers, refusal
+from app.access.policy import costs_tokens
 from app.domain.access import ApiKey, Grant
 from app.domain.cells import CandidateScore, Cell, Unscored, Usage
 from app.store.key_usage import KeyUsage
+from app.store.tenancy import acting_for, payer
 from tests.contract.test_round_trips import counted
 from tests.jobs import HELP, WIT, cell, job
 
@@ -90,3 +92,30 @@ async def test_clients_read_limits_in_headers_and_in_the_refusal(redis):
     assert error.detail == "the API key has used its limit of 1 requests a minute"
     assert 0 < error.retry_after_s <= 60
     assert limit_headers(()) == []
+
+
+def test_the_limit_of_tokens_applies_where_a_judge_may_be_called():
+    for method, path in (
+        ("POST", "/v1/score"),
+        ("POST", "/select"),
+        ("PUT", "/v1/calibrations/a\nb"),
+    ):
+        assert costs_tokens(method, path)
+    for method, path in (
+        ("POST", "/v1/retarget"),
+        ("GET", "/v1/score-sets/x"),
+        ("GET", "/v1/calibrations/x"),
+        ("PUT", "/v1/banks/x"),
+    ):
+        assert not costs_tokens(method, path)
+
+
+async def test_what_a_request_starts_in_the_background_is_paid_by_its_key():
+    async def later() -> str:
+        await asyncio.sleep(0.01)
+        return payer()
+
+    with acting_for("t", payer="k"):
+        task = asyncio.create_task(later())
+    assert payer() == ""
+    assert await task == "k"
