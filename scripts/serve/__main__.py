@@ -64,7 +64,8 @@ def _serve(stack: Stack, cleanup: contextlib.ExitStack, *, check: bool) -> int:
         selection = _sample(stack.url, check=check)
     stack.sampling = False
     if check:
-        print(f"\n{selection}", flush=True)
+        if selection is not None:
+            print(f"\n{selection}", flush=True)
         return 0
     print(f"\nServing on {stack.url} (documentation: {stack.url}/docs). Stop with Ctrl-C.")
     sys.stdout.flush()

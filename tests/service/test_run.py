@@ -60,6 +60,28 @@ def test_check_prints_the_selection_last_and_exits_0(environment):
     assert done.stdout.count("curl ") == 3
 
 
+def test_a_service_that_asks_for_keys_starts_without_a_sample_request(environment):
+    port = str(free_port())
+    done = subprocess.run(
+        ["./scripts/run", "--check", "--engine", "fake", "--port", port],
+        cwd=ROOT, env=environment | {"AZIMUTH_AUTH": "keys"}, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "it would need an API key" in done.stdout + done.stderr
+    assert "curl " not in done.stdout
+
+
+def test_a_service_without_keys_says_why_it_does_not_start_for_all_networks(environment):
+    done = subprocess.run(
+        ["./scripts/run", "--check", "--engine", "fake", "--port", str(free_port())],
+        cwd=ROOT, env=environment | {"AZIMUTH_HOST": "0.0.0.0"}, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "AZIMUTH_AUTH=keys" in done.stderr
+
+
 def test_a_killed_worker_is_restarted_and_ctrl_c_stops_all_processes(environment):
     port = free_port()
     process = subprocess.Popen(
