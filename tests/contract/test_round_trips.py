@@ -37,25 +37,31 @@ async def resources(redis_server):
 
 @asynccontextmanager
 async def counted(redis):
-    """Commands that come over a connection, not from within a script."""
+    """Commands that come over a connection, not from within a script.
+
+    Checks of the health of a connection that was idle (PING) are not counted.
+    """
     names: list[str] = []
     async with redis.monitor() as monitor:
 
         async def watch() -> None:
             async for command in monitor.listen():
-                if command["client_type"] == "tcp":
-                    names.append(command["command"].split()[0].upper())
+                name = command["command"].split()[0].upper()
+                if command["client_type"] == "tcp" and name != "PING":
+                    names.append(name)
+
+        async def until_seen() -> None:
+            """Wait until every command so far has been seen."""
+            await redis.echo("mark")
+            while "ECHO" not in names:
+                await asyncio.sleep(0.01)
+            names.remove("ECHO")
 
         watching = asyncio.create_task(watch())
-        await redis.ping()
-        while "PING" not in names:
-            await asyncio.sleep(0.01)
+        await until_seen()
         names.clear()
         yield names
-        await redis.ping()
-        while "PING" not in names:
-            await asyncio.sleep(0.01)
-        names.remove("PING")
+        await until_seen()
         watching.cancel()
 
 
