@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.access.policy import OPEN, scopes_for
+from app.http.openapi import extend_document
 from app.http.responses import add_problem
 
 _SCHEMES: dict[str, Any] = {
@@ -39,19 +40,14 @@ _LIMITS = {
 
 def document_access(app: FastAPI) -> None:
     """Add security schemes and refusals to the OpenAPI document."""
-    generate = app.openapi
+    extend_document(app, _with_access)
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            document["components"]["securitySchemes"] = _SCHEMES
-            for path, item in document["paths"].items():
-                for method, operation in item.items():
-                    _document(operation, method.upper(), path)
-        assert app.openapi_schema is not None
-        return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+def _with_access(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = _SCHEMES
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _document(operation, method.upper(), path)
 
 
 def _document(operation: dict[str, Any], method: str, path: str) -> None:

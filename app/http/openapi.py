@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,26 +10,35 @@ from fastapi import FastAPI
 from app.http.responses import problem_examples
 
 
-def document_problems(app: FastAPI) -> None:
-    """Replace FastAPI's validation error with the problem document in the OpenAPI document."""
+def extend_document(app: FastAPI, change: Callable[[dict[str, Any]], None]) -> None:
+    """Have `change` applied to the OpenAPI document when it is generated, after earlier changes."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
-            schemas = document["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            assert "Problem" in schemas, "the answer of /retarget brings it"
-            _drop_titles(schemas)
-            document["components"]["examples"] = problem_examples()
-            for path in document["paths"].values():
-                for operation in path.values():
-                    _drop_default_validation_error(operation)
+            change(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def document_problems(app: FastAPI) -> None:
+    """Replace FastAPI's validation error with the problem document in the OpenAPI document."""
+    extend_document(app, _with_problems)
+
+
+def _with_problems(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    assert "Problem" in schemas, "the answer of /retarget brings it"
+    _drop_titles(schemas)
+    document["components"]["examples"] = problem_examples()
+    for path in document["paths"].values():
+        for operation in path.values():
+            _drop_default_validation_error(operation)
 
 
 def _drop_titles(schemas: dict[str, Any]) -> None:
