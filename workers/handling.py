@@ -112,7 +112,7 @@ class JobHandler:
         started = time.perf_counter()
         job = claimed.job
         if claimed.attempt == 1:
-            QUEUE_WAIT.observe(max(0.0, time.time() - job.submitted_ms / 1000))
+            QUEUE_WAIT.observe(job.waited_ms(time.time() * 1000) / 1000)
         self.begun.add(job.id)
         with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
             async for results in self.scorer.score(job):

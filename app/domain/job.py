@@ -33,6 +33,10 @@ class Job(Struct, frozen=True):
         """What the tenant's score sets begin with; empty without tenants."""
         return self.score_set[:-DIGEST_CHARS]
 
+    def waited_ms(self, now_ms: float) -> float:
+        """How long it has waited at `now_ms` (Unix time); 0 where the clocks of hosts disagree."""
+        return max(0.0, now_ms - self.submitted_ms)
+
     @property
     def cells(self) -> dict[str, Attribute | Choice]:
         """All requested cells: cell field -> attribute or choice."""

@@ -9,8 +9,8 @@ from scripts.documents import check, metrics, openapi, settings
 
 DOCUMENTS: dict[str, Callable[[], None]] = {
     "openapi": openapi.write,
-    "settings": settings.write,
-    "metrics": metrics.write,
+    "settings": settings.TABLES.write,
+    "metrics": metrics.TABLES.write,
 }
 
 

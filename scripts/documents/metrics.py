@@ -7,29 +7,15 @@ from types import ModuleType
 from prometheus_client.metrics import MetricWrapperBase
 
 from app.telemetry import metrics as api_metrics
-from scripts.documents.settings import PATH
+from scripts.documents.tables import Tables
 from workers import metrics as worker_metrics
 
-START, END = "<!-- metrics: start -->", "<!-- metrics: end -->"
 MODULES = {"An API process": api_metrics, "A worker": worker_metrics}
 
 
 def tables() -> str:
     """One Markdown table for each kind of process."""
     return "\n\n".join(_table(title, module) for title, module in MODULES.items())
-
-
-def document() -> str:
-    """The text of the file, with the tables as they are now between its markers."""
-    before, _, rest = PATH.read_text("utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{tables()}\n{END}{after}"
-
-
-def write() -> None:
-    """Write the tables to their place in the repository."""
-    PATH.write_text(document(), encoding="utf-8")
-    print(f"wrote {PATH}")
 
 
 def _table(title: str, module: ModuleType) -> str:
@@ -42,3 +28,6 @@ def _table(title: str, module: ModuleType) -> str:
             name = f"{family.name}_total" if family.type == "counter" else family.name
             rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation}. |")
     return "\n".join(rows)
+
+
+TABLES = Tables("metrics", tables)

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.settings import GROUPS, Group, variables_of
-
-PATH = Path(__file__).resolve().parents[2] / "docker" / "README.md"
-START, END = "<!-- settings: start -->", "<!-- settings: end -->"
+from scripts.documents.tables import Tables
 
 
 def tables() -> str:
     """One Markdown table for each group of settings."""
     return "\n\n".join(_table(group) for group in GROUPS)
-
-
-def document() -> str:
-    """The text of the file, with the tables as they are now between its markers."""
-    before, _, rest = PATH.read_text("utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{tables()}\n{END}{after}"
-
-
-def write() -> None:
-    """Write the tables to their place in the repository."""
-    PATH.write_text(document(), encoding="utf-8")
-    print(f"wrote {PATH}")
 
 
 def _table(group: type[Group]) -> str:
@@ -37,3 +20,6 @@ def _table(group: type[Group]) -> str:
         description = " ".join((field.description or "").split())
         rows.append(f"| `{variable}` | {default} | {description} |")
     return "\n".join(rows)
+
+
+TABLES = Tables("settings", tables)

@@ -25,6 +25,7 @@ from app.settings import (
 from app.telemetry.metrics import REGISTRY as API_METRICS
 from scripts.documents import metrics
 from scripts.documents import settings as documents
+from scripts.documents.tables import PATH as TABLES_PATH
 from workers.metrics import REGISTRY as WORKER_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,8 +170,8 @@ def test_the_example_environment_leaves_each_worker_its_own_model():
 
 
 def test_the_tables_of_settings_are_generated_from_the_settings():
-    text = documents.PATH.read_text("utf-8")
-    assert text == documents.document(), "run: python -m scripts.documents settings"
+    text = TABLES_PATH.read_text("utf-8")
+    assert text == documents.TABLES.document(), "run: python -m scripts.documents settings"
     rows = dict(re.findall(r"^\| `(AZIMUTH_\w+)` \| (.*?) \|", text, re.MULTILINE))
     assert set(rows) == VARIABLES
 
@@ -191,8 +192,8 @@ def test_locks_agree_on_the_versions_that_they_share():
 
 
 def test_the_tables_of_metrics_are_generated_from_the_registries():
-    text = metrics.PATH.read_text("utf-8")
-    assert text == metrics.document(), "run: python -m scripts.documents metrics"
+    text = TABLES_PATH.read_text("utf-8")
+    assert text == metrics.TABLES.document(), "run: python -m scripts.documents metrics"
     named = set(re.findall(r"^\| `(azimuth_\w+)` \|", text, re.MULTILINE))
     families = [f for one in (API_METRICS, WORKER_METRICS) for f in one.collect()]
     assert named == {f.name + "_total" * (f.type == "counter") for f in families}

@@ -64,7 +64,7 @@ class ScenarioScorer:
         groups = groups_of(job)
         if not groups:
             return
-        queue_ms = max(0.0, time.time() * 1000 - job.submitted_ms)
+        queue_ms = job.waited_ms(time.time() * 1000)
         started = time.perf_counter()
         retrieval = await self._retrieval(job)
         timings = CellTimings(queue=queue_ms, retrieval=_ms_since(started))
