@@ -13,7 +13,17 @@ from pydantic import (
 )
 
 from app.domain.scenario import MAX_CANDIDATES
-from app.schema import AttributeName, Closed, Name, Text, UnitInterval, text_or_object
+from app.schema import (
+    WHOLE,
+    AttributeName,
+    Closed,
+    Flag,
+    Name,
+    Number,
+    Text,
+    UnitInterval,
+    text_or_object,
+)
 
 
 class CandidateIn(Closed):
@@ -60,24 +70,24 @@ class Scoring(Closed):
     """Name of the model; the service's default model if omitted."""
     bank: Name | None = None
     """Bank of in-context examples; the bank of the attribute set if omitted; null for none."""
-    examples: int = Field(5, ge=0, le=32)
+    examples: Annotated[int, Field(ge=0, le=32), WHOLE] = 5
     """Number of in-context examples in each prompt."""
-    samples: int = Field(1, ge=1, le=32)
+    samples: Annotated[int, Field(ge=1, le=32), WHOLE] = 1
     """Number of answers drawn and averaged (self-consistency)."""
-    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
+    temperature: Number | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     """Sampling temperature; by default 0 (greedy) for one sample and 0.7 for several."""
-    orders: int = Field(1, ge=1, le=24)
+    orders: Annotated[int, Field(ge=1, le=24), WHOLE] = 1
     """Number of presentation orders averaged: forward, reversed, then random ones."""
-    reasoning: bool = True
+    reasoning: Flag = True
     """Whether the model writes a sentence before each score. If false, methods that score read the
     model's probabilities of the digits 0 to 4, and the expected digit is the score."""
-    reasoning_chars: int = Field(240, ge=20, le=2000)
+    reasoning_chars: Annotated[int, Field(ge=20, le=2000), WHOLE] = 240
     """Maximum length of the reasoning, in characters."""
-    joint: bool = False
+    joint: Flag = False
     """Score all attributes in one prompt instead of one prompt each. This is cheaper, because the
     model reads question and candidates once, but each score depends on which attributes are scored
     together, and is cached accordingly. Only for `comparative` with reasoning."""
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
     """Seed for samples and random orders. Equal seeds give equal samples up to the engine's
     arithmetic: with vLLM, results depend slightly on the other prompts in a batch."""
 
@@ -109,5 +119,5 @@ class ScoreRequest(ScorerRequest):
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
     all the attributes, if any; `none` for the scores of the model."""
-    deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    deadline_s: Number | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds after which the scores are no longer needed. Work that has not begun is dropped."""
