@@ -23,10 +23,12 @@ class MethodTraits(Struct, frozen=True):
     """Whether one prompt shows several candidates, in which case their order may matter."""
     joins: bool = False
     """Whether one prompt can ask for several attributes."""
+    item_first: bool = False
+    """Whether a prompt can show the candidates before it names the attribute."""
 
 
 METHODS: dict[str, MethodTraits] = {
-    "comparative": MethodTraits(uses_examples=True, joins=True),
+    "comparative": MethodTraits(uses_examples=True, joins=True, item_first=True),
     "regression": MethodTraits(uses_examples=True, compares=False),
     "prompt_aligned": MethodTraits(kind="choice", reads_target=True, uses_examples=True),
     "unaligned": MethodTraits(kind="choice"),
@@ -40,6 +42,13 @@ DIGITS = "+digits"
 """Suffix of the prompt profile for reading digits instead of generating text."""
 JOINT = "+joint"
 """Suffix of the prompt profile for asking for several attributes in one prompt."""
+ITEM_FIRST = "+item-first"
+"""Suffix of the prompt profile for prompts that name the attribute last."""
+
+Retrieval = Literal["similar", "fixed"]
+"""Which examples of a bank a prompt shows: those nearest to the question, or always the same."""
+PromptOrder = Literal["attribute_first", "item_first"]
+"""Whether a prompt begins with the attribute, or with question and candidates."""
 
 
 def reads_digits(method: str, *, reasoning: bool) -> bool:
@@ -51,8 +60,12 @@ def reads_digits(method: str, *, reasoning: bool) -> bool:
     return not reasoning and traits.kind == "score" and traits.generates
 
 
-def profile_name(method: str, *, reasoning: bool, joint: bool = False) -> str:
+def profile_name(
+    method: str, *, reasoning: bool, joint: bool = False, item_first: bool = False
+) -> str:
     """Name of a method's prompt profile in `ModelIdentity.profiles`."""
     if joint:
         return method + JOINT
+    if item_first:
+        return method + ITEM_FIRST
     return method + DIGITS if reads_digits(method, reasoning=reasoning) else method

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.domain.methods import PromptOrder, Retrieval
 from app.domain.scenario import MAX_CANDIDATES
 from app.schema import (
     WHOLE,
@@ -87,6 +88,14 @@ class Scoring(Closed):
     """Score all attributes in one prompt instead of one prompt each. This is cheaper, because the
     model reads question and candidates once, but each score depends on which attributes are scored
     together, and is cached accordingly. Only for `comparative` with reasoning."""
+    retrieval: Retrieval = "similar"
+    """`similar`: the examples nearest to the question. `fixed`: the same few examples of the bank
+    for every question. Prompts then begin alike, and the engine reads that part once."""
+    prompt_order: PromptOrder = "attribute_first"
+    """`attribute_first`: each prompt begins with its attribute and examples for it. `item_first`:
+    examples for all attributes of the bank, question and candidates come first and the attribute
+    last, so that the engine reads them once for all attributes. Only for `comparative` with
+    reasoning and without `joint`. Suits banks that label few attributes, each on all responses."""
     seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
     """Seed for samples and random orders. Equal seeds give equal samples up to the engine's
     arithmetic: with vLLM, results depend slightly on the other prompts in a batch."""
