@@ -17,7 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.names import MAX_NAME, canonical_name, normalised
-from app.domain.scenario import CHOICE
+from app.domain.scenario import CHOICE, STATES
 from app.domain.texts import is_blank
 
 
@@ -30,6 +30,8 @@ def _not_blank(text: str) -> str:
 def _not_reserved(name: str) -> str:
     if name == CHOICE:
         raise ValueError(f"{CHOICE!r} is reserved for the choices of methods that choose")
+    if name == STATES:
+        raise ValueError(f"{STATES!r} is reserved for the states of methods that read them")
     return name
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenario
+from app.domain.scenario import CHOICE, STATES, Attribute, Choice, Presentation, Scenario
 from app.domain.scorer import Scorer, ScorerSettings
 
 _EXACT = 2**53  # above, floats cannot represent every integer
@@ -87,6 +87,17 @@ def attribute_name(field: str) -> str:
 def choice_field(choice: Choice) -> str:
     """The key of a choice's cell in a score set: `(choice)@digest`, a digest of its target."""
     return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"
+
+
+@lru_cache(maxsize=1)
+def states_field() -> str:
+    """The key of the cell with hidden states in a score set: `(states)@digest`."""
+    return f"{STATES}@{digest('states')[:12]}"
+
+
+def reading_digest(question: str, candidate: str, fingerprint: str) -> str:
+    """Hash of one candidate and its scorer: the key under which its states are cached."""
+    return digest("reading", question, candidate, fingerprint)
 
 
 def presentation_digest(presentation: Presentation) -> str:

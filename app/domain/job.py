@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from app.domain.fingerprint import DIGEST_CHARS
-from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scenario import Asked, Attribute, Choice, Scenario, States
 from app.domain.scorer import Scorer
 
 
@@ -23,6 +23,8 @@ class Job(Struct, frozen=True):
     submitted_ms: int
     choices: dict[str, Choice] = {}
     """Cell field -> choice, for methods that choose without scoring."""
+    states: dict[str, States] = {}
+    """Cell field -> states, for methods that read them."""
     payer: str = ""
     """Id of the API key whose limit of tokens this counts towards; empty without one."""
     trace: str = ""
@@ -38,6 +40,6 @@ class Job(Struct, frozen=True):
         return max(0.0, now_ms - self.submitted_ms)
 
     @property
-    def cells(self) -> dict[str, Attribute | Choice]:
-        """All requested cells: cell field -> attribute or choice."""
-        return {**self.attributes, **self.choices}
+    def cells(self) -> dict[str, Asked]:
+        """All requested cells: cell field -> attribute, choice or states."""
+        return {**self.attributes, **self.choices, **self.states}

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from app.domain.scenario import MAX_CANDIDATES, MAX_SHOWN_TOGETHER
+
 
 class MethodTraits(Struct, frozen=True):
     """What a method does, and which settings apply to it."""
@@ -25,6 +27,11 @@ class MethodTraits(Struct, frozen=True):
     """Whether one prompt can ask for several attributes."""
     item_first: bool = False
     """Whether a prompt can show the candidates before it names the attribute."""
+    reads_states: bool = False
+    """Whether the judge's hidden states are read, once for all attributes. Scores come from a
+    calibration, which such a method therefore needs."""
+    most_candidates: int = MAX_SHOWN_TOGETHER
+    """Most candidates of a scenario."""
 
 
 METHODS: dict[str, MethodTraits] = {
@@ -32,10 +39,16 @@ METHODS: dict[str, MethodTraits] = {
     "regression": MethodTraits(uses_examples=True, compares=False),
     "prompt_aligned": MethodTraits(kind="choice", reads_target=True, uses_examples=True),
     "unaligned": MethodTraits(kind="choice"),
-    "reward_model": MethodTraits(kind="choice", generates=False, compares=False),
-    "kaleido": MethodTraits(generates=False, compares=False),
+    "reward_model": MethodTraits(
+        kind="choice", generates=False, compares=False, most_candidates=MAX_CANDIDATES
+    ),
+    "kaleido": MethodTraits(generates=False, compares=False, most_candidates=MAX_CANDIDATES),
+    "probe": MethodTraits(
+        generates=False, compares=False, reads_states=True, most_candidates=MAX_CANDIDATES
+    ),
 }
-"""The methods that the paper compares (sections 4.2 and 5.3), by their name in requests."""
+"""The methods by their name in requests: those that the paper compares (sections 4.2 and 5.3), and
+the reading of hidden states."""
 
 
 DIGITS = "+digits"

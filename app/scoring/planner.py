@@ -101,6 +101,8 @@ class Planner:
 
     async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
         """Plan the scoring of a request. Raises the errors of `resolve` and `scorer`."""
+        resolved = resolved or await self.resolve(request)
+        _check_count(request, resolved.traits)
         planned = await self.scorer(request, resolved)
         plan = plan_scores(
             request.question,
@@ -180,6 +182,15 @@ class Planner:
                 return pool, live
         # A missing worker may have started since the last snapshot.
         return choose_pool(await self._fleet.snapshot(), requested, method, self._default_model)
+
+
+def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
+    if len(request.responses) > traits.most_candidates:
+        detail = (
+            f"method {request.scoring.method!r} takes at most {traits.most_candidates} candidates; "
+            f"there are {len(request.responses)}"
+        )
+        raise InvalidRequest(detail, fields=[FieldError("#/responses", detail)])
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

@@ -64,9 +64,10 @@ class Scoring(Closed):
 
     method: str = "comparative"
     """`comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
-    `kaleido`: valence from a Kaleido model. `/select` also accepts methods that choose without
-    scoring: `prompt_aligned` (the model is shown the target and picks a candidate), `unaligned` (it
-    picks without a target) and `reward_model`."""
+    `kaleido`: valence from a Kaleido model. `probe`: hidden states of a judge that reads each
+    candidate once, of which a calibration that was fitted for it makes scores. `/select` also
+    accepts methods that choose without scoring: `prompt_aligned` (the model is shown the target and
+    picks a candidate), `unaligned` (it picks without a target) and `reward_model`."""
     model: str | None = None
     """Name of the model; the service's default model if omitted."""
     bank: Name | None = None
@@ -124,7 +125,8 @@ class ScoreRequest(ScorerRequest):
     question: Text
     """What the candidates respond to."""
     responses: list[ResponseIn] = Field(min_length=1, max_length=MAX_CANDIDATES)
-    """1 to 26 candidates: strings, or objects with `id` and `text`."""
+    """1 to 26 candidates: strings, or objects with `id` and `text`. Methods that look at each
+    candidate alone and write nothing (`probe`, `kaleido`, `reward_model`) take up to 1,000."""
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
     all the attributes, if any; `none` for the scores of the model."""

@@ -108,7 +108,8 @@ class SelectRequest(ScoreRequest):
     """A scenario and a target."""
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
-    """2 to 26 candidates: strings, or objects with `id` and `text`."""
+    """2 to 26 candidates, or up to 1,000 for `probe`, `kaleido` and `reward_model`: strings, or
+    objects with `id` and `text`."""
     target: Target | None = None
     """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
     ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
