@@ -38,6 +38,8 @@ class FrontierOptions:
     bank_chars: int | None
     model: str | None
     concurrency: int
+    raw_only: bool = False
+    """Whether to leave calibrations out."""
 
     @property
     def dataset(self) -> str:
@@ -58,7 +60,7 @@ def measure(mode: Mode, options: FrontierOptions) -> bool:
     """
     raw = _raw_run(mode, options)
     succeeded = _attempt(lambda: evaluate(raw))
-    if mode.name == FREE:
+    if mode.name == FREE or options.raw_only:
         return succeeded
     if mode.scorer.joint and not _labels_one_set(options.scenarios):
         print(

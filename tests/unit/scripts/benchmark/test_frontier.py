@@ -76,12 +76,12 @@ def test_the_table_shows_accuracy_cost_and_gain_of_each_mode(folders):
     lines = table(frontier, ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     assert header[0] == "jokes, judge"
-    assert header[-2:] == ["tokens computed", "seconds"]
+    assert header[-4:] == ["prompt tokens sent", "computed", "written", "seconds"]
     free, raw, better, reference = rows
     assert free[:2] == [FREE, "raw"]
-    assert free[-2:] == ["", ""]  # no model, no tokens
+    assert free[-4:] == [""] * 4  # no model, no tokens
     assert raw[0:4] == ["digits", "raw", "40", "50.0 [34, 66]"]
-    assert raw[-2:] == ["1,000", "0.5"]  # 2 s with four in flight
+    assert raw[-4:] == ["990", "990", "10", "0.5"]  # 2 s with four in flight
     assert better[1] == "calibrated"
     assert better[4].startswith("+20.0 [")
     assert reference[4] == ""  # it is what the others are compared with
