@@ -34,6 +34,7 @@ from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
 from app.settings import ApiSettings, InvalidSetting, Settings
+from app.store.checking import check_redis
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces, traced
 
@@ -144,6 +145,7 @@ def main() -> None:
     configure_traces("azimuth-api")
     try:
         check_address(settings.api)
+        asyncio.run(check_redis(settings.store))
     except InvalidSetting as error:
         _log.error("%s", error)
         raise SystemExit(1) from None

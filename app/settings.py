@@ -190,10 +190,9 @@ class WorkerSettings(Group):
 class EngineSettings(Group):
     """The judge: a model and what runs it."""
 
-    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido", "states"] = "vllm"
+    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido"] = "vllm"
     """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model, `reward`
-    for a reward model, `kaleido` for Kaleido, `states` for a language model whose hidden states
-    are read."""
+    for a reward model, `kaleido` for Kaleido."""
     model: str = ".azimuth/models/SmolLM2-135M-Instruct"
     """Folder or Hugging Face name of the model."""
     model_revision: str | None = None
@@ -204,9 +203,6 @@ class EngineSettings(Group):
     """Tokens of prompt and answer together; unset: the model's own limit."""
     dtype: str = "auto"
     """Data type of the weights."""
-    state_layers: str | None = None
-    """With method `probe`: the layers whose states are read, e.g. `12,18,24`, counted from 1;
-    unset: those at two, three and four fifths of the model's depth."""
     max_num_seqs: int = Field(64, ge=1)
     """Sequences that vLLM decodes at once."""
     max_num_batched_tokens: int = Field(8192, ge=64)
@@ -237,6 +233,8 @@ class EngineSettings(Group):
     """Seed of that noise: another seed is another judge of the same quality."""
     fake_faults: str = ""
     """Faults that the fake engine injects: `invalid:0.1,overloaded:0.05`."""
+    fake_record: str | None = None
+    """Folder in which the fake engine records which prompts it answers, for tests of faults."""
 
 
 class RetrievalSettings(Group):

@@ -92,6 +92,10 @@ class Shared:
         self.check_tokens = running.engine.check_tokens
         self.read_probabilities = running.engine.read_probabilities
 
+    @property
+    def steps(self) -> int:
+        return int(self._running.engine.steps)
+
     async def start(self) -> EngineInfo:
         return self._running.info
 

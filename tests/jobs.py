@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 from app.domain.cells import CandidateScore, Cell
@@ -30,7 +29,6 @@ def job(*attributes: Attribute, score_set: str = "s") -> Job:
         attributes={attribute_field(a): a for a in attributes or (HELP,)},
         scorer=SCORER,
         request_id="r",
-        submitted_ms=int(time.time() * 1000),
     )
 
 

@@ -26,12 +26,12 @@ class Canary:
         """Run until the model needs a restart, and return why."""
         while True:
             await asyncio.sleep(self.settings.canary_s)
-            finished = self.model.finished
+            progress = self.model.progress
             try:
                 await asyncio.wait_for(self.model.check(), self.settings.canary_timeout_s)
             except TimeoutError:
-                # A busy model answers the check late; one that hangs finishes nothing at all.
-                if self.model.finished > finished:
+                # A busy model answers the check late; one that hangs does nothing at all.
+                if self.model.progress > progress:
                     continue
                 if not self.remote:
                     return "the model no longer answers"

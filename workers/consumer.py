@@ -26,6 +26,8 @@ class Consumer:
     canary: Canary
     status: Status
     settings: WorkerSettings
+    _patient_until: float = 0.0
+    """Until then only jobs that were given back are taken over (`time.monotonic`)."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Stream entry -> the task that handles its job, named by the job's id."""
 
@@ -49,6 +51,7 @@ class Consumer:
         queue, pool = self.handler.queue, self.handler.pool
         opened = False
         next_take_over = 0.0
+        self._be_patient()
         while not stop.is_set() and not self.handler.failed:
             free = self.settings.concurrency - len(self._tasks)
             if free <= 0:
@@ -59,6 +62,7 @@ class Consumer:
             try:
                 if not opened:
                     await queue.open(pool)
+                    await self._renew()  # before others take them over, and before new ones come
                     opened = True
                 claimed: list[tuple[str, str]] = []
                 if time.monotonic() >= next_take_over:
@@ -71,19 +75,26 @@ class Consumer:
             except StoreUnavailable as error:
                 _log.warning("claiming: %s", error.detail)
                 opened = False
+                self._be_patient()
                 await asyncio.sleep(self.settings.store_retry_s)
                 continue
             for entry_id, job_id in claimed:
                 self._begin(entry_id, job_id)
 
     async def _take_over(self, free: int) -> list[tuple[str, str]]:
-        lease_ms = int(self.settings.lease_s * 1000)
+        patient = time.monotonic() < self._patient_until
+        lease_ms = None if patient else int(self.settings.lease_s * 1000)
         taken = await self.handler.queue.take_over(
             self.handler.pool, self.status.worker_id, count=free, lease_ms=lease_ms
         )
         for _, job_id in taken:
-            _log.warning("took over a job whose worker went silent", extra={"job": job_id})
+            why = "was given back" if patient else "has no live worker or was given back"
+            _log.warning("took over a job that %s", why, extra={"job": job_id})
         return taken
+
+    def _be_patient(self) -> None:
+        """While Redis was away leases ran out: give live workers the time to renew theirs."""
+        self._patient_until = time.monotonic() + self.settings.lease_s / 2
 
     def _begin(self, entry_id: str, job_id: str) -> None:
         if entry_id in self._tasks:
@@ -102,19 +113,21 @@ class Consumer:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self.settings.lease_s / 3)
-            entries = list(self._tasks)
             try:
-                held = await self.handler.queue.renew(
-                    self.handler.pool, self.status.worker_id, entries
-                )
+                await self._renew()
             except StoreUnavailable as error:
                 _log.warning("renewing leases: %s", error.detail)
-                continue
-            lost = [e for e in entries if e not in held and e in self._tasks]
-            if lost:
-                # Just finished, or taken over while this worker was silent. Work continues either
-                # way: if a cell is scored twice, the first scores stay.
-                _log.info("leases no longer held", extra={"entries": lost})
+
+    async def _renew(self) -> None:
+        """Renew the leases of all jobs, and drop those that this worker no longer holds."""
+        entries = list(self._tasks)
+        held = await self.handler.queue.renew(self.handler.pool, self.status.worker_id, entries)
+        for entry_id in set(entries) - held:
+            if (task := self._tasks.get(entry_id)) is not None:
+                # Taken over while this worker was silent, or lost with Redis's data: whoever still
+                # waits for it has another job by now. It may also have ended this very moment.
+                _log.warning("job dropped: its lease was lost", extra={"job": task.get_name()})
+                task.cancel()
 
     async def _watch_model(self) -> None:
         self.handler.failed = await self.canary.watch()

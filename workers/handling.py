@@ -6,8 +6,10 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 from app.domain.cells import Unscored, UnscoredReason
 from app.errors import StoreUnavailable, UnknownBank
@@ -112,16 +114,16 @@ class JobHandler:
         started = time.perf_counter()
         job = claimed.job
         if claimed.attempt == 1:
-            QUEUE_WAIT.observe(job.waited_ms(time.time() * 1000) / 1000)
+            QUEUE_WAIT.observe(job.waited_ms / 1000)
         self.begun.add(job.id)
         with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
             async for results in self.scorer.score(job):
                 self._outages.ended()
-                await self.queue.settle(job, results)
+                await self._until_stored(partial(self.queue.settle, job, results))
                 recorded.settled(results)
                 for result in results.values():
                     count_result(result)
-        await self.queue.finish(self.pool, claimed)
+        await self._until_stored(partial(self.queue.finish, self.pool, claimed))
         seconds = time.perf_counter() - started
         JOBS.labels("done").inc()
         JOB_SECONDS.observe(seconds)
@@ -133,6 +135,18 @@ class JobHandler:
                 "ms": round(seconds * 1000, 1),
             },
         )
+
+    async def _until_stored(self, store: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a step until Redis takes it: an answer of the model is not thrown away.
+
+        If another worker takes the job over meanwhile, the consumer cancels this.
+        """
+        while True:
+            try:
+                return await store()
+            except StoreUnavailable as error:
+                _log.warning("storing scores: %s", error.detail)
+                await asyncio.sleep(self.settings.store_retry_s)
 
     async def _after_failure(
         self, claimed: ClaimedJob, error: Exception, deadline: float

@@ -19,11 +19,11 @@ from app.domain.scorer import ModelIdentity
 from app.errors import StoreUnavailable
 from app.settings import Settings
 from app.store.banks import BankStore
+from app.store.checking import check_redis
 from app.store.fleet import Fleet, Pool, pool_for
 from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
-from app.store.state_readings import StateReadings
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces
 from workers.canary import Canary
@@ -51,11 +51,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
 
     Raises `WorkerFailed` if the worker must be restarted.
     """
+    await check_redis(settings.store)
     redis, listening = connect(settings.store), connect_for_listening(settings.store)
     fleet, banks, hub = Fleet(redis), BankStore(redis), NoticeHub(listening)
     status, own = Status(new_worker_id(), _announced_name(settings)), settings.worker
-    readings = StateReadings(redis, ttl_s=settings.store.cache_ttl_s)
-    judge = create_judge(settings, banks, readings, engine)
+    judge = create_judge(settings, banks, engine)
     background: list[asyncio.Task[None]] = []
     try:
         await hub.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from app.domain.fingerprint import DIGEST_CHARS
-from app.domain.scenario import Asked, Attribute, Choice, Scenario, States
+from app.domain.scenario import Attribute, Choice, Scenario
 from app.domain.scorer import Scorer
 
 
@@ -20,11 +20,10 @@ class Job(Struct, frozen=True):
     """Cell field -> attribute."""
     scorer: Scorer
     request_id: str
-    submitted_ms: int
+    waited_ms: float = 0.0
+    """Time in the queue until this start, by Redis's clock; `JobQueue.start` sets it."""
     choices: dict[str, Choice] = {}
     """Cell field -> choice, for methods that choose without scoring."""
-    states: dict[str, States] = {}
-    """Cell field -> states, for methods that read them."""
     payer: str = ""
     """Id of the API key whose limit of tokens this counts towards; empty without one."""
     trace: str = ""
@@ -35,11 +34,7 @@ class Job(Struct, frozen=True):
         """What the tenant's score sets begin with; empty without tenants."""
         return self.score_set[:-DIGEST_CHARS]
 
-    def waited_ms(self, now_ms: float) -> float:
-        """How long it has waited at `now_ms` (Unix time); 0 where the clocks of hosts disagree."""
-        return max(0.0, now_ms - self.submitted_ms)
-
     @property
-    def cells(self) -> dict[str, Asked]:
-        """All requested cells: cell field -> attribute, choice or states."""
-        return {**self.attributes, **self.choices, **self.states}
+    def cells(self) -> dict[str, Attribute | Choice]:
+        """All requested cells: cell field -> attribute or choice."""
+        return {**self.attributes, **self.choices}

@@ -14,11 +14,9 @@ from app.domain.fingerprint import (
     presentation_digest,
     score_set_digest,
     scorer_fingerprint,
-    states_field,
     text_digest,
 )
-from app.domain.methods import METHODS
-from app.domain.scenario import Asked, Attribute, Candidate, Choice, Presentation, Scenario, States
+from app.domain.scenario import Attribute, Candidate, Choice, Presentation, Scenario
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.domain.texts import as_read
@@ -35,12 +33,8 @@ class ScorePlan(Struct, frozen=True):
     """Surface features of the candidates, for calibrations."""
     score_set: ScoreSet
     """The score set to fill. It has no cells yet."""
-    asked: dict[str, Asked]
-    """Cell field -> attribute, in the order of the request; or the one field of a choice or of
-    states."""
-    attributes: dict[str, Attribute]
-    """Cell field -> attribute whose scores are wanted, in the order of the request; empty for a
-    choice. A calibration makes them from states, if those are what is asked for."""
+    asked: dict[str, Attribute | Choice]
+    """Cell field -> attribute, in the order of the request; or cell field -> the one choice."""
 
 
 def plan_scores(
@@ -61,7 +55,6 @@ def plan_scores(
     refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
     scenario, presentation = canonical_scenario(question, candidates)
     surface = surface_of(scenario)
-    wanted = {} if choice is not None else {attribute_field(a): a for a in attributes}
     return ScorePlan(
         scenario=scenario,
         presentation=presentation,
@@ -74,17 +67,10 @@ def plan_scores(
             presentation=presentation,
             view=presentation_digest(presentation),
         ),
-        asked=_asked(wanted, scorer, choice),
-        attributes=wanted,
+        asked={choice_field(choice): choice}
+        if choice is not None
+        else {attribute_field(a): a for a in attributes},
     )
-
-
-def _asked(wanted: dict[str, Attribute], scorer: Scorer, choice: Choice | None) -> dict[str, Asked]:
-    if choice is not None:
-        return {choice_field(choice): choice}
-    if METHODS[scorer.settings.method].reads_states:
-        return {states_field(): States()}
-    return dict(wanted)
 
 
 def canonical_scenario(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.store.notices import CalibrationNotice, CellNotice, NamesNotice, decode_notice
@@ -16,6 +18,8 @@ from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
 _RECONNECT_S = 0.5
+_SILENCE_S = 5.0
+"""Silence after which Redis is asked for a sign of life; after twice as much, it is away."""
 EVERY_BANK = "(every bank)"
 """In place of a bank's digest: notices may have been missed, so list all banks."""
 
@@ -132,10 +136,16 @@ class NoticeHub:
     async def _receive(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(NOTICES)
+            heard = time.monotonic()
             while True:
-                message = await pubsub.get_message(timeout=5.0)
+                message = await pubsub.get_message(timeout=_SILENCE_S)
                 if message is None:
+                    if time.monotonic() - heard > 1.9 * _SILENCE_S:
+                        # A server may vanish without closing its connections.
+                        raise RedisConnectionError("no sign of life on the connection for notices")
+                    await pubsub.ping()
                     continue
+                heard = time.monotonic()
                 if message["type"] == "subscribe":
                     self._resync()  # also after the client has reconnected silently
                 elif message["type"] == "message":

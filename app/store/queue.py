@@ -9,6 +9,7 @@ few commands of redis-py, and the scripts in `lua/`, which make each step atomic
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,9 @@ _JOB_GRACE_MS = 6 * 3_600_000
 """How long a job's body outlives its deadline, in case a worker works on it that long."""
 _POLL_GRACE_S = 60
 """How long a score set outlives the deadline of those who poll it."""
+_RELEASED_IDLE_MS = 30 * 24 * 3_600_000
+"""Idle time of a job that was given back: longer than any outage, so that it is told from those
+whose worker is silent."""
 _DEAD_LETTERS_KEPT = 1000
 _UNREADABLE = "the job was queued by another version of Azimuth and cannot be read; ask again"
 
@@ -154,9 +158,11 @@ class JobQueue:
         return _entries([entry for entries in streams for entry in _flat(entries)])
 
     async def take_over(
-        self, pool: str, worker: str, *, count: int, lease_ms: int
+        self, pool: str, worker: str, *, count: int, lease_ms: int | None
     ) -> list[tuple[str, str]]:
         """Take over jobs whose worker has been silent for longer than its lease.
+
+        With None, only those that were given back.
 
         Redis examines ten entries for each one requested, so call this repeatedly: each call
         continues where the last one stopped.
@@ -166,7 +172,7 @@ class JobQueue:
                 stream_key(pool),
                 GROUP,
                 worker,
-                min_idle_time=lease_ms,
+                min_idle_time=_RELEASED_IDLE_MS if lease_ms is None else lease_ms,
                 start_id=self._looked_to.get(pool, "0-0"),
                 count=count,
             )
@@ -196,10 +202,9 @@ class JobQueue:
         missing = {f for f, cell in zip(fields, scored, strict=True) if cell is None}
         attributes = {f: a for f, a in job.attributes.items() if f in missing}
         choices = {f: c for f, c in job.choices.items() if f in missing}
-        states = {f: s for f, s in job.states.items() if f in missing}
         return ClaimedJob(
             entry_id=entry_id,
-            job=msgspec.structs.replace(job, attributes=attributes, choices=choices, states=states),
+            job=msgspec.structs.replace(job, attributes=attributes, choices=choices),
             attempt=int(stored[b"attempts"]) + 1,
         )
 
@@ -211,12 +216,13 @@ class JobQueue:
         with translated():
             answer = await self._start(
                 keys=[stream_key(pool), job_key(claimed.job.id)],
-                args=[GROUP, worker, claimed.entry_id],
+                args=[GROUP, worker, claimed.entry_id, uuid.uuid4().hex],
             )
         if not answer:
             return None
-        attempt, left_ms = answer
-        return StartedJob(msgspec.structs.replace(claimed, attempt=attempt), left_ms)
+        attempt, left_ms, waited_ms = answer
+        job = msgspec.structs.replace(claimed.job, waited_ms=float(waited_ms))
+        return StartedJob(msgspec.structs.replace(claimed, job=job, attempt=attempt), left_ms)
 
     async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
         """Renew the lease on jobs; returns the entries that this worker still holds."""
@@ -236,7 +242,7 @@ class JobQueue:
         with translated():
             released = await self._release(
                 keys=[stream_key(pool), job_key(job_id)],
-                args=[GROUP, worker, entry_id, int(refund)],
+                args=[GROUP, worker, entry_id, int(refund), _RELEASED_IDLE_MS],
             )
         return bool(released)
 

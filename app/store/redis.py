@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
     BusyLoadingError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -21,15 +24,18 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import StoreUnavailable
 from app.settings import StoreSettings
+from app.store.addresses import redis_address
 from app.store.connections import FairConnectionPool
+from app.store.primary import DemotedServer, following
 
 PREFIX = "azimuth:"
 NOTICES = PREFIX + "notices"
 """Channel of the notices in `app.store.notices`."""
 _REFUSALS = (OutOfMemoryError, ReadOnlyError)
 _REFUSAL_CODES = ("OOM ", "MISCONF ", "READONLY ", "NOREPLICAS ", "MASTERDOWN ")
-_PASSING_CODES = ("BUSY ", "UNBLOCKED ", "LOADING ", "TRYAGAIN ", "CLUSTERDOWN ")
+_PASSING_CODES = ("BUSY ", "UNBLOCKED ", "LOADING ", "TRYAGAIN ")
 """Errors that pass by themselves: a script runs for too long, a primary was demoted."""
+_CLUSTER_CODES = ("MOVED ", "ASK ", "CROSSSLOT ", "CLUSTERDOWN ", "in cluster mode")
 GROUP = "workers"
 """Consumer group of every job stream."""
 
@@ -37,6 +43,7 @@ GROUP = "workers"
 _CONNECTION: dict[str, Any] = {
     "socket_connect_timeout": 2.0,
     "socket_timeout": 10.0,
+    "socket_keepalive": True,
     "health_check_interval": 15,
     "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
     "retry_on_error": [RedisConnectionError],
@@ -89,11 +96,11 @@ def connect(settings: StoreSettings) -> Redis:
     Calls beyond `redis_connections` wait for a free connection, so that a burst of requests is
     served late instead of refused.
     """
-    pool = FairConnectionPool.from_url(
-        settings.redis_url,
+    pool = FairConnectionPool(
         max_connections=settings.redis_connections,
         timeout=settings.redis_connection_wait_s,
         **_CONNECTION,
+        **following(redis_address(settings.redis_url)),
     )
     return Redis.from_pool(pool)
 
@@ -103,7 +110,8 @@ def connect_for_listening(settings: StoreSettings) -> Redis:
 
     They have connections of their own: in the pool of `connect` they would block short calls.
     """
-    return Redis.from_url(settings.redis_url, **_CONNECTION)
+    options = following(redis_address(settings.redis_url))
+    return Redis.from_pool(ConnectionPool(**_CONNECTION, **options))
 
 
 def as_text(value: bytes | str) -> str:
@@ -122,6 +130,10 @@ def translated() -> Iterator[None]:
     """Turn errors of the client and of Redis into `StoreUnavailable`, but not those of a script."""
     try:
         yield
+    except DemotedServer as error:
+        raise StoreUnavailable("Redis is refusing writes: it is a read-only replica") from error
+    except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
+        raise StoreUnavailable(f"Redis refuses Azimuth's user or password: {error}") from error
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError) as error:
         raise StoreUnavailable("Redis does not answer") from error
     except ResponseError as error:
@@ -131,6 +143,8 @@ def translated() -> Iterator[None]:
         message = str(error)
         if isinstance(error, _REFUSALS) or any(code in message for code in _REFUSAL_CODES):
             raise StoreUnavailable(f"Redis is refusing writes: {message}") from error
+        if any(code in message for code in _CLUSTER_CODES):
+            raise StoreUnavailable("Redis Cluster cannot be used") from error
         if any(code in message for code in _PASSING_CODES):
             raise StoreUnavailable(f"Redis is unavailable: {message}") from error
         raise

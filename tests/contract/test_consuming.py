@@ -50,6 +50,21 @@ class SilentTooLong:
         yield {}
 
 
+class Endless:
+    """A scorer that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.started, self.dropped = asyncio.Event(), asyncio.Event()
+
+    async def score(self, one: Job):
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.dropped.set()
+        yield {}
+
+
 def consumer(queue: JobQueue, scorer: JobScorer, **changes: Any) -> Consumer:
     settings = WorkerSettings(**changes)
     return Consumer(
@@ -73,6 +88,19 @@ async def test_a_worker_that_lost_a_job_does_not_settle_it(queue, redis):
     assert await queue.depth(POOL) == 1
     (held,) = await redis.xpending_range(f"azimuth:jobs:{POOL}", "workers", "-", "+", 5)
     assert held["consumer"] == b"w2"
+
+
+async def test_a_job_that_another_worker_has_taken_over_is_dropped(queue):
+    """Or it would be scored twice at the same time."""
+    scorer, stop = Endless(), asyncio.Event()
+    running = asyncio.create_task(consumer(queue, scorer, lease_s=0.3).run(stop))
+    await submit(queue, job(HELP))
+    await scorer.started.wait()
+    assert len(await queue.take_over(POOL, "w2", count=5, lease_ms=0)) == 1
+    await asyncio.wait_for(scorer.dropped.wait(), 5)
+    stop.set()
+    await running
+    assert await queue.depth(POOL) == 1  # the other worker's
 
 
 async def test_a_job_is_acknowledged_only_after_its_scores_are_saved(queue, redis, redis_server):

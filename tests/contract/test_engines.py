@@ -187,6 +187,15 @@ def test_tokens_are_counted(engine):
     assert 0 < generation.answers[0].output_tokens <= TOKENS
 
 
+def test_the_steps_of_an_own_model_are_counted(engine):
+    """With a full batch no answer may end for minutes: its steps show that it does not hang."""
+    if engine.info.engine not in ("vllm", "outlines"):
+        pytest.skip("the model runs elsewhere")
+    before = engine.engine.steps
+    _, generation = ask(engine)
+    assert engine.engine.steps - before >= generation.answers[0].output_tokens - 1
+
+
 def test_prompts_given_together_are_all_answered(engine):
     prompts = [engine.encode(*TURNS, Message("user", f"number {i}")) for i in range(4)]
     sampling = Sampling(max_tokens=TOKENS)

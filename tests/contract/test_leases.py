@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 from app.store.queue import JobQueue
+from app.store.redis import now_ms
 from tests.jobs import HELP, POOL, begun, claim, job, submit
 
 
@@ -15,7 +17,8 @@ async def test_a_silent_worker_s_job_is_taken_over_and_its_start_counted(queue):
     assert await queue.take_over(POOL, "w2", count=5, lease_ms=60_000) == []
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=10)
     second = await begun(queue, entry, job_id, "w2")
-    assert second.job == first.job
+    assert second.job.id == first.job.id
+    assert second.job.cells == first.job.cells
     assert second.attempt == 2
     assert await queue.renew(POOL, "w1", [entry]) == set()
     assert await queue.renew(POOL, "w2", [entry]) == {entry}
@@ -36,6 +39,15 @@ async def test_a_released_job_can_be_taken_over_at_once(queue):
     assert await queue.release(POOL, "w1", claimed.entry_id, claimed.job.id)
     ((entry, job_id),) = await queue.take_over(POOL, "w2", count=5, lease_ms=60_000)
     assert (await queue.load(POOL, entry, job_id)).attempt == 2
+
+
+async def test_jobs_that_were_given_back_are_told_from_those_whose_worker_is_silent(queue):
+    await submit(queue, job(score_set="silent"))
+    await submit(queue, job(score_set="given back"))
+    silent, given_back = await queue.read(POOL, "w1", count=2, block_ms=500)
+    assert await queue.release(POOL, "w1", *given_back)
+    assert await queue.take_over(POOL, "w2", count=5, lease_ms=None) == [given_back]
+    assert await queue.take_over(POOL, "w2", count=5, lease_ms=0) == [silent, given_back]
 
 
 async def test_a_refunded_start_does_not_count(queue):
@@ -59,6 +71,24 @@ async def test_a_start_reads_the_current_deadline(queue):
     claimed = await claim(queue)
     await submit(queue, job(HELP), within_ms=90_000)
     assert (await queue.start(POOL, "w1", claimed)).left_ms > 80_000
+
+
+async def test_a_start_that_is_sent_twice_counts_once(queue, monkeypatch):
+    """When the connection breaks the client does not know whether Redis got its request."""
+    await submit(queue, job())
+    ((entry, job_id),) = await queue.read(POOL, "w1", count=5, block_ms=500)
+    claimed = await queue.load(POOL, entry, job_id)
+    monkeypatch.setattr("app.store.queue.uuid.uuid4", lambda: uuid.UUID(int=1))
+    for _ in range(3):
+        assert (await queue.start(POOL, "w1", claimed)).claimed.attempt == 1
+
+
+async def test_the_wait_in_the_queue_goes_by_the_clock_of_redis(queue, redis):
+    await submit(queue, job())
+    queued = await now_ms(redis)
+    await asyncio.sleep(0.05)
+    waited = (await claim(queue)).job.waited_ms
+    assert 50 <= waited <= await now_ms(redis) - queued + 50
 
 
 async def test_a_job_that_has_ended_is_not_started(queue, redis):

@@ -74,7 +74,7 @@ async def store(resources: Resources, body: ScoreRequest) -> None:
     """Score a request as a worker would."""
     plan = (await resources.planner.plan(body)).plan
     digest, scorer = plan.score_set.digest, plan.score_set.scorer
-    job = Job("j", digest, plan.scenario, {}, scorer, request_id="r", submitted_ms=0)
+    job = Job("j", digest, plan.scenario, {}, scorer, request_id="r")
     scores = (CandidateScore(0.5), CandidateScore(0.25))
     await resources.queue.settle(job, {f: Cell(a.name, scores) for f, a in plan.asked.items()})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from pathlib import Path
 
 from app.domain.cells import Cell, Unscored
@@ -124,7 +123,7 @@ def job(*subjects: Attribute | Choice, replies=REPLIES, question=QUESTION) -> Jo
         choices={f"cell:{c.name}": c for c in subjects if isinstance(c, Choice)},
         scorer=Scorer(ScorerSettings(method="reward_model"), model),
         request_id="q",
-        submitted_ms=int(time.time() * 1000) - 50,
+        waited_ms=50.0,
     )
 
 

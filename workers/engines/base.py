@@ -67,6 +67,10 @@ class EngineInfo:
 class Engine(Protocol):
     """Runs a language model. Every error it raises is a `workers.errors.EngineError`."""
 
+    @property
+    def steps(self) -> int:
+        """Steps of the model so far; 0 where they cannot be counted."""
+
     async def start(self) -> EngineInfo:
         """Load the model. Return when it can answer."""
 

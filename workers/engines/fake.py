@@ -16,6 +16,7 @@ import operator
 import random
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from workers.engines.base import (
     Schema,
     TokenProbabilities,
 )
+from workers.engines.recording import Recorder
 from workers.engines.simulated import SimulatedJudge
 from workers.errors import EngineDead, EngineOverloaded, EngineUnavailable
 from workers.tokenization.conversation import Message, Prompt
@@ -53,6 +55,8 @@ FAULTS = (
 class FakeEngine:
     """Fills any schema of objects, strings and integers with hashes of the prompt."""
 
+    steps = 0  # not counted: answers are
+
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._faults = parse_faults(settings.fake_faults)
@@ -61,6 +65,7 @@ class FakeEngine:
             self._judge = SimulatedJudge.read(
                 Path(settings.fake_labels), settings.fake_noise, settings.fake_seed
             )
+        self._recorder = Recorder(Path(settings.fake_record)) if settings.fake_record else None
         self._calls = itertools.count()
         self._checked = False
 
@@ -101,33 +106,6 @@ class FakeEngine:
         )
         return Generation(answers=answers, prompt_tokens=prompt.length)
 
-    async def read_states(
-        self, question: str, response: str, layers: int, width: int
-    ) -> tuple[list[list[float]], int]:
-        """Return made-up hidden states and the tokens read, after the latency and faults.
-
-        They are hashes; the scores of a simulated judge show in them along fixed directions.
-        """
-        prompt = self.encode((Message("user", question), Message("assistant", response)))
-        fault = await self._delay_or_fail(prompt)
-        if fault == "invalid":
-            return [[math.nan] * width] * layers, prompt.length
-        known = self._judge.opinions(question, response) if self._judge else {}
-        states = [
-            [
-                sum(
-                    (_gaussians(f"{name}\x1f{layer}", width)[place] * score * 4)
-                    for name, score in known.items()
-                )
-                + own
-                for place, own in enumerate(
-                    _gaussians(f"{question}\x1e{response}\x1f{layer}", width)
-                )
-            ]
-            for layer in range(layers)
-        ]
-        return states, prompt.length
-
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
         """Accept any tokens."""
         return None
@@ -161,6 +139,10 @@ class FakeEngine:
 
     async def _delay_or_fail(self, prompt: Prompt) -> str | None:
         """Wait for the latency; raise this call's fault, or return it if it spoils the answer."""
+        with self._recorder.answering(prompt) if self._recorder else nullcontext():
+            return await self._slow_or_faulty(prompt)
+
+    async def _slow_or_faulty(self, prompt: Prompt) -> str | None:
         fault = self._draw_fault()
         if "POISON" in prompt.messages[-1].content and ("dead-word", 1.0) in self._faults:
             fault = "dead"
@@ -183,12 +165,6 @@ class FakeEngine:
                 return fault
             draw -= probability
         return None
-
-
-@functools.lru_cache(maxsize=1024)
-def _gaussians(seed: str, count: int) -> tuple[float, ...]:
-    draw = random.Random(hashlib.sha256(seed.encode()).digest())
-    return tuple(draw.gauss(0.0, 1.0) for _ in range(count))
 
 
 def parse_faults(text: str) -> tuple[tuple[str, float], ...]:

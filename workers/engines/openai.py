@@ -48,6 +48,8 @@ class OpenAIEngine:
     With messages, the endpoint tokenizes, so text that looks like a template token is neutralised.
     """
 
+    steps = 0  # not counted: answers are
+
     def __init__(
         self, settings: EngineSettings, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:

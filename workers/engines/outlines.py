@@ -35,6 +35,7 @@ class OutlinesEngine:
         self._tokenizer: Any = None
         self._encoder: ChatEncoder | None = None
         self._context_length = _DEFAULT_CONTEXT
+        self.steps = 0
         self._turn = threading.Lock()  # a transformers model answers one prompt at a time
 
     async def start(self) -> EngineInfo:
@@ -145,7 +146,7 @@ class OutlinesEngine:
                     ids,
                     attention_mask=torch.ones_like(ids),
                     max_new_tokens=max_tokens,
-                    logits_processor=processors,
+                    logits_processor=[*processors, self._count_step],
                     pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                     **arguments,
                 )
@@ -155,6 +156,10 @@ class OutlinesEngine:
         ended = bool(written) and written[-1] in _end_tokens(self._model, self._tokenizer)
         text = self._tokenizer.decode(written, skip_special_tokens=True)
         return Answer(text, "stop" if ended else "length", len(written))
+
+    def _count_step(self, ids: Any, scores: Any) -> Any:
+        self.steps += 1
+        return scores
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

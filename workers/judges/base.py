@@ -15,8 +15,8 @@ class Checked(Protocol):
     """A model whose health can be checked."""
 
     @property
-    def finished(self) -> int:
-        """Number of answers so far; it stands still when the model hangs."""
+    def progress(self) -> int:
+        """Answers and steps of the model so far; it stands still when the model hangs."""
 
     async def check(self) -> None:
         """Have the model do the smallest possible piece of work. Raise if it cannot."""

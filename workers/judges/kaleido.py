@@ -42,7 +42,7 @@ class Kaleido(Network):
         for field, choice in job.choices.items():
             detail = "Kaleido scores attributes; it does not choose a candidate"
             yield {field: Unscored(choice.name, "engine-error", detail)}
-        queue_ms = job.waited_ms(time.time() * 1000)
+        queue_ms = job.waited_ms
         started = time.perf_counter()
         short_enough: dict[str, list[Tokens]] = {}
         for field, attribute in job.attributes.items():

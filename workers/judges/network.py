@@ -39,7 +39,7 @@ class Network(ABC):
         self._pad: int | None = None
         self._encoder: PlainEncoder
         self._context_length = 0
-        self.finished = 0
+        self.progress = 0
         # Heartbeats and leases must not wait for the tokenizer or the model.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
@@ -99,11 +99,7 @@ class Network(ABC):
             self._accept(config)
             tokenizer = AutoTokenizer.from_pretrained(settings.model, **source)
             model, loaded = self._class().from_pretrained(
-                settings.model,
-                config=config,
-                dtype=settings.dtype,
-                output_loading_info=True,
-                **source,
+                settings.model, dtype=settings.dtype, output_loading_info=True, **source
             )
         except (OSError, ValueError) as error:
             raise EngineError(f"{settings.model} cannot be loaded: {error}") from error
@@ -139,29 +135,28 @@ class Network(ABC):
     async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def _outputs(self, texts: Sequence[Tokens]) -> list[Any]:
-        """Return the model's outputs for each text, in order: a tuple of numbers, or an array.
+    async def _outputs(self, texts: Sequence[Tokens]) -> list[tuple[float, ...]]:
+        """Return the model's outputs for each text, in order.
 
         Texts run in batches, so that other jobs and the check can run in between. Outputs depend on
         the rest of their batch within rounding.
         """
-        outputs: dict[int, Any] = {}
+        outputs: dict[int, tuple[float, ...]] = {}
         # Without a padding token, a model takes the last position as the last token: one row each.
         rows = _ROWS if self._pad is not None else 1
         lengths = [len(text.ids) for text in texts]
         for batch in batches(lengths, rows=rows, tokens=_TOKENS[self._device]):
             done = await self._in_thread(self._pass, [texts[position] for position in batch])
-            self.finished += 1
+            self.progress += 1
             outputs |= zip(batch, done, strict=True)
         return [outputs[position] for position in range(len(texts))]
 
-    def _pass(self, texts: Sequence[Tokens]) -> list[Any]:
+    def _pass(self, texts: Sequence[Tokens]) -> list[tuple[float, ...]]:
         import torch
 
-        outputs: list[Any] | None
         try:
             with torch.inference_mode():
-                outputs = self._rows(self._forward(self._batch(texts)).float().cpu())
+                outputs = self._forward(self._batch(texts)).float().cpu().tolist()
         except torch.OutOfMemoryError as error:
             if len(texts) == 1:
                 detail = f"not enough memory for a text of {len(texts[0].ids)} tokens"
@@ -176,11 +171,7 @@ class Network(ABC):
         if outputs is None:
             half = len(texts) // 2
             return self._pass(texts[:half]) + self._pass(texts[half:])
-        return outputs
-
-    def _rows(self, outputs: Any) -> list[Any]:
-        """One output for each text, from a tensor on the CPU."""
-        return [tuple(row) for row in outputs.tolist()]
+        return [tuple(row) for row in outputs]
 
     def _batch(self, texts: Sequence[Tokens]) -> dict[str, Any]:
         import torch

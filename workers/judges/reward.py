@@ -28,7 +28,7 @@ class RewardModel(Network):
         for field, attribute in job.attributes.items():
             detail = "a reward model chooses a candidate; it does not score attributes"
             yield {field: Unscored(attribute.name, "engine-error", detail)}
-        queue_ms = job.waited_ms(time.time() * 1000)
+        queue_ms = job.waited_ms
         for field, choice in job.choices.items():
             yield {field: await self._choose(choice.name, job.scenario, queue_ms)}
 

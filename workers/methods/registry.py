@@ -9,7 +9,6 @@ from workers.methods.base import ReadingMethod, WritingMethod
 from workers.methods.choosing.method import Choosing
 from workers.methods.comparative.method import ComparativeRegression
 from workers.methods.digit_reading.method import DigitRegression
-from workers.methods.item_first.method import ItemFirstRegression
 from workers.methods.joint.method import JointRegression
 from workers.methods.regression.method import Regression
 
@@ -22,11 +21,10 @@ def writing_methods() -> dict[str, WritingMethod[Any]]:
         Choosing("prompt_aligned"),
         Choosing("unaligned"),
     ]
-    joint, item_first = JointRegression(), ItemFirstRegression()
+    joint = JointRegression()
     return {
         **{method.name: method for method in methods},
         profile_name(joint.name, reasoning=True, joint=True): joint,
-        profile_name(item_first.name, reasoning=True, item_first=True): item_first,
     }
 
 

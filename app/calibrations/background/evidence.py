@@ -13,11 +13,9 @@ from app.calibrations.background.progress import PATIENCE_S, Fit
 from app.calibrations.background.sampling import has_label
 from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.bank import LabelledScenario
-from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
+from app.domain.calibration.evidence import evidence_of
 from app.domain.fingerprint import attribute_field
-from app.domain.methods import METHODS
-from app.domain.plan import ScorePlan
-from app.domain.scenario import Attribute
+from app.domain.scenario import MAX_CANDIDATES
 from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, QueueFull, Unavailable
 from app.scoring.planner import PlannedRequest
@@ -59,8 +57,7 @@ class EvidenceCollector:
         }
 
     async def _evidence(self, fit: Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
-        settings = fit.planned.scorer.settings
-        if len(set(scenario.responses)) > METHODS[settings.method].most_candidates:
+        if len(set(scenario.responses)) > MAX_CANDIDATES:
             fit.left_out["too-many-responses"] += 1
             return None
         attributes = fit.planned.attributes
@@ -77,8 +74,12 @@ class EvidenceCollector:
             return None
         for unscored in score_set.unscored.values():
             fit.left_out[unscored.reason] += 1
-        evidence = _evidence_in(score_set, plan, attributes)
-        return with_labels(evidence, scenario, plan, attributes) if evidence else None
+        if not score_set.scores:
+            return None
+        fields = [attribute_field(attribute) for attribute in attributes]
+        settings = fit.planned.scorer.settings
+        evidence = evidence_of(score_set.scores, plan.surface.values, fields, settings)
+        return with_labels(evidence, scenario, plan, attributes)
 
     async def score(self, planned: PlannedRequest) -> ScoreSet:
         """Score one scenario; wait while the queue is full, or a worker or the store unavailable.
@@ -105,16 +106,3 @@ class EvidenceCollector:
                 # This process is about to end. Going on without these cells would fit another
                 # calibration.
                 await asyncio.sleep(1.0)
-
-
-def _evidence_in(
-    score_set: ScoreSet, plan: ScorePlan, attributes: Sequence[Attribute]
-) -> Evidence | None:
-    """The evidence in a score set, if anything in it is scored."""
-    if score_set.states is not None:
-        return evidence_of_states(score_set.states, plan.surface.values, len(attributes))
-    if not score_set.scores:
-        return None
-    fields = [attribute_field(attribute) for attribute in attributes]
-    settings = score_set.scorer.settings
-    return evidence_of(score_set.scores, plan.surface.values, fields, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,18 +17,10 @@ _LEAST_GAIN = 1e-9
 
 
 def report_on(
-    rows: Rows,
-    predictions: Mapping[Layer, Floats],
-    basis: Basis,
-    column: int,
-    name: str,
-    *,
-    combined: Sequence[Layer],
+    rows: Rows, predictions: Mapping[Layer, Floats], basis: Basis, column: int, name: str
 ) -> AttributeReport:
-    """Choose the layer for an attribute, from out-of-fold predictions (R, A) of every layer.
-
-    The choice is between surface features and the best of `combined`, which use the judge as well.
-    """
+    """Choose the layer for an attribute, from out-of-fold predictions (R, A) of every layer."""
+    combined: list[Layer] = ["alone", "together"] if basis == "together" else ["alone"]
     known = rows.labelled[:, column]
     for of in combined:
         known &= ~np.isnan(predictions[of][:, column])
@@ -57,16 +49,15 @@ def report_on(
         pairs_raw=_pairs_in_order(label, raw, number),
         pairs_features=_pairs_in_order(label, predicted["features"], number),
         pairs=_pairs_in_order(label, predicted[layer], number),
-        summary=_summary(name, best, error["features"], error[best] if helps else None),
+        summary=_summary(name, error["features"], error[best] if helps else None),
     )
 
 
-def _summary(name: str, best: Layer, features: float, combined: float | None) -> str:
-    subject, s = ("the states of this judge", "") if best == "states" else ("this judge", "s")
+def _summary(name: str, features: float, combined: float | None) -> str:
     if combined is None:
-        return f"on {name} {subject} add{s} nothing to surface features"
+        return f"on {name} this judge adds nothing to surface features"
     return (
-        f"on {name} {subject} lower{s} the error of surface features by "
+        f"on {name} this judge lowers the error of surface features by "
         f"{100 * (1 - combined / features):.0f} % (from {features:.3f} to {combined:.3f})"
     )
 

@@ -176,11 +176,7 @@ def is_sampled(run: Run) -> bool:
 
 
 def _asks_as_the_paper(run: Run) -> bool:
-    return (
-        bool(run.settings.get("reasoning", True))
-        and not run.settings.get("joint")
-        and run.settings.get("prompt_order") != "item_first"
-    )
+    return bool(run.settings.get("reasoning", True)) and not run.settings.get("joint")
 
 
 def _of_samples(run: Run, figures: tuple[F, ...]) -> tuple[F, ...]:

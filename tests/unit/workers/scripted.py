@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 
 from app.domain.bank import Bank, LabelledScenario
@@ -98,7 +97,7 @@ def job_of(scenario, attributes, *, context=100_000, bank=False, **settings) -> 
         attributes={a.name: a for a in attributes},
         scorer=Scorer(ScorerSettings(**settings), model, BankRef("b", "d") if bank else None),
         request_id="r",
-        submitted_ms=int(time.time() * 1000) - 50,
+        waited_ms=50.0,
     )
 
 

@@ -22,6 +22,9 @@ class NoJobs:
     async def open(self, pool):
         pass
 
+    async def renew(self, pool, worker, entry_ids):
+        return set()
+
     async def take_over(self, pool, worker, *, count, lease_ms):
         return []
 
@@ -31,12 +34,12 @@ class NoJobs:
 
 
 class Engine:
-    """Hangs, or fails its checks with an error; may finish answers meanwhile."""
+    """Hangs, or fails its checks with an error; may make progress meanwhile."""
 
     def __init__(self, error: EngineError | None = None, *, busy: bool = False) -> None:
         self.error = error
         self.busy = busy
-        self.finished = 0
+        self.progress = 0
         self.checks = 0
 
     async def check(self) -> None:
@@ -44,11 +47,11 @@ class Engine:
         if self.error is not None:
             raise self.error
         if self.busy:
-            asyncio.get_running_loop().call_later(0.01, self.finish)
+            asyncio.get_running_loop().call_later(0.01, self.advance)
         await asyncio.Event().wait()
 
-    def finish(self) -> None:
-        self.finished += 1
+    def advance(self) -> None:
+        self.progress += 1
 
 
 async def watched(engine: Engine, *, remote: bool = False) -> None:
@@ -74,7 +77,7 @@ async def test_an_engine_that_hangs_ends_its_worker():
 
 
 async def test_a_busy_engine_does_not_end_its_worker():
-    """It answers the check late, but it finishes other answers meanwhile."""
+    """It answers the check late, but it does other work meanwhile."""
     engine = Engine(busy=True)
     await watched(engine)
     assert engine.checks == 4

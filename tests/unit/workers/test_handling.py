@@ -29,7 +29,7 @@ class Queue:
         self.finished: list[str] = []
 
     async def load(self, pool, entry_id, job_id):
-        job = Job(job_id, "s", Scenario("q", ("a",)), {"f": WIT}, SCORER, "r", 0)
+        job = Job(job_id, "s", Scenario("q", ("a",)), {"f": WIT}, SCORER, "r")
         return ClaimedJob(entry_id, job, self.attempts[job_id] + 1)
 
     async def start(self, pool, worker, claimed):

@@ -53,8 +53,7 @@ def groups_of(job: Job) -> list[Group]:
     """
     if job.scorer.settings.joint and job.attributes:
         return [Group(job.scorer.settings.joint, dict(job.attributes))]
-    asked: dict[str, Attribute | Choice] = {**job.attributes, **job.choices}
-    return [Group(subject, {field: subject}) for field, subject in asked.items()]
+    return [Group(subject, {field: subject}) for field, subject in job.cells.items()]
 
 
 def cells_of(group: Group, outcome: Outcome, uncovered: Uncovered) -> CellResults:

@@ -71,9 +71,9 @@ class LanguageModel:
         return askers
 
     @property
-    def finished(self) -> int:
-        """Number of answers that the engine has given so far."""
-        return self._counting.finished
+    def progress(self) -> int:
+        """Answers that the engine has given so far, and its steps where it counts them."""
+        return self._counting.finished + self._engine.steps
 
     async def close(self) -> None:
         """Release the language model."""

@@ -17,14 +17,7 @@ from workers.concurrency import gather_or_cancel
 from workers.judges.language.asking import Asker
 from workers.judges.language.cells import Group, Outcome, cells_of, groups_of
 from workers.judges.language.thread import PromptThread
-from workers.judges.language.trimming import (
-    Encode,
-    Example,
-    Trimmed,
-    drop_last,
-    drop_least_similar,
-    trim_prompts,
-)
+from workers.judges.language.trimming import Encode, Example, Trimmed, trim_prompts
 from workers.methods.base import Task
 from workers.retrieval.embedding import Vectors
 from workers.retrieval.library import BankLibrary, IndexedBank
@@ -40,7 +33,8 @@ class _Retrieval:
 
     def examples(self, task: Task[Any]) -> list[Example]:
         """Choose the examples of a task."""
-        chosen = self.bank.examples(self.query, task.scenario, task.subject, task.settings)
+        count = task.settings.examples
+        chosen = self.bank.examples(self.query, task.scenario, task.subject, count)
         return [Example(n, self.bank.bank.scenarios[n.row]) for n in chosen.neighbours]
 
 
@@ -70,7 +64,7 @@ class ScenarioScorer:
         groups = groups_of(job)
         if not groups:
             return
-        queue_ms = job.waited_ms(time.time() * 1000)
+        queue_ms = job.waited_ms
         started = time.perf_counter()
         retrieval = await self._retrieval(job)
         timings = CellTimings(queue=queue_ms, retrieval=_ms_since(started))
@@ -134,13 +128,7 @@ class ScenarioScorer:
     ) -> Trimmed | Unscored:
         planned = asker.plan(task)
         return await self._thread.run_in_slices(
-            trim_prompts(
-                planned,
-                examples,
-                self._encode,
-                self._context_length,
-                drop=drop_last if task.settings.retrieval == "fixed" else drop_least_similar,
-            )
+            trim_prompts(planned, examples, self._encode, self._context_length)
         )
 
 

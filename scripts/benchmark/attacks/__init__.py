@@ -1,1 +1,0 @@
-"""How much texts that attack the judge change its scores."""

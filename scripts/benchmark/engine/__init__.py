@@ -1,1 +1,0 @@
-"""Azimuth's worker, vLLM's `LLM.generate` and the paper's way, on the same prompts."""

@@ -1,1 +1,0 @@
-"""Everyday scenarios: candidates and targets whose right choice nobody would dispute."""

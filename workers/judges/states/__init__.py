@@ -1,1 +1,0 @@
-"""Judges whose hidden states are read: method `probe`."""

@@ -1,1 +1,0 @@
-"""Comparative regression with the attribute at the end of the prompt."""
