@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+)
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.domain.names import MAX_NAME, canonical_name, normalised
-from app.domain.scenario import CHOICE
+from app.domain.scenario import CHOICE, STATES
 from app.domain.texts import is_blank
 
 
@@ -21,12 +30,30 @@ def _not_blank(text: str) -> str:
 def _not_reserved(name: str) -> str:
     if name == CHOICE:
         raise ValueError(f"{CHOICE!r} is reserved for the choices of methods that choose")
+    if name == STATES:
+        raise ValueError(f"{STATES!r} is reserved for the states of methods that read them")
     return name
 
 
-UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+def _number_only(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
 
-Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+Number = Annotated[float, Strict()]
+"""A JSON number. `true` and `"0.5"` are none; pydantic's own `float` takes both."""
+
+WHOLE = BeforeValidator(_number_only)
+"""Behind the limits of an `int`: takes whole JSON numbers. `5.0` is one, as in JSON Schema; `true`
+and `"5"` are none."""
+
+Flag = Annotated[bool, Strict()]
+"""`true` or `false`. 1, 0, `"true"` and `"yes"` are neither."""
+
+UnitInterval = Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)]
+
+Weight = Annotated[Number, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 

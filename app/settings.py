@@ -190,9 +190,10 @@ class WorkerSettings(Group):
 class EngineSettings(Group):
     """The judge: a model and what runs it."""
 
-    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido"] = "vllm"
+    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido", "states"] = "vllm"
     """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model, `reward`
-    for a reward model, `kaleido` for Kaleido."""
+    for a reward model, `kaleido` for Kaleido, `states` for a language model whose hidden states
+    are read."""
     model: str = ".azimuth/models/SmolLM2-135M-Instruct"
     """Folder or Hugging Face name of the model."""
     model_revision: str | None = None
@@ -203,6 +204,9 @@ class EngineSettings(Group):
     """Tokens of prompt and answer together; unset: the model's own limit."""
     dtype: str = "auto"
     """Data type of the weights."""
+    state_layers: str | None = None
+    """With method `probe`: the layers whose states are read, e.g. `12,18,24`, counted from 1;
+    unset: those at two, three and four fifths of the model's depth."""
     max_num_seqs: int = Field(64, ge=1)
     """Sequences that vLLM decodes at once."""
     max_num_batched_tokens: int = Field(8192, ge=64)

@@ -6,13 +6,23 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, get_args
 
+from app.domain.methods import PromptOrder, Retrieval
 from app.domain.names import canonical_name
 from app.domain.scenario import Attribute
 from scripts.benchmark.records.scenario_files import UnusableData
 
-_OPTIONAL = ("examples", "samples", "orders", "reasoning_chars", "temperature", "seed")
+_OPTIONAL = (
+    "examples",
+    "retrieval",
+    "prompt_order",
+    "samples",
+    "orders",
+    "reasoning_chars",
+    "temperature",
+    "seed",
+)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_SET = "helpsteer2"
@@ -28,6 +38,8 @@ class ScorerOptions:
     """A file of definitions that takes the place of the attribute set."""
     zero_shot: bool = False
     examples: int | None = None
+    retrieval: Retrieval | None = None
+    prompt_order: PromptOrder | None = None
     samples: int | None = None
     orders: int | None = None
     reasoning: bool = True
@@ -98,6 +110,17 @@ def add_scorer_options(parser: _Parser) -> None:
     )
     add("--zero-shot", action="store_true", help="no examples")
     add("--examples", type=positive, metavar="N", help="examples for each attribute (default: 5)")
+    add(
+        "--retrieval",
+        choices=get_args(Retrieval),
+        help="examples nearest to the question, or the same for all (default: similar)",
+    )
+    add(
+        "--prompt-order",
+        choices=get_args(PromptOrder),
+        help="what a prompt begins with: the attribute, or the candidates (default: "
+        "attribute_first)",
+    )
     add("--samples", type=positive, metavar="N")
     add("--orders", type=positive, metavar="N")
     add("--no-reasoning", action="store_true")

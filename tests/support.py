@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -13,8 +14,12 @@ from typing import Any
 import httpx
 import redis
 
+from app.domain.access import Grant, Scope
 from app.scoring.requests import Scoring
 from app.selection.requests import SelectionOptions
+from app.settings import StoreSettings
+from app.store.keys import KeyStore
+from app.store.redis import connect
 from scripts.serve.processes import Child, free_port, start_redis
 from tests import contract_check
 from tests.forking import ForkedChild
@@ -151,6 +156,18 @@ class Service:
         child = ForkedChild(name, module, environment, log)
         self.children.append(child)
         return child
+
+
+def secret_with(service: Service, *scopes: Scope, tenant: str = "team") -> str:
+    """The secret of a new API key."""
+
+    async def create() -> str:
+        redis = connect(StoreSettings(redis_url=service.redis_url))
+        _, secret = await KeyStore(redis).create(Grant(tenant, scopes))
+        await redis.aclose()
+        return secret
+
+    return asyncio.run(create())
 
 
 @contextlib.contextmanager

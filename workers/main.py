@@ -24,6 +24,7 @@ from app.store.fleet import Fleet, Pool, pool_for
 from app.store.notice_hub import NoticeHub
 from app.store.queue import JobQueue
 from app.store.redis import connect, connect_for_listening
+from app.store.state_readings import StateReadings
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces
 from workers.canary import Canary
@@ -55,7 +56,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
     redis, listening = connect(settings.store), connect_for_listening(settings.store)
     fleet, banks, hub = Fleet(redis), BankStore(redis), NoticeHub(listening)
     status, own = Status(new_worker_id(), _announced_name(settings)), settings.worker
-    judge = create_judge(settings, banks, engine)
+    readings = StateReadings(redis, ttl_s=settings.store.cache_ttl_s)
+    judge = create_judge(settings, banks, readings, engine)
     background: list[asyncio.Task[None]] = []
     try:
         await hub.start()

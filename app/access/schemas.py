@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.domain.access import ApiKey, Grant, Scope
-from app.schema import Closed, Maybe, Name, Open
+from app.schema import WHOLE, Closed, Maybe, Name, Open
 
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=10)]
 
@@ -21,12 +21,12 @@ class KeyIn(Closed):
     scopes: Scopes
     """`select` scores, selects, and reads what is stored; `banks` reads, stores and deletes
     attribute sets, banks and calibrations; `admin` may do everything."""
-    expires_in_days: int | None = Field(None, ge=1, le=36_500)
+    expires_in_days: Annotated[int, Field(ge=1, le=36_500), WHOLE] | None = None
     """Unset: the key does not expire."""
 
-    requests_per_minute: int | None = Field(None, ge=1, le=10**9)
+    requests_per_minute: Annotated[int, Field(ge=1, le=10**9), WHOLE] | None = None
     """Unset: no limit."""
-    tokens_per_minute: int | None = Field(None, ge=1, le=10**12)
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10**12), WHOLE] | None = None
     """Tokens that judges read and write. They are counted when cells are scored, so that requests
     that are under way can exceed the limit; then `/score`, `/select` and fits of calibrations are
     refused. Unset: no limit."""

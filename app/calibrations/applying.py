@@ -8,11 +8,21 @@ from collections.abc import Collection, Sequence
 from cachetools import LRUCache
 
 from app.calibrations.applied import Applied, Calibrated, Raw, Refused
-from app.calibrations.choosing import AS_GIVEN, choose, not_for, unknown, unusable, without_features
+from app.calibrations.choosing import (
+    AS_GIVEN,
+    choose,
+    choose_for_states,
+    not_for,
+    unknown,
+    unusable,
+    without_features,
+)
+from app.calibrations.opened import Opened, opened
 from app.domain.calibration.artefact import InvalidArtefact, from_bytes
 from app.domain.calibration.estimate import Estimate, estimate
-from app.domain.calibration.evidence import Evidence, evidence_of
+from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
 from app.domain.calibration.model import AUTO, NONE, Calibration
+from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationInfo, CalibrationStore
 from app.store.tenancy import tenant_tag
@@ -85,11 +95,71 @@ class Calibrator:
             raise result.error()
         return result
 
-    async def check(self, wanted: str, fingerprint: str, fields: Collection[str]) -> None:
+    async def open(
+        self, wanted: str, score_sets: Sequence[ScoreSet | None], asked: Collection[str]
+    ) -> list[Opened | Refused | None]:
+        """Score sets of states as scores on attributes; None for those of other methods.
+
+        `asked` are names or cell fields: among several calibrations for a scorer, `auto` takes one
+        that covers them. The opened set has all attributes of the calibration.
+        """
+        results: list[Opened | Refused | None] = [None] * len(score_sets)
+        own = {
+            index: one
+            for index, one in enumerate(score_sets)
+            if one is not None and one.cells and one.reads_states
+        }
+        if not own:
+            return results
+        ready = await self._infos()
+        chosen: dict[str, list[int]] = {}
+        for index, one in own.items():
+            choice = choose_for_states(wanted, ready, one.fingerprint, asked)
+            if isinstance(choice, Refused):
+                results[index] = choice
+            elif one.states is None:
+                results[index] = opened(one, choice.fields, None)
+            else:
+                chosen.setdefault(choice.name, []).append(index)
+        for name, indices in chosen.items():
+            info = ready[name]
+            estimates = await self._estimate(info, [own[index] for index in indices])
+            for index, result in zip(indices, estimates, strict=True):
+                results[index] = _opened(info, own[index], result)
+        return results
+
+    async def open_one(
+        self, wanted: str, score_set: ScoreSet, fields: Collection[str]
+    ) -> Opened | None:
+        """One score set of states as scores on some fields, in this order, or on all it can.
+
+        None for a score set of another method. Raises `UnknownCalibration` or `InvalidRequest`.
+        """
+        (result,) = await self.open(wanted, [score_set], fields)
+        if isinstance(result, Refused):
+            raise result.error()
+        if result is None or not fields:
+            return result
+        if missing := [field for field in fields if field not in result.score_set.cells]:
+            names = ", ".join(map(attribute_name, missing))
+            detail = f"no calibration that is fitted for this scorer covers {names}"
+            raise Refused("inapplicable", detail).error()
+        return result.only(list(fields))
+
+    async def check(
+        self, wanted: str, fingerprint: str, fields: Collection[str], *, reads_states: bool = False
+    ) -> None:
         """Check before scoring that `wanted` can be applied to a scorer's scores on some fields.
 
         Raises `UnknownCalibration` or `InvalidRequest`.
         """
+        if reads_states:
+            chosen = choose_for_states(wanted, await self._infos(), fingerprint, fields)
+            if not isinstance(chosen, Refused):
+                chosen = not_for(chosen, fingerprint, fields) or chosen
+            if isinstance(chosen, Refused):
+                raise chosen.error()
+            return
         if wanted in (AUTO, NONE):
             return
         ready = await self._infos()
@@ -137,15 +207,28 @@ class Calibrator:
             if result is not None:
                 results[index] = result
                 continue
-            assert score_set.surface is not None
-            missing[index] = evidence_of(
-                score_set.scores, score_set.surface.values, info.fields, score_set.scorer.settings
-            )
+            missing[index] = _evidence(info, score_set)
         if missing:
             made = await _estimates(calibration, list(missing.values()))
             for index, one in zip(missing, made, strict=True):
                 results[index] = self._estimates[_key(info, score_sets[index])] = one
         return [results[index] for index in range(len(score_sets))]
+
+
+def _evidence(info: CalibrationInfo, score_set: ScoreSet) -> Evidence:
+    assert score_set.surface is not None
+    surface = score_set.surface.values
+    if score_set.states is not None:
+        return evidence_of_states(score_set.states, surface, len(info.fields))
+    return evidence_of(score_set.scores, surface, info.fields, score_set.scorer.settings)
+
+
+def _opened(
+    info: CalibrationInfo, score_set: ScoreSet, result: Estimate | Refused
+) -> Opened | Refused:
+    if isinstance(result, Refused):
+        return result
+    return opened(score_set, info.fields, Calibrated(info.name, info.digest, result, info.fields))
 
 
 async def _estimates(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Estimate]:
@@ -165,5 +248,5 @@ def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> A
 
 def _key(info: CalibrationInfo, score_set: ScoreSet) -> _Key:
     # A cell that expired and was scored again may have other scores, but has a later timestamp.
-    made = frozenset((field, cell.created_ms) for field, cell in score_set.scores.items())
+    made = frozenset((field, cell.created_ms) for field, cell in score_set.scored.items())
     return info.digest, score_set.digest, made

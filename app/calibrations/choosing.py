@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from app.calibrations.applied import Raw, Refused
 from app.domain import features
-from app.domain.calibration.model import AUTO, Calibration
+from app.domain.calibration.model import AUTO, NONE, Calibration
 from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationInfo
@@ -31,15 +31,57 @@ def choose(
     own = [info for info in ready.values() if info.fingerprint == fingerprint]
     covering = [info for info in own if set(asked) <= set(info.fields)]
     if covering:
-        return max(covering, key=lambda info: info.created_ms)
+        return max(covering, key=_preference)
     if own:
-        latest = max(own, key=lambda info: info.created_ms)
+        latest = max(own, key=_preference)
         missing = ", ".join(_names(set(asked) - set(latest.fields)))
         return Raw(
             f"calibration {latest.name!r} is for this scorer but does not cover {missing}: "
             f"{AS_GIVEN}"
         )
     return Raw()
+
+
+def choose_for_states(
+    wanted: str,
+    ready: Mapping[str, CalibrationInfo],
+    fingerprint: str,
+    asked: Collection[str],
+) -> CalibrationInfo | Refused:
+    """The calibration that makes scores of a scorer's states, or why there is none.
+
+    `asked` are names or cell fields of attributes. Under `auto` it is the latest that covers most
+    of them; whoever asks has to look which it covers.
+    """
+    if wanted == NONE:
+        detail = "scores are made of hidden states by a calibration: calibration cannot be none"
+        return Refused("inapplicable", detail)
+    if wanted != AUTO:
+        if wanted not in ready:
+            return unknown(wanted, ready)
+        return not_for(ready[wanted], fingerprint, ()) or ready[wanted]
+    own = [info for info in ready.values() if info.fingerprint == fingerprint]
+    if not own:
+        return Refused("inapplicable", f"no calibration is fitted for this scorer: {FIT_FIRST}")
+    return max(own, key=lambda info: (len(covered(info, asked)), *_preference(info)))
+
+
+FIT_FIRST = (
+    "store labelled scenarios as a bank and run "
+    "`python -m scripts.calibrate NAME --bank BANK --method probe`"
+)
+
+
+def covered(info: CalibrationInfo, asked: Collection[str]) -> set[str]:
+    """Those of the asked attributes, by name or cell field, that a calibration covers."""
+    return {one for one in asked if one in info.fields} | {
+        one for one in asked if one in map(attribute_name, info.fields)
+    }
+
+
+def _preference(info: CalibrationInfo) -> tuple[bool, int]:
+    """What `auto` takes the greatest of: calibrations of one's own before built-in ones."""
+    return not info.builtin, info.created_ms
 
 
 def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> Refused | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.domain.calibration.model import Basis, Layer
-from app.schema import Maybe, Name, Open
+from app.schema import WHOLE, Maybe, Name, Open
 from app.scoring.requests import ScorerRequest
 from app.scoring.schemas import BankRefOut, ScorerOut
 
@@ -18,10 +18,10 @@ class CalibrationRequest(ScorerRequest):
     bank: Name
     """Labelled bank to fit on. The scorer may take its in-context examples from the same bank: a
     scenario never sees its own labels."""
-    scenarios: int | None = Field(None, ge=20)
+    scenarios: Annotated[int, Field(ge=20), WHOLE] | None = None
     """How many of the bank's scenarios to score, drawn by `sample_seed`; by default all. Surface
     features, which need no model, are learnt from all of them in any case."""
-    sample_seed: int = Field(0, ge=0, lt=2**31)
+    sample_seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
 
 
 class AttributeReportOut(Open):

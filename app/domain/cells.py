@@ -6,7 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
+
+from app.domain.arrays import Floats
 
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
@@ -71,6 +75,34 @@ class CandidateScore(Struct, frozen=True, omit_defaults=True):
     """A reward model's scalar."""
 
 
+class StateReading(Struct, frozen=True):
+    """Hidden states of some layers of a judge that has read question and candidate.
+
+    Each is the mean over the candidate's tokens.
+    """
+
+    values: bytes
+    """16-bit floats, little-endian, layer by layer."""
+    layers: int
+    width: int
+
+    @classmethod
+    def of(cls, states: Floats) -> StateReading:
+        """A reading (layers, width). Values beyond the range of 16-bit floats are cut to it."""
+        layers, width = states.shape
+        within = np.clip(states, -_LARGEST_STATE, _LARGEST_STATE)
+        return cls(within.astype("<f2").tobytes(), layers, width)
+
+    @property
+    def array(self) -> Floats:
+        """(layers, width)"""
+        flat = np.frombuffer(self.values, dtype="<f2").astype(np.float64)
+        return flat.reshape(self.layers, self.width)
+
+
+_LARGEST_STATE = 65_000.0
+
+
 class ExampleUse(Struct, frozen=True):
     """A bank example that was shown in the prompt."""
 
@@ -91,11 +123,13 @@ class Cell(Struct, frozen=True, omit_defaults=True):
     """Scores of one scenario on one attribute under one scorer, or a choice of a candidate."""
 
     attribute: str
-    """The attribute's name; `CHOICE` if `kind` is `choice`."""
+    """The attribute's name; `CHOICE` or `STATES` if `kind` is `choice` or `states`."""
     scores: tuple[CandidateScore, ...]
     """One score for each of `Scenario.candidates`. For a choice: the candidate's share of the votes
-    (for a reward model its Bradley-Terry probability); the shares add up to 1."""
-    kind: Literal["score", "choice"] = "score"
+    (for a reward model its Bradley-Terry probability); the shares add up to 1. None for states."""
+    kind: Literal["score", "choice", "states"] = "score"
+    states: tuple[StateReading, ...] = ()
+    """For states: one reading for each of `Scenario.candidates`."""
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""
     examples_dropped: tuple[str, ...] = ()
@@ -138,9 +172,12 @@ def finite(result: Cell | Unscored) -> Cell | Unscored:
 
     JSON has no NaN. It would be stored as null, and the cell could not be read again.
     """
-    if isinstance(result, Unscored) or _is_finite(to_builtins(result)):
+    if isinstance(result, Unscored):
         return result
-    detail = "a number in the scores or examples is not finite"
+    numbers = _is_finite(to_builtins(replace(result, states=())))
+    if numbers and all(np.isfinite(one.array).all() for one in result.states):
+        return result
+    detail = "a number in the scores, states or examples is not finite"
     return Unscored(result.attribute, "engine-error", detail)
 
 

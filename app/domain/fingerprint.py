@@ -9,11 +9,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from app.domain.scenario import CHOICE, Attribute, Choice, Presentation, Scenario
-from app.domain.scorer import Scorer
+from app.domain.scenario import CHOICE, STATES, Attribute, Choice, Presentation, Scenario
+from app.domain.scorer import Scorer, ScorerSettings
 
 _EXACT = 2**53  # above, floats cannot represent every integer
 DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
+
+_ADDED_LATER = ("joint", "retrieval", "prompt_order")
+"""Settings that did not exist when the first scores were cached."""
+_DEFAULTS = ScorerSettings()
 
 _scorer_encoder = msgspec.msgpack.Encoder()
 _scorer_decoder = msgspec.msgpack.Decoder(Scorer)
@@ -42,8 +46,8 @@ def scorer_fingerprint(scorer: Scorer) -> str:
     """Hash of everything that affects a score except the scenario and the attribute.
 
     It covers a bank's content, not its name, and only the prompt profile in use: adding a method to
-    a model does not invalidate the scores of its other methods. For the same reason `joint` is
-    hashed only if it is not empty.
+    a model does not invalidate the scores of its other methods. For the same reason settings that
+    were added later are hashed only if they are not the default.
     """
     return _scorer_fingerprint(_scorer_encoder.encode(scorer))
 
@@ -53,8 +57,9 @@ def _scorer_fingerprint(encoded: bytes) -> str:
     """Kept, because all requests to a service name few scorers, and each hashes its own twice."""
     scorer = _scorer_decoder.decode(encoded)
     settings = msgspec.to_builtins(scorer.settings)
-    if not scorer.settings.joint:
-        del settings["joint"]
+    for name in _ADDED_LATER:
+        if getattr(scorer.settings, name) == getattr(_DEFAULTS, name):
+            del settings[name]
     model = msgspec.structs.replace(scorer.model, profiles={})
     bank = scorer.bank.digest if scorer.bank else None
     return digest("scorer", settings, model, scorer.prompt_profile, bank)
@@ -82,6 +87,17 @@ def attribute_name(field: str) -> str:
 def choice_field(choice: Choice) -> str:
     """The key of a choice's cell in a score set: `(choice)@digest`, a digest of its target."""
     return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"
+
+
+@lru_cache(maxsize=1)
+def states_field() -> str:
+    """The key of the cell with hidden states in a score set: `(states)@digest`."""
+    return f"{STATES}@{digest('states')[:12]}"
+
+
+def reading_digest(question: str, candidate: str, fingerprint: str) -> str:
+    """Hash of one candidate and its scorer: the key under which its states are cached."""
+    return digest("reading", question, candidate, fingerprint)
 
 
 def presentation_digest(presentation: Presentation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from app.domain.fingerprint import DIGEST_CHARS
-from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scenario import Asked, Attribute, Choice, Scenario, States
 from app.domain.scorer import Scorer
 
 
@@ -24,6 +24,8 @@ class Job(Struct, frozen=True):
     """Time in the queue until this start, by Redis's clock; `JobQueue.start` sets it."""
     choices: dict[str, Choice] = {}
     """Cell field -> choice, for methods that choose without scoring."""
+    states: dict[str, States] = {}
+    """Cell field -> states, for methods that read them."""
     payer: str = ""
     """Id of the API key whose limit of tokens this counts towards; empty without one."""
     trace: str = ""
@@ -35,6 +37,6 @@ class Job(Struct, frozen=True):
         return self.score_set[:-DIGEST_CHARS]
 
     @property
-    def cells(self) -> dict[str, Attribute | Choice]:
-        """All requested cells: cell field -> attribute or choice."""
-        return {**self.attributes, **self.choices}
+    def cells(self) -> dict[str, Asked]:
+        """All requested cells: cell field -> attribute, choice or states."""
+        return {**self.attributes, **self.choices, **self.states}

@@ -14,9 +14,11 @@ from app.domain.fingerprint import (
     presentation_digest,
     score_set_digest,
     scorer_fingerprint,
+    states_field,
     text_digest,
 )
-from app.domain.scenario import Attribute, Candidate, Choice, Presentation, Scenario
+from app.domain.methods import METHODS
+from app.domain.scenario import Asked, Attribute, Candidate, Choice, Presentation, Scenario, States
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.domain.texts import as_read
@@ -33,8 +35,12 @@ class ScorePlan(Struct, frozen=True):
     """Surface features of the candidates, for calibrations."""
     score_set: ScoreSet
     """The score set to fill. It has no cells yet."""
-    asked: dict[str, Attribute | Choice]
-    """Cell field -> attribute, in the order of the request; or cell field -> the one choice."""
+    asked: dict[str, Asked]
+    """Cell field -> attribute, in the order of the request; or the one field of a choice or of
+    states."""
+    attributes: dict[str, Attribute]
+    """Cell field -> attribute whose scores are wanted, in the order of the request; empty for a
+    choice. A calibration makes them from states, if those are what is asked for."""
 
 
 def plan_scores(
@@ -55,6 +61,7 @@ def plan_scores(
     refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
     scenario, presentation = canonical_scenario(question, candidates)
     surface = surface_of(scenario)
+    wanted = {} if choice is not None else {attribute_field(a): a for a in attributes}
     return ScorePlan(
         scenario=scenario,
         presentation=presentation,
@@ -67,10 +74,17 @@ def plan_scores(
             presentation=presentation,
             view=presentation_digest(presentation),
         ),
-        asked={choice_field(choice): choice}
-        if choice is not None
-        else {attribute_field(a): a for a in attributes},
+        asked=_asked(wanted, scorer, choice),
+        attributes=wanted,
     )
+
+
+def _asked(wanted: dict[str, Attribute], scorer: Scorer, choice: Choice | None) -> dict[str, Asked]:
+    if choice is not None:
+        return {choice_field(choice): choice}
+    if METHODS[scorer.settings.method].reads_states:
+        return {states_field(): States()}
+    return dict(wanted)
 
 
 def canonical_scenario(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from msgspec import Struct
 
-MAX_CANDIDATES = 26
-"""Maximum number of candidates in a scenario: prompts name them by letters."""
+MAX_CANDIDATES = 1000
+"""Maximum number of candidates in a scenario, for any method."""
+MAX_SHOWN_TOGETHER = 26
+"""The same for methods of a language model that writes: prompts name candidates by letters."""
 
 
 class Attribute(Struct, frozen=True):
@@ -53,6 +57,23 @@ class Choice(Struct, frozen=True):
     def name(self) -> str:
         """Name of its cell."""
         return CHOICE
+
+
+STATES = "(states)"
+"""Name of a cell with hidden states. It is reserved as well."""
+
+
+class States(Struct, frozen=True):
+    """The input of a method that reads hidden states: nothing besides the scenario."""
+
+    @property
+    def name(self) -> str:
+        """Name of its cell."""
+        return STATES
+
+
+Asked: TypeAlias = Attribute | Choice | States
+"""What a cell is about."""
 
 
 class Candidate(Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from app.domain.cells import Cell, CellState, CellTimings, Pending, Unscored, Usage
 from app.domain.features import SurfaceFeatures
+from app.domain.methods import METHODS
 from app.domain.scenario import Presentation
 from app.domain.scorer import Scorer
 
@@ -55,6 +56,16 @@ class ScoreSet(Struct, frozen=True):
         return next((cell for cell in self.scored.values() if cell.kind == "choice"), None)
 
     @property
+    def reads_states(self) -> bool:
+        """Whether its one cell has states, from which a calibration makes scores."""
+        return METHODS[self.scorer.settings.method].reads_states
+
+    @property
+    def states(self) -> Cell | None:
+        """The cell with states, for methods that read them, once they are read."""
+        return next((cell for cell in self.scored.values() if cell.kind == "states"), None)
+
+    @property
     def unscored(self) -> dict[str, Unscored]:
         """Unscored cells by field."""
         return {field: cell for field, cell in self.cells.items() if isinstance(cell, Unscored)}
@@ -88,11 +99,11 @@ class ScoreSet(Struct, frozen=True):
         """The cells of an attribute, by field. `attribute` is a field (`name@digest`) or a name.
 
         A field takes precedence over a name: names may contain `@`, and every cell must be
-        addressable. Choices are left out, because they have no scores to compare with a target.
+        addressable. Choices and states are left out: they have no scores to compare with a target.
         """
         if attribute in self.cells:
             cell = self.cells[attribute]
-            return {} if isinstance(cell, Cell) and cell.kind == "choice" else {attribute: cell}
+            return {} if isinstance(cell, Cell) and cell.kind != "score" else {attribute: cell}
         return {
             field: cell
             for field, cell in self.cells.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from app.domain.methods import profile_name
+from app.domain.methods import PromptOrder, Retrieval, profile_name
 from app.domain.scenario import Attribute
 
 
@@ -54,11 +54,26 @@ class ScorerSettings(Struct, frozen=True):
     joint: tuple[Attribute, ...] = ()
     """Attributes scored together in one prompt, sorted by name; empty if each has its own prompt.
     Full definitions, because each attribute affects the scores of the others."""
+    retrieval: Retrieval = "similar"
+    """`similar`: the examples nearest to the question. `fixed`: the same for every scenario."""
+    prompt_order: PromptOrder = "attribute_first"
+    """`item_first`: question and candidates before the attribute, and the same examples for all
+    attributes, so that these share most of their prompts in the engine's prefix cache."""
 
     @property
     def profile(self) -> str:
         """Name of the prompt profile of these settings in `ModelIdentity.profiles`."""
-        return profile_name(self.method, reasoning=self.reasoning, joint=bool(self.joint))
+        return profile_name(
+            self.method,
+            reasoning=self.reasoning,
+            joint=bool(self.joint),
+            item_first=self.is_item_first,
+        )
+
+    @property
+    def is_item_first(self) -> bool:
+        """Whether prompts name the attribute last."""
+        return self.prompt_order == "item_first"
 
 
 class Scorer(Struct, frozen=True):

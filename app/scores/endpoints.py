@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from app.calibrations.applied import Calibrated, Raw
 from app.calibrations.applying import Calibrator
-from app.domain.scenario import Attribute
+from app.domain.calibration.model import AUTO, NONE
 from app.domain.score_set import ScoreSet
 from app.domain.selection.targets import Wish
 from app.errors import FieldError, InvalidRequest, UnknownCalibration, UnknownScoreSet
@@ -96,13 +96,17 @@ async def score(
     started = time.monotonic()
     planned = await planner.plan(body)
     plan = planned.plan
-    fields = [field for field, asked in plan.asked.items() if isinstance(asked, Attribute)]
-    await calibrator.check(body.calibration, plan.score_set.fingerprint, fields)
+    await calibrator.check(
+        body.calibration,
+        plan.score_set.fingerprint,
+        list(plan.attributes),
+        reads_states=plan.score_set.reads_states,
+    )
     score_set = await operation.score(planned, body, prefer, request)
     if score_set.pending:
         return _pending(score_set)
-    applied = await calibrator.apply_to_one(body.calibration, score_set, score_set.scores)
-    rendered = _rendered(planned, score_set, applied, planned.warnings)
+    shown, applied = await _shown(calibrator, body.calibration, score_set, plan.attributes)
+    rendered = _rendered(planned, shown, applied, planned.warnings)
     return _json(
         ScoreOut(
             **dict(rendered),
@@ -127,6 +131,7 @@ async def select(
     operation: Annotated[Operation, provided(Operation)],
     planner: Annotated[Planner, provided(Planner)],
     selector: Annotated[Selector, provided(Selector)],
+    calibrator: Annotated[Calibrator, provided(Calibrator)],
     prefer: Prefer = None,
 ) -> Response:
     """Score like `/score`, then select the candidate whose scores are nearest to the target.
@@ -147,15 +152,20 @@ async def select(
     if score_set.pending:
         return _pending(score_set)
     applied: Calibrated | Raw = Raw()
+    shown = score_set
     if resolved.traits.kind == "choice":
         selection = select_preferred(score_set)
     else:
         selection, applied = await _selected(selector, score_set, target, options)
+        if opened := await calibrator.open_one(
+            body.calibration, score_set, planned.plan.attributes
+        ):
+            shown = opened.score_set
     _count(selection, resolved.traits.kind)
     return _json(
         SelectOut(
             selection=selection,
-            score_set=_rendered(planned, score_set, applied, (*planned.warnings, *warnings)),
+            score_set=_rendered(planned, shown, applied, (*planned.warnings, *warnings)),
             usage=UsageOut.model_validate(score_set.usage),
             timings_ms=timings_out(score_set, _ms_since(started)),
         )
@@ -189,16 +199,31 @@ async def get_score_set(
             extensions={"score_set_id": score_set_id},
         )
     try:
-        applied = await calibrator.apply_to_one(calibration, score_set, score_set.scores)
+        shown, applied = await _shown(calibrator, calibration, score_set, ())
     except (InvalidRequest, UnknownCalibration) as error:
-        error.fields = tuple(FieldError("query:calibration", f.detail) for f in error.fields)
-        raise
+        if not score_set.reads_states or calibration not in (AUTO, NONE):
+            error.fields = tuple(FieldError("query:calibration", f.detail) for f in error.fields)
+            raise
+        shown, applied = score_set, Raw(error.detail)
     warnings = [applied.warning] if isinstance(applied, Raw) and applied.warning else []
     calibrated = applied if isinstance(applied, Calibrated) else None
-    answer = _json(score_set_out(score_set, score_set.presentation, warnings, calibrated))
+    answer = _json(score_set_out(shown, score_set.presentation, warnings, calibrated))
     if score_set.pending:
         answer.headers["Retry-After"] = "1"
     return answer
+
+
+async def _shown(
+    calibrator: Calibrator, wanted: str, score_set: ScoreSet, fields: Collection[str]
+) -> tuple[ScoreSet, Calibrated | Raw]:
+    """A score set as an answer shows it, and the calibration applied.
+
+    States are shown as scores on `fields`, or on all attributes of the calibration.
+    """
+    opened = await calibrator.open_one(wanted, score_set, fields)
+    if opened is not None:
+        return opened.score_set, opened.calibrated or Raw()
+    return score_set, await calibrator.apply_to_one(wanted, score_set, score_set.scores)
 
 
 async def _selected(

@@ -105,6 +105,8 @@ def cell_out(
 def _scores_out(
     field: str, cell: Cell, presentation: Presentation, calibrated: Calibrated | None
 ) -> list[CandidateScoreOut]:
+    if cell.kind == "states":
+        return []
     several = any(len(score.values) > 1 for score in cell.scores)
     errors = standard_errors(cell.scores) if cell.kind == "score" else None
     better = _calibrated_scores(field, calibrated)

@@ -35,7 +35,8 @@ class CandidateScoreOut(Open):
 
     index: int
     score: float
-    """The model's score, the mean over samples and orders, in [0, 1]."""
+    """The model's score, the mean over samples and orders, in [0, 1]; with method `probe`, the
+    calibrated score."""
     spread: float
     """Standard deviation over samples and orders."""
     calibrated: Maybe[CalibratedScoreOut] = None
@@ -87,15 +88,17 @@ class ScoredCellOut(Open):
 
     status: Literal["scored"]
     attribute: str
-    """The attribute's name; `(choice)` for a choice."""
-    kind: Literal["score", "choice"]
-    """In a `choice`, `scores` are shares of votes, which cannot be compared with a target."""
+    """The attribute's name; `(choice)` for a choice, `(states)` for states."""
+    kind: Literal["score", "choice", "states"]
+    """In a `choice`, `scores` are shares of votes, which cannot be compared with a target. `states`
+    are hidden states of the judge, without scores, because no calibration was asked for or there
+    is none."""
     definition_id: str
     """The attribute's name and a digest of its definition. Identifies the cell."""
     cached: bool
     """Whether the cell was in the cache when the request arrived."""
     scores: list[CandidateScoreOut]
-    """One score per candidate, in the order of the request."""
+    """One score per candidate, in the order of the request; none for `states`."""
     examples: list[ExampleOut]
     """Examples in the prompt, most similar first."""
     examples_dropped: list[str]

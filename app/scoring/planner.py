@@ -16,6 +16,7 @@ from app.scoring.attributes import check_label_coverage, resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.pools import choose_pool
+from app.scoring.prompt_order import check_prompt_order, check_served
 from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest
 from app.scoring.scorer_settings import scorer_settings, unused_options
 from app.store.attribute_sets import AttributeSetStore
@@ -92,6 +93,7 @@ class Planner:
         """
         traits = traits_of(request.scoring.method, may_choose=may_choose)
         check_joint(request.scoring)
+        check_prompt_order(request.scoring)
         attribute_set = await self._attribute_set(request.attribute_set)
         attributes = resolve_attributes(request, attribute_set, list(target or ()))
         refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
@@ -99,6 +101,8 @@ class Planner:
 
     async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
         """Plan the scoring of a request. Raises the errors of `resolve` and `scorer`."""
+        resolved = resolved or await self.resolve(request)
+        _check_count(request, resolved.traits)
         planned = await self.scorer(request, resolved)
         plan = plan_scores(
             request.question,
@@ -129,6 +133,7 @@ class Planner:
         settings = scorer_settings(scoring, traits, has_bank=bank is not None)
         if scoring.joint:
             settings = asked_together(settings, attributes, pool.model)
+        check_served(settings, pool.model)
         unused = unused_options(scoring, traits)
         warnings = [f"method {scoring.method!r} does not use {', '.join(unused)}"] if unused else []
         warnings += check_label_coverage(request, choice.attributes if choice else attributes, bank)
@@ -177,6 +182,15 @@ class Planner:
                 return pool, live
         # A missing worker may have started since the last snapshot.
         return choose_pool(await self._fleet.snapshot(), requested, method, self._default_model)
+
+
+def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
+    if len(request.responses) > traits.most_candidates:
+        detail = (
+            f"method {request.scoring.method!r} takes at most {traits.most_candidates} candidates; "
+            f"there are {len(request.responses)}"
+        )
+        raise InvalidRequest(detail, fields=[FieldError("#/responses", detail)])
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

@@ -12,8 +12,19 @@ from pydantic import (
     model_validator,
 )
 
+from app.domain.methods import PromptOrder, Retrieval
 from app.domain.scenario import MAX_CANDIDATES
-from app.schema import AttributeName, Closed, Name, Text, UnitInterval, text_or_object
+from app.schema import (
+    WHOLE,
+    AttributeName,
+    Closed,
+    Flag,
+    Name,
+    Number,
+    Text,
+    UnitInterval,
+    text_or_object,
+)
 
 
 class CandidateIn(Closed):
@@ -53,31 +64,40 @@ class Scoring(Closed):
 
     method: str = "comparative"
     """`comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
-    `kaleido`: valence from a Kaleido model. `/select` also accepts methods that choose without
-    scoring: `prompt_aligned` (the model is shown the target and picks a candidate), `unaligned` (it
-    picks without a target) and `reward_model`."""
+    `kaleido`: valence from a Kaleido model. `probe`: hidden states of a judge that reads each
+    candidate once, of which a calibration that was fitted for it makes scores. `/select` also
+    accepts methods that choose without scoring: `prompt_aligned` (the model is shown the target and
+    picks a candidate), `unaligned` (it picks without a target) and `reward_model`."""
     model: str | None = None
     """Name of the model; the service's default model if omitted."""
     bank: Name | None = None
     """Bank of in-context examples; the bank of the attribute set if omitted; null for none."""
-    examples: int = Field(5, ge=0, le=32)
+    examples: Annotated[int, Field(ge=0, le=32), WHOLE] = 5
     """Number of in-context examples in each prompt."""
-    samples: int = Field(1, ge=1, le=32)
+    samples: Annotated[int, Field(ge=1, le=32), WHOLE] = 1
     """Number of answers drawn and averaged (self-consistency)."""
-    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
+    temperature: Number | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     """Sampling temperature; by default 0 (greedy) for one sample and 0.7 for several."""
-    orders: int = Field(1, ge=1, le=24)
+    orders: Annotated[int, Field(ge=1, le=24), WHOLE] = 1
     """Number of presentation orders averaged: forward, reversed, then random ones."""
-    reasoning: bool = True
+    reasoning: Flag = True
     """Whether the model writes a sentence before each score. If false, methods that score read the
     model's probabilities of the digits 0 to 4, and the expected digit is the score."""
-    reasoning_chars: int = Field(240, ge=20, le=2000)
+    reasoning_chars: Annotated[int, Field(ge=20, le=2000), WHOLE] = 240
     """Maximum length of the reasoning, in characters."""
-    joint: bool = False
+    joint: Flag = False
     """Score all attributes in one prompt instead of one prompt each. This is cheaper, because the
     model reads question and candidates once, but each score depends on which attributes are scored
     together, and is cached accordingly. Only for `comparative` with reasoning."""
-    seed: int = Field(0, ge=0, lt=2**31)
+    retrieval: Retrieval = "similar"
+    """`similar`: the examples nearest to the question. `fixed`: the same few examples of the bank
+    for every question. Prompts then begin alike, and the engine reads that part once."""
+    prompt_order: PromptOrder = "attribute_first"
+    """`attribute_first`: each prompt begins with its attribute and examples for it. `item_first`:
+    examples for all attributes of the bank, question and candidates come first and the attribute
+    last, so that the engine reads them once for all attributes. Only for `comparative` with
+    reasoning and without `joint`. Suits banks that label few attributes, each on all responses."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
     """Seed for samples and random orders. Equal seeds give equal samples up to the engine's
     arithmetic: with vLLM, results depend slightly on the other prompts in a batch."""
 
@@ -105,9 +125,10 @@ class ScoreRequest(ScorerRequest):
     question: Text
     """What the candidates respond to."""
     responses: list[ResponseIn] = Field(min_length=1, max_length=MAX_CANDIDATES)
-    """1 to 26 candidates: strings, or objects with `id` and `text`."""
+    """1 to 26 candidates: strings, or objects with `id` and `text`. Methods that look at each
+    candidate alone and write nothing (`probe`, `kaleido`, `reward_model`) take up to 1,000."""
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
     all the attributes, if any; `none` for the scores of the model."""
-    deadline_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    deadline_s: Number | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds after which the scores are no longer needed. Work that has not begun is dropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.domain.fingerprint import scorer_fingerprint
+from app.domain.methods import PromptOrder, Retrieval
 from app.domain.scorer import Scorer
 from app.schema import Maybe, Open
 
@@ -23,6 +24,8 @@ SCORER_EXAMPLE: dict[str, Any] = {
     "reasoning": True,
     "reasoning_chars": 240,
     "joint": [],
+    "retrieval": "similar",
+    "prompt_order": "attribute_first",
     "temperature": 0.0,
     "seed": 0,
 }
@@ -54,6 +57,8 @@ class ScorerOut(Open):
     reasoning_chars: int
     joint: list[str]
     """Attributes scored together in one prompt; empty if each has its own prompt."""
+    retrieval: Retrieval
+    prompt_order: PromptOrder
     temperature: float
     seed: int
 
@@ -76,6 +81,8 @@ class ScorerOut(Open):
             reasoning=settings.reasoning,
             reasoning_chars=settings.reasoning_chars,
             joint=[attribute.name for attribute in settings.joint],
+            retrieval=settings.retrieval,
+            prompt_order=settings.prompt_order,
             temperature=settings.temperature,
             seed=settings.seed,
         )

@@ -16,12 +16,13 @@ def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -
 
     Equivalent requests then share their scores. The seed matters only if something is random, the
     length of reasoning only with reasoning, the number of orders only if prompts show several
-    candidates.
+    candidates, the kind of retrieval only with examples.
     """
     if not traits.generates:
         return ScorerSettings(method=scoring.method, examples=0, reasoning=False, reasoning_chars=0)
     examples = scoring.examples if has_bank else 0
     orders = scoring.orders if traits.compares else 1
+    retrieval = scoring.retrieval if examples else "similar"
     if reads_digits(scoring.method, reasoning=scoring.reasoning):
         # No sampling: one reading gives the whole distribution.
         return ScorerSettings(
@@ -31,6 +32,7 @@ def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -
             reasoning=False,
             reasoning_chars=0,
             seed=scoring.seed if orders > 2 else 0,
+            retrieval=retrieval,
         )
     temperature = scoring.temperature
     if temperature is None:
@@ -44,6 +46,8 @@ def scorer_settings(scoring: Scoring, traits: MethodTraits, *, has_bank: bool) -
         reasoning_chars=scoring.reasoning_chars if scoring.reasoning else 0,
         temperature=temperature,
         seed=scoring.seed if temperature > 0 or orders > 2 else 0,
+        retrieval=retrieval,
+        prompt_order=scoring.prompt_order,
     )
 
 
@@ -51,7 +55,7 @@ def unused_options(scoring: Scoring, traits: MethodTraits) -> list[str]:
     """Scoring options that the request sets, but that its method does not use."""
     unused: list[str] = []
     if not traits.uses_examples:
-        unused += ["bank", "examples"]
+        unused += ["bank", "examples", "retrieval"]
     if not traits.compares:
         unused += ["orders"]
     if not traits.generates:

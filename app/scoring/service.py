@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.job import Job
 from app.domain.plan import ScorePlan
-from app.domain.scenario import Attribute, Choice
+from app.domain.scenario import Attribute, Choice, States
 from app.domain.score_set import ScoreSet
 from app.errors import (
     ContextOverflow,
@@ -134,6 +134,7 @@ class ScoringService:
             scenario=plan.scenario,
             attributes={f: asked for f, asked in wanted.items() if isinstance(asked, Attribute)},
             choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
+            states={f: asked for f, asked in wanted.items() if isinstance(asked, States)},
             scorer=plan.score_set.scorer,
             request_id=wait.request_id,
             payer=payer(),

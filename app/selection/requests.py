@@ -15,7 +15,16 @@ from pydantic import (
 
 from app.domain.scenario import MAX_CANDIDATES
 from app.domain.selection.distance import Distance
-from app.schema import Closed, Name, Reference, UnitInterval, Weight, one_or_many
+from app.schema import (
+    Closed,
+    Flag,
+    Name,
+    Number,
+    Reference,
+    UnitInterval,
+    Weight,
+    one_or_many,
+)
 from app.scoring.requests import ResponseIn, ScoreRequest
 
 
@@ -80,18 +89,18 @@ class SelectionOptions(Closed):
     supports only values as targets, not bounds."""
     covariance_bank: Name | None = None
     """Bank for the covariance; by default the scorer's bank of examples."""
-    min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    min_probability: Number | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     """Abstain if the probability that the selected candidate is the nearest is lower than this, or
     unknown. It is known with several samples or orders, without reasoning, or with a
     calibration."""
-    min_margin: float | None = Field(None, ge=0, allow_inf_nan=False)
+    min_margin: Number | None = Field(None, ge=0, allow_inf_nan=False)
     """Abstain if the margin to the runner-up is smaller than this."""
-    max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_distance: Number | None = Field(None, ge=0, allow_inf_nan=False)
     """Abstain if the distance of the nearest candidate is larger than this."""
     on_unscored: Literal["error", "ignore"] = "error"
     """If an attribute of the target is unscored: `error` answers with a problem; `ignore` selects
     by the other attributes and lists it in `ignored`."""
-    explain: bool = False
+    explain: Flag = False
     """Whether to explain the selection: shares of the distance, and changes that would flip it."""
 
 
@@ -99,7 +108,8 @@ class SelectRequest(ScoreRequest):
     """A scenario and a target."""
 
     responses: list[ResponseIn] = Field(min_length=2, max_length=MAX_CANDIDATES)
-    """2 to 26 candidates: strings, or objects with `id` and `text`."""
+    """2 to 26 candidates, or up to 1,000 for `probe`, `kaleido` and `reward_model`: strings, or
+    objects with `id` and `text`."""
     target: Target | None = None
     """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
     ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
@@ -126,7 +136,7 @@ class RetargetRequest(Closed):
     """Name of a calibration; `auto` for the latest one that was fitted for a score set's scorer and
     covers the attributes of all targets, if any; `none` for the scores of the model. All targets
     of a score set are compared with the same scores, calibrated or not."""
-    compact: bool = False
+    compact: Flag = False
     """Whether to answer with indices only: `selected[i][j]` for score set i and target j, null if
     there is a problem or the selection abstains."""
 

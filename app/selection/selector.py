@@ -10,9 +10,9 @@ import numpy as np
 
 from app.calibrations.applied import Applied, Calibrated, Raw, Refused
 from app.calibrations.applying import Calibrator
+from app.calibrations.opened import Opened
 from app.domain.arrays import Floats
 from app.domain.plan import ScorePlan
-from app.domain.scenario import Attribute
 from app.domain.score_set import ScoreSet
 from app.domain.selection.targets import TargetMatrix, WeightlessTarget, Wish, target_matrix
 from app.errors import InvalidRequest, UnknownBank
@@ -48,8 +48,13 @@ class Selector:
 
         Raises `UnknownCalibration`, `UnknownBank` or `InvalidRequest`.
         """
-        fields = [field for field, asked in plan.asked.items() if isinstance(asked, Attribute)]
-        await self._calibrator.check(options.calibration, plan.score_set.fingerprint, fields)
+        fields = list(plan.attributes)
+        await self._calibrator.check(
+            options.calibration,
+            plan.score_set.fingerprint,
+            fields,
+            reads_states=plan.score_set.reads_states,
+        )
         if not fields:
             return
         names = list(target)
@@ -79,7 +84,9 @@ class Selector:
         tasks = await self._tasks([one for _, one in score_sets], matrix, options)
         work = partial(_answer_all, [i for i, _ in score_sets], tasks, matrix, options)
         pairs = len(score_sets) * len(targets)
-        draws = options.probabilities and any(task and task.has_errors for task in tasks)
+        draws = options.probabilities and any(
+            isinstance(task, ChoosingTask) and task.has_errors for task in tasks
+        )
         if pairs < (_FEW if options.one_by_one else _SMALL) and not draws:
             return work()
         # In a thread, because large requests take seconds and must not block others.
@@ -87,8 +94,13 @@ class Selector:
 
     async def _tasks(
         self, score_sets: Sequence[ScoreSet | None], matrix: TargetMatrix, options: Options
-    ) -> list[ChoosingTask | None]:
-        """One task per score set; None for those that are not stored."""
+    ) -> list[ChoosingTask | PairProblem | None]:
+        """One task or problem per score set; None for those that are not stored."""
+        opened = await self._calibrator.open(options.calibration, score_sets, matrix.attributes)
+        score_sets = [
+            of.score_set if isinstance(of, Opened) else one
+            for one, of in zip(score_sets, opened, strict=True)
+        ]
         named = [
             NamedCells.of(one, matrix.attributes) if one is not None and one.cells else None
             for one in score_sets
@@ -96,16 +108,22 @@ class Selector:
         applied = await self._calibrator.apply(
             options.calibration,
             [
-                (one, cells.fields) if one is not None and cells else None
-                for one, cells in zip(score_sets, named, strict=True)
+                (one, cells.fields) if one is not None and cells and of is None else None
+                for one, cells, of in zip(score_sets, named, opened, strict=True)
             ],
         )
+        applied = [
+            of.calibrated or Raw() if isinstance(of, Opened) else result
+            for of, result in zip(opened, applied, strict=True)
+        ]
         bank = await self._chosen_bank(options)
         return [
-            None
+            PairProblem.of(of.error())
+            if isinstance(of, Refused)
+            else None
             if one is None or cells is None
             else await self._task(one, cells, result, matrix, options, bank)
-            for one, cells, result in zip(score_sets, named, applied, strict=True)
+            for one, cells, result, of in zip(score_sets, named, applied, opened, strict=True)
         ]
 
     async def _task(
@@ -173,19 +191,19 @@ def select_preferred(score_set: ScoreSet) -> SelectionOut:
 
 def _answer_all(
     ids: Sequence[str],
-    tasks: Sequence[ChoosingTask | None],
+    tasks: Sequence[ChoosingTask | PairProblem | None],
     matrix: TargetMatrix,
     options: Options,
 ) -> list[SetSelections]:
     count = len(matrix.values)
-    return [
-        unanswered(
-            score_set_id, dict.fromkeys(range(count), unknown_score_set(score_set_id)), count
-        )
-        if task is None
-        else select_all(task, matrix, options)
-        for score_set_id, task in zip(ids, tasks, strict=True)
-    ]
+    answers: list[SetSelections] = []
+    for score_set_id, task in zip(ids, tasks, strict=True):
+        if isinstance(task, ChoosingTask):
+            answers.append(select_all(task, matrix, options))
+        else:
+            problem = task or unknown_score_set(score_set_id)
+            answers.append(unanswered(score_set_id, dict.fromkeys(range(count), problem), count))
+    return answers
 
 
 def _unlabelled(

@@ -44,6 +44,10 @@ class CalibrationInfo(Struct, frozen=True):
     created_ms: int
     labelled: int = 0
     """Scenarios whose labels surface features were fitted on; 0 if those were the scored ones."""
+    builtin: bool = False
+    """Whether it comes with Azimuth."""
+    notice: str = ""
+    """For a built-in one: whose labels it was fitted on, and under which licence."""
 
 
 class FitProgress(Struct, frozen=True):

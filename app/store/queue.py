@@ -202,9 +202,10 @@ class JobQueue:
         missing = {f for f, cell in zip(fields, scored, strict=True) if cell is None}
         attributes = {f: a for f, a in job.attributes.items() if f in missing}
         choices = {f: c for f, c in job.choices.items() if f in missing}
+        states = {f: s for f, s in job.states.items() if f in missing}
         return ClaimedJob(
             entry_id=entry_id,
-            job=msgspec.structs.replace(job, attributes=attributes, choices=choices),
+            job=msgspec.structs.replace(job, attributes=attributes, choices=choices, states=states),
             attempt=int(stored[b"attempts"]) + 1,
         )
 

@@ -102,6 +102,8 @@ def _without_texts(stored: ScoreSet) -> ScoreSet:
 
 
 def _is_scored(stored: ScoreSet, attribute: str) -> bool:
+    if stored.states is not None:  # from which a calibration makes scores on any attribute
+        return True
     return any(isinstance(cell, Cell) for cell in stored.named(attribute).values())
 
 
@@ -110,4 +112,4 @@ def _numbers(cell: Cell) -> Cell:
         replace(s, reasoning=None, values=s.values if len(s.values) > 1 else ())
         for s in cell.scores
     )
-    return Cell(cell.attribute, scores, cell.kind, created_ms=cell.created_ms)
+    return Cell(cell.attribute, scores, cell.kind, cell.states, created_ms=cell.created_ms)

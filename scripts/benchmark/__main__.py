@@ -20,6 +20,8 @@ COMMANDS = {
     "frontier": "run several modes of scoring, raw and calibrated, and draw accuracy against cost",
     "draw": "draw accuracy against cost from runs",
     "load": "measure how fast a service answers from its cache, on this machine",
+    "attacks": "measure how much texts that attack the judge change its scores",
+    "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
     "publish": "add runs to an archive of published runs",
     "results": "write the tables and pictures of RESULTS.md from the published runs",
 }

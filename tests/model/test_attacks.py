@@ -1,6 +1,10 @@
-"""No attack changes the frame of a prompt, by the token ids of a real tokenizer."""
+"""No attack changes the frame of a prompt, by the token ids of a real tokenizer.
+
+How much attacks change scores is measured by `python -m scripts.benchmark attacks`.
+"""
 
 import copy
+import json
 from itertools import pairwise
 
 import pytest
@@ -8,7 +12,8 @@ import pytest
 from app.domain.bank import LabelledScenario
 from app.domain.scenario import Attribute, Choice, Scenario
 from app.domain.scorer import ScorerSettings
-from tests.attacks import ATTACKS, TEMPLATE_TOKENS
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.attacks.corpus import ATTACKS, TEMPLATE_TOKENS
 from workers.methods.base import Task
 from workers.methods.registry import reading_methods, writing_methods
 from workers.methods.templates import fence_for
@@ -121,3 +126,15 @@ def test_template_tokens_that_one_cut_would_leave_are_split_too(tokens, text, to
         for content in ("harmless", text)
     ]
     assert marks[0] == marks[1]
+
+
+@pytest.mark.timeout(600)
+def test_the_benchmark_of_attacks_reports_every_kind(real_azimuth, tmp_path, capsys):
+    given = ["--scenarios", "1", "--per-kind", "1", "--out", str(tmp_path / "attacks.json")]
+    assert main(["attacks", "--url", real_azimuth.url, *given]) == 0
+    shifts = json.loads((tmp_path / "attacks.json").read_bytes())["digits"]["shifts"]
+    assert [one["kind"] for one in shifts][1:] == list(ATTACKS)
+    for one in shifts:
+        assert (one["trials"], one["mean"] is None) == (1, one["refused"] == 1)
+        assert one["refused"] == 0 or one["kind"] == "repetitions"
+    assert "| score pleas | 1 |" in capsys.readouterr().out

@@ -44,6 +44,43 @@ def test_joint_attributes_are_scored_in_one_answer(real_azimuth):
         assert spent == sum(c["usage"][tokens] for c in answer["score_set"]["cells"])
 
 
+def usage_of(azimuth, question, **scoring):
+    """Tokens of one scenario on three attributes, and the share that the prefix cache served."""
+    body = BODY | {
+        "question": question,
+        "attributes": ["helpfulness", "verbosity", "coherence"],
+        "scoring": {"reasoning_chars": 20, **scoring},
+    }
+    with azimuth.client(timeout_s=500) as client:
+        response = client.post("/v1/select", json=body)
+    assert response.status_code == 200, response.text
+    usage = response.json()["usage"]
+    return usage, usage["cached_prompt_tokens"] / usage["prompt_tokens"]
+
+
+def test_with_the_item_first_attributes_share_question_and_candidates(real_azimuth):
+    long = {"bank": None, "prompt_order": "item_first"}
+    question = "Which towns lie on the river that runs through Paris? " * 12
+    _, shared = usage_of(real_azimuth, question, **long)
+    # Two of three prompts are served but for their attribute and the last block.
+    assert shared > 0.4
+    _, shared = usage_of(real_azimuth, question + "And why?", bank=None)
+    assert shared < 0.2
+
+
+@pytest.mark.parametrize("order", ["attribute_first", "item_first"])
+def test_fixed_examples_are_served_from_the_prefix_cache_for_every_later_scenario(
+    real_azimuth, order
+):
+    options = {"retrieval": "fixed", "prompt_order": order}
+    usage_of(real_azimuth, "How deep is the Seine?", **options)
+    usage, shared = usage_of(real_azimuth, "Who built the Louvre?", **options)
+    assert shared > 0.7
+    _, similar = usage_of(real_azimuth, "Who built the Pantheon?", prompt_order=order)
+    assert usage["prompt_tokens"] > 1000
+    assert shared > similar + 0.1
+
+
 @pytest.mark.parametrize(
     "more",
     [

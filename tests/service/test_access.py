@@ -1,6 +1,5 @@
 """API keys: no request without one, none beyond its scopes, and no secret in a log."""
 
-import asyncio
 import json
 import os
 import re
@@ -14,14 +13,12 @@ import pytest
 from starlette.routing import Mount
 
 from app.access.policy import scopes_for
-from app.domain.access import SCOPES, Grant
+from app.domain.access import SCOPES
 from app.main import create_app
-from app.settings import Settings, StoreSettings
-from app.store.keys import KeyStore
-from app.store.redis import connect
+from app.settings import Settings
 from tests import contract_check
 from tests.service.test_problems import problem_of
-from tests.support import SCENARIO, Service, running_service, wait_until
+from tests.support import SCENARIO, Service, running_service, secret_with, wait_until
 
 OPEN = {"/healthz", "/readyz"}
 
@@ -54,16 +51,6 @@ def keyed(tmp_path_factory) -> Iterator[Service]:
 def secrets(keyed) -> dict[str, str]:
     """A key for each scope: scope -> secret."""
     return {scope: secret_with(keyed, scope) for scope in SCOPES}
-
-
-def secret_with(service: Service, *scopes, tenant: str = "team") -> str:
-    async def create() -> str:
-        redis = connect(StoreSettings(redis_url=service.redis_url))
-        _, secret = await KeyStore(redis).create(Grant(tenant, scopes))
-        await redis.aclose()
-        return secret
-
-    return asyncio.run(create())
 
 
 def call(

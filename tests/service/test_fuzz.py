@@ -3,8 +3,8 @@
 Bounded and repeatable: the same requests are drawn in every run.
 """
 
-import asyncio
 import json
+from collections import defaultdict
 
 import httpx
 import pytest
@@ -12,12 +12,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.domain.access import Grant
-from app.settings import StoreSettings
-from app.store.keys import KeyStore
-from app.store.redis import connect
 from tests import contract_check
-from tests.support import running_service, wait_until
+from tests.support import running_service, secret_with, wait_until
 from tests.unit.domain.test_bank_files_fuzz import RECORDS
 
 DRAWN = 40
@@ -46,17 +42,9 @@ def client(tmp_path_factory):
         running.start_api(AZIMUTH_AUTH="keys")
         running.start_worker(ready=False)
         with running.client() as client:
-            secret = asyncio.run(key_for_everything(running.redis_url))
-            client.headers["authorization"] = f"Bearer {secret}"
+            client.headers["authorization"] = f"Bearer {secret_with(running, 'admin')}"
             wait_until(lambda: client.get("/readyz").is_success, what="the worker")
             yield client
-
-
-async def key_for_everything(redis_url: str) -> str:
-    redis = connect(StoreSettings(redis_url=redis_url))
-    _, secret = await KeyStore(redis).create(Grant("team", ("admin",)))
-    await redis.aclose()
-    return secret
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +64,26 @@ def with_time_to_answer(body):
     return body
 
 
+NAMED = ("bank", "attribute_set", "attributes", "model", "method", "covariance_bank", "calibration")
+"""Members that name what is stored: a name at random leads to a 404 and no further."""
+
+
+def with_names_in_use(body, method, path):
+    """Leave half of the requests for calibrations without names that nothing has."""
+    if not (method == "PUT" and "calibrations" in path and isinstance(body, dict)):
+        return body
+    if len(json.dumps(body)) % 2:
+        return body
+    kept = {name: value for name, value in body.items() if name not in NAMED}
+    if isinstance(kept.get("scoring"), dict):
+        kept["scoring"] = {n: v for n, v in kept["scoring"].items() if n not in NAMED}
+    return kept | {"bank": "helpsteer2"}
+
+
+ANSWERED: dict[tuple[str, str], set[int]] = defaultdict(set)
+"""Operation -> statuses of its answers."""
+
+
 def as_documented(response: httpx.Response) -> None:
     contract_check.check(response)
     assert response.status_code < 500, response.text
@@ -84,8 +92,9 @@ def as_documented(response: httpx.Response) -> None:
 @CONTRACT.parametrize()
 @BOUNDED
 def test_every_request_is_answered_as_documented(case, client):
-    case.body = with_time_to_answer(case.body)
+    case.body = with_names_in_use(with_time_to_answer(case.body), case.method, case.path)
     made = case.call(base_url=str(client.base_url), headers=dict(client.headers))
+    ANSWERED[case.method, case.path].add(made.status_code)
     as_documented(
         httpx.Response(
             made.status_code,
@@ -94,6 +103,13 @@ def test_every_request_is_answered_as_documented(case, client):
             request=httpx.Request(case.method, made.request.url),
         )
     )
+
+
+def test_the_requests_got_as_far_as_a_success_in_every_operation_that_takes_a_body():
+    contract = json.loads(contract_check.DOCUMENT.read_text("utf-8"))["paths"]
+    taking = [(m.upper(), p) for p, item in contract.items() for m in item if m in ("post", "put")]
+    print({name: sorted(ANSWERED[name]) for name in taking})
+    assert [name for name in taking if min(ANSWERED[name], default=500) >= 300] == []
 
 
 @BOUNDED

@@ -181,6 +181,33 @@ def test_several_samples_and_orders_return_spread_and_values(azimuth):
         assert score["spread"] > 0
 
 
+def test_order_of_prompts_and_retrieval_are_part_of_the_scorer(azimuth):
+    fingerprints = set()
+    for order in ("attribute_first", "item_first"):
+        for retrieval in ("similar", "fixed"):
+            asked = scenario("orders of prompts", prompt_order=order, retrieval=retrieval)
+            answer = azimuth.post("/v1/score", asked).json()
+            scorer, cells = answer["scorer"], answer["cells"]
+            assert (scorer["prompt_order"], scorer["retrieval"]) == (order, retrieval)
+            fingerprints.add(scorer["fingerprint"])
+            assert answer["status"] == "complete"
+            assert not any(cell["cached"] for cell in cells)
+            shown = [sorted(e["id"] for e in cell["examples"]) for cell in cells]
+            assert all(len(ids) == 5 for ids in shown)
+            if order == "item_first":
+                assert all(ids == shown[0] for ids in shown)
+    assert len(fingerprints) == 4
+
+
+def test_an_order_of_prompts_that_a_method_lacks_is_rejected(azimuth):
+    response = azimuth.post(
+        "/v1/score",
+        SCENARIO | grouped(question="refused", method="regression", prompt_order="item_first"),
+    )
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/scoring/prompt_order"
+
+
 def test_scoring_without_examples_has_another_fingerprint(azimuth):
     few = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"])).json()
     zero = azimuth.post("/v1/score", scenario("shots", attributes=["coherence"], bank=None)).json()

@@ -106,6 +106,33 @@ class FakeEngine:
         )
         return Generation(answers=answers, prompt_tokens=prompt.length)
 
+    async def read_states(
+        self, question: str, response: str, layers: int, width: int
+    ) -> tuple[list[list[float]], int]:
+        """Return made-up hidden states and the tokens read, after the latency and faults.
+
+        They are hashes; the scores of a simulated judge show in them along fixed directions.
+        """
+        prompt = self.encode((Message("user", question), Message("assistant", response)))
+        fault = await self._delay_or_fail(prompt)
+        if fault == "invalid":
+            return [[math.nan] * width] * layers, prompt.length
+        known = self._judge.opinions(question, response) if self._judge else {}
+        states = [
+            [
+                sum(
+                    (_gaussians(f"{name}\x1f{layer}", width)[place] * score * 4)
+                    for name, score in known.items()
+                )
+                + own
+                for place, own in enumerate(
+                    _gaussians(f"{question}\x1e{response}\x1f{layer}", width)
+                )
+            ]
+            for layer in range(layers)
+        ]
+        return states, prompt.length
+
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
         """Accept any tokens."""
         return None
@@ -165,6 +192,12 @@ class FakeEngine:
                 return fault
             draw -= probability
         return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _gaussians(seed: str, count: int) -> tuple[float, ...]:
+    draw = random.Random(hashlib.sha256(seed.encode()).digest())
+    return tuple(draw.gauss(0.0, 1.0) for _ in range(count))
 
 
 def parse_faults(text: str) -> tuple[tuple[str, float], ...]:

@@ -76,6 +76,12 @@ class SimulatedJudge:
                     scores[at] = self._noisy(known, attribute, label)
         return scores
 
+    def opinions(self, question: str, response: str) -> dict[str, float]:
+        """Return its scores of a labelled response, by attribute; none of any other."""
+        known = question, response
+        labels = self._labels.get(known, {})
+        return {name: self._noisy(known, name, label) for name, label in labels.items()}
+
     def _noisy(self, known: Known, attribute: str, label: float) -> float:
         source = "\x1f".join([str(self._seed), attribute, *known]).encode()
         draw = random.Random(hashlib.sha256(source).digest())

@@ -58,49 +58,11 @@ class VllmEngine:
         )
 
     def _load(self) -> Any:
-        _prepare_environment(self._settings)
+        prepare_environment(self._settings)
         from vllm import AsyncEngineArgs
-        from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        settings = self._settings
-        on_cpu = current_platform.is_cpu()
-        arguments: dict[str, Any] = {
-            "model": settings.model,
-            "revision": settings.model_revision,
-            "dtype": settings.dtype,
-            "max_model_len": settings.context_length,
-            "max_num_seqs": settings.max_num_seqs,
-            "max_num_batched_tokens": settings.max_num_batched_tokens,
-            "tokenizer_mode": "hf",  # ChatEncoder needs a tokenizer of transformers
-            "enable_prefix_caching": True,
-            # guidance honours integer bounds, maxLength and the order of properties.
-            "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
-            # The model folder's sampling defaults must not override a request's settings.
-            "generation_config": "vllm",
-            "disable_log_stats": True,
-        }
-        if on_cpu:
-            # A batch of long prompts may take minutes, and after five vLLM would exit. The worker's
-            # canary and its settings decide how long is too long.
-            os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
-            if sys.platform == "linux":
-                os.environ["LD_PRELOAD"] = preload_with_tcmalloc(os.environ.get("LD_PRELOAD", ""))
-            # Compilation needs a C++ compiler and takes minutes; on CPUs it gains little.
-            arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
-            # vLLM 0.32 fails with "CPU Generator does not use offset" when a prompt is processed in
-            # chunks and its answer is drawn with a seed: on CPUs prompts are not chunked.
-            longest = AsyncEngineArgs(**arguments).create_model_config().max_model_len
-            arguments |= {
-                "enable_chunked_prefill": False,
-                "max_num_batched_tokens": max(settings.max_num_batched_tokens, longest),
-            }
-        else:
-            arguments |= {
-                "gpu_memory_utilization": settings.gpu_memory_utilization,
-                "tensor_parallel_size": settings.tensor_parallel_size,
-            }
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_arguments(self._settings)))
 
     def _count_steps(self, core: Any) -> None:
         """Count what the engine process sends: with a full batch, no answer may end for long."""
@@ -147,19 +109,7 @@ class VllmEngine:
         )
 
     async def _sample(self, prompt: Prompt, schema: Schema, sampling: Sampling, index: int) -> Any:
-        from vllm.sampling_params import (
-            RequestOutputKind,
-            SamplingParams,
-            StructuredOutputsParams,
-        )
-
-        parameters = SamplingParams(
-            temperature=sampling.temperature,
-            seed=sampling.seed + index if sampling.temperature > 0 else None,
-            max_tokens=sampling.max_tokens,
-            structured_outputs=StructuredOutputsParams(json=schema),
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+        parameters = sampling_parameters(schema, sampling, index)
         return await self._run(prompt.token_ids or (), parameters)
 
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
@@ -222,6 +172,23 @@ class VllmEngine:
         return last
 
 
+def sampling_parameters(schema: Schema, sampling: Sampling, index: int = 0) -> Any:
+    """vLLM's parameters for one of the samples of a prompt."""
+    from vllm.sampling_params import (
+        RequestOutputKind,
+        SamplingParams,
+        StructuredOutputsParams,
+    )
+
+    return SamplingParams(
+        temperature=sampling.temperature,
+        seed=sampling.seed + index if sampling.temperature > 0 else None,
+        max_tokens=sampling.max_tokens,
+        structured_outputs=StructuredOutputsParams(json=schema),
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
 def as_input(token_ids: Sequence[int]) -> dict[str, Any]:
     """A prompt as vLLM takes it. Its prefix is cached for the tenant of the job."""
     prompt: dict[str, Any] = {"prompt_token_ids": list(token_ids)}
@@ -230,7 +197,51 @@ def as_input(token_ids: Sequence[int]) -> dict[str, Any]:
     return prompt
 
 
-def _prepare_environment(settings: EngineSettings) -> None:
+def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
+    """vLLM's arguments for the settings. The environment must be prepared."""
+    from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
+
+    on_cpu = current_platform.is_cpu()
+    arguments: dict[str, Any] = {
+        "model": settings.model,
+        "revision": settings.model_revision,
+        "dtype": settings.dtype,
+        "max_model_len": settings.context_length,
+        "max_num_seqs": settings.max_num_seqs,
+        "max_num_batched_tokens": settings.max_num_batched_tokens,
+        "tokenizer_mode": "hf",  # ChatEncoder needs a tokenizer of transformers
+        "enable_prefix_caching": True,
+        # guidance honours integer bounds, maxLength and the order of properties.
+        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+        # The model folder's sampling defaults must not override a request's settings.
+        "generation_config": "vllm",
+        "disable_log_stats": True,
+    }
+    if on_cpu:
+        # A batch of long prompts may take minutes, and after five vLLM would exit. The worker's
+        # canary and its settings decide how long is too long.
+        os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")
+        if sys.platform == "linux":
+            os.environ["LD_PRELOAD"] = preload_with_tcmalloc(os.environ.get("LD_PRELOAD", ""))
+        # Compilation needs a C++ compiler and takes minutes; on CPUs it gains little.
+        arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS}
+        # vLLM 0.32 fails with "CPU Generator does not use offset" when a prompt is processed in
+        # chunks and its answer is drawn with a seed: on CPUs prompts are not chunked.
+        longest = AsyncEngineArgs(**arguments).create_model_config().max_model_len
+        arguments |= {
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(settings.max_num_batched_tokens, longest),
+        }
+    else:
+        arguments |= {
+            "gpu_memory_utilization": settings.gpu_memory_utilization,
+            "tensor_parallel_size": settings.tensor_parallel_size,
+        }
+    return arguments
+
+
+def prepare_environment(settings: EngineSettings) -> None:
     """Set the environment variables that vLLM reads at import, unless the user has set them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     defaults = {

@@ -99,7 +99,11 @@ class Network(ABC):
             self._accept(config)
             tokenizer = AutoTokenizer.from_pretrained(settings.model, **source)
             model, loaded = self._class().from_pretrained(
-                settings.model, dtype=settings.dtype, output_loading_info=True, **source
+                settings.model,
+                config=config,
+                dtype=settings.dtype,
+                output_loading_info=True,
+                **source,
             )
         except (OSError, ValueError) as error:
             raise EngineError(f"{settings.model} cannot be loaded: {error}") from error
@@ -135,13 +139,13 @@ class Network(ABC):
     async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def _outputs(self, texts: Sequence[Tokens]) -> list[tuple[float, ...]]:
-        """Return the model's outputs for each text, in order.
+    async def _outputs(self, texts: Sequence[Tokens]) -> list[Any]:
+        """Return the model's outputs for each text, in order: a tuple of numbers, or an array.
 
         Texts run in batches, so that other jobs and the check can run in between. Outputs depend on
         the rest of their batch within rounding.
         """
-        outputs: dict[int, tuple[float, ...]] = {}
+        outputs: dict[int, Any] = {}
         # Without a padding token, a model takes the last position as the last token: one row each.
         rows = _ROWS if self._pad is not None else 1
         lengths = [len(text.ids) for text in texts]
@@ -151,12 +155,13 @@ class Network(ABC):
             outputs |= zip(batch, done, strict=True)
         return [outputs[position] for position in range(len(texts))]
 
-    def _pass(self, texts: Sequence[Tokens]) -> list[tuple[float, ...]]:
+    def _pass(self, texts: Sequence[Tokens]) -> list[Any]:
         import torch
 
+        outputs: list[Any] | None
         try:
             with torch.inference_mode():
-                outputs = self._forward(self._batch(texts)).float().cpu().tolist()
+                outputs = self._rows(self._forward(self._batch(texts)).float().cpu())
         except torch.OutOfMemoryError as error:
             if len(texts) == 1:
                 detail = f"not enough memory for a text of {len(texts[0].ids)} tokens"
@@ -171,7 +176,11 @@ class Network(ABC):
         if outputs is None:
             half = len(texts) // 2
             return self._pass(texts[:half]) + self._pass(texts[half:])
-        return [tuple(row) for row in outputs]
+        return outputs
+
+    def _rows(self, outputs: Any) -> list[Any]:
+        """One output for each text, from a tensor on the CPU."""
+        return [tuple(row) for row in outputs.tolist()]
 
     def _batch(self, texts: Sequence[Tokens]) -> dict[str, Any]:
         import torch

@@ -23,6 +23,8 @@ class Tokens:
     ids: tuple[int, ...]
     types: tuple[int, ...]
     """Token type ids, which some models read: 1 for the second text of a pair, else 0."""
+    begin: int = 0
+    """In a conversation: the place of the answer's first token."""
 
 
 class PlainEncoder:
@@ -83,9 +85,13 @@ class PlainEncoder:
             for piece in self._turns
         ]
         ids = [token for part in parts for token in part.ids]
+        begin = sum(len(part.ids) for part in parts[:3])
         if self._added_in(whole.ids) == self._added_in(ids):
             ids = whole.ids
-        return Tokens(tuple(ids), (0,) * len(ids))
+            start = sum(len(contents.get(piece, piece)) for piece in self._turns[:3])
+            ends = [end for _, end in whole.offsets]
+            begin = next((i for i, end in enumerate(ends) if end > start), len(ids) - 1)
+        return Tokens(tuple(ids), (0,) * len(ids), begin)
 
     @cached_property
     def _turns(self) -> list[str]:

@@ -9,6 +9,7 @@ from workers.methods.base import ReadingMethod, WritingMethod
 from workers.methods.choosing.method import Choosing
 from workers.methods.comparative.method import ComparativeRegression
 from workers.methods.digit_reading.method import DigitRegression
+from workers.methods.item_first.method import ItemFirstRegression
 from workers.methods.joint.method import JointRegression
 from workers.methods.regression.method import Regression
 
@@ -21,10 +22,11 @@ def writing_methods() -> dict[str, WritingMethod[Any]]:
         Choosing("prompt_aligned"),
         Choosing("unaligned"),
     ]
-    joint = JointRegression()
+    joint, item_first = JointRegression(), ItemFirstRegression()
     return {
         **{method.name: method for method in methods},
         profile_name(joint.name, reasoning=True, joint=True): joint,
+        profile_name(item_first.name, reasoning=True, item_first=True): item_first,
     }
 
 

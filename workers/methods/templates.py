@@ -17,16 +17,16 @@ _FENCE_RUNS = re.compile(r"~{3,}")
 
 
 class Templates:
-    """The prompt templates of one method: `system.jinja` and `question.jinja` in its folder."""
+    """The prompt templates of one method: `system.jinja`, `question.jinja` and others it names."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *others: str) -> None:
         self._folder = folder
+        self._names = ("system.jinja", "question.jinja", *others)
 
     @cached_property
     def _sources(self) -> dict[str, str]:
         folder = files("workers.methods") / self._folder
-        names = ("system.jinja", "question.jinja")
-        return {name: (folder / name).read_text("utf-8") for name in names}
+        return {name: (folder / name).read_text("utf-8") for name in self._names}
 
     @cached_property
     def _environment(self) -> Environment:
@@ -50,15 +50,17 @@ class Templates:
 
     def system(self, **values: Any) -> str:
         """Render the system turn."""
-        return self._environment.get_template("system.jinja").render(
-            fence_character=FENCE, **values
-        )
+        return self.render("system.jinja", fence_character=FENCE, **values)
 
     def question(self, question: str, texts: Sequence[str], **values: Any) -> str:
         """Render a user turn: the question and the texts to judge, each between fences."""
-        return self._environment.get_template("question.jinja").render(
-            question=question, fence=fence_for([question, *texts]), **values
+        return self.render(
+            "question.jinja", question=question, fence=fence_for([question, *texts]), **values
         )
+
+    def render(self, name: str, **values: Any) -> str:
+        """Render one of the templates."""
+        return self._environment.get_template(name).render(**values)
 
 
 def fence_for(texts: Iterable[str]) -> str:

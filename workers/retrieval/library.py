@@ -6,7 +6,8 @@ import asyncio
 import logging
 import textwrap
 from collections.abc import Collection, Sequence
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cachetools import LRUCache
 from app.domain.bank import Bank
 from app.domain.bank_repeats import repeated_rows, rows_by_question
 from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scorer import ScorerSettings
 from app.domain.texts import text_key
 from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
@@ -31,6 +33,7 @@ from workers.retrieval.examples import (
     joint_level_map,
     level_map,
 )
+from workers.retrieval.fixed import FixedOrder
 from workers.retrieval.index import ExampleIndex, QueryNeighbours
 from workers.subject import Subject
 
@@ -56,28 +59,47 @@ class IndexedBank:
         self._joint_level_map = lru_cache(_MAX_LEVEL_MAPS)(self._map_joint_levels)
 
     def examples(
-        self, query: Vectors, scenario: Scenario, subject: Subject, count: int
+        self, query: Vectors, scenario: Scenario, subject: Subject, settings: ScorerSettings
     ) -> ChosenExamples[Any]:
-        """Choose `count` examples for a subject.
+        """Choose the examples for a subject that the settings ask for.
 
         `query` is the vector of the scenario's question. Scenarios of the bank that have the same
         question and one of the same candidates are excluded: their labels would be the answer. What
         is the same is decided by `text_key`, since files differ in white space and case.
         """
-        neighbours: Neighbours = QueryNeighbours(self._index, query)
+        similar: Neighbours = QueryNeighbours(self._index, query)
+        order = self._fixed_order if settings.retrieval == "fixed" else similar
+        if known := self._revealing(scenario):
+            order = Without(order, known)
+        chosen = self._choose(order, subject, settings)
+        if order is similar or not chosen.neighbours:
+            return chosen
+        rows = [neighbour.row for neighbour in chosen.neighbours]
+        near = {n.row: n for n in similar.among(np.array(rows, dtype=np.int64))}
+        return replace(chosen, neighbours=tuple(near[row] for row in rows))
+
+    def _choose(
+        self, order: Neighbours, subject: Subject, settings: ScorerSettings
+    ) -> ChosenExamples[Any]:
+        count = settings.examples
+        if isinstance(subject, Choice):
+            return choose_choices(order, self.bank.scenarios, subject, count, self._repeated)
+        if isinstance(subject, tuple):
+            return choose_examples(order, self.joint_levels(subject), count)
+        levels = self.levels(subject)
+        if settings.is_item_first and levels.levels_of:
+            # The same examples for all attributes, whichever of them a request asks for.
+            return choose_examples(order, self._all_levels, count)
+        return choose_examples(order, levels, count)
+
+    def _revealing(self, scenario: Scenario) -> list[int]:
+        """Return the rows whose labels would be the answer."""
         candidates = set(map(text_key, scenario.candidates))
-        known = [
+        return [
             row
             for row in self._rows_by_question.get(text_key(scenario.question), ())
             if not candidates.isdisjoint(map(text_key, self.bank.scenarios[row].responses))
         ]
-        if known:
-            neighbours = Without(neighbours, known)
-        if isinstance(subject, Choice):
-            return choose_choices(neighbours, self.bank.scenarios, subject, count, self._repeated)
-        if isinstance(subject, tuple):
-            return choose_examples(neighbours, self.joint_levels(subject), count)
-        return choose_examples(neighbours, self.levels(subject), count)
 
     def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
         """Return the levels of the attribute, or of its labels, that none of the examples shows."""
@@ -92,6 +114,16 @@ class IndexedBank:
         # Attributes without labels change nothing, and would multiply the cached combinations.
         labelled = [a for a in attributes if self.levels(a).levels_of]
         return self._joint_level_map(frozenset((a.name, a.levels) for a in labelled))
+
+    @cached_property
+    def _all_levels(self) -> LevelMap[tuple[str, float]]:
+        """Which scenarios show each level of each attribute that the bank labels."""
+        names = {name for one in self.bank.scenarios for labels in one.labels for name in labels}
+        return self._map_joint_levels(frozenset((name, ()) for name in names))
+
+    @cached_property
+    def _fixed_order(self) -> FixedOrder:
+        return FixedOrder(self.bank.scenarios)
 
     def _map_joint_levels(self, keys: frozenset[_LevelKey]) -> LevelMap[tuple[str, float]]:
         maps = {name: self._level_map(name, levels) for name, levels in keys}

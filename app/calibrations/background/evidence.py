@@ -13,9 +13,11 @@ from app.calibrations.background.progress import PATIENCE_S, Fit
 from app.calibrations.background.sampling import has_label
 from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.bank import LabelledScenario
-from app.domain.calibration.evidence import evidence_of
+from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
 from app.domain.fingerprint import attribute_field
-from app.domain.scenario import MAX_CANDIDATES
+from app.domain.methods import METHODS
+from app.domain.plan import ScorePlan
+from app.domain.scenario import Attribute
 from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, QueueFull, Unavailable
 from app.scoring.planner import PlannedRequest
@@ -57,7 +59,8 @@ class EvidenceCollector:
         }
 
     async def _evidence(self, fit: Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
-        if len(set(scenario.responses)) > MAX_CANDIDATES:
+        settings = fit.planned.scorer.settings
+        if len(set(scenario.responses)) > METHODS[settings.method].most_candidates:
             fit.left_out["too-many-responses"] += 1
             return None
         attributes = fit.planned.attributes
@@ -74,12 +77,8 @@ class EvidenceCollector:
             return None
         for unscored in score_set.unscored.values():
             fit.left_out[unscored.reason] += 1
-        if not score_set.scores:
-            return None
-        fields = [attribute_field(attribute) for attribute in attributes]
-        settings = fit.planned.scorer.settings
-        evidence = evidence_of(score_set.scores, plan.surface.values, fields, settings)
-        return with_labels(evidence, scenario, plan, attributes)
+        evidence = _evidence_in(score_set, plan, attributes)
+        return with_labels(evidence, scenario, plan, attributes) if evidence else None
 
     async def score(self, planned: PlannedRequest) -> ScoreSet:
         """Score one scenario; wait while the queue is full, or a worker or the store unavailable.
@@ -106,3 +105,16 @@ class EvidenceCollector:
                 # This process is about to end. Going on without these cells would fit another
                 # calibration.
                 await asyncio.sleep(1.0)
+
+
+def _evidence_in(
+    score_set: ScoreSet, plan: ScorePlan, attributes: Sequence[Attribute]
+) -> Evidence | None:
+    """The evidence in a score set, if anything in it is scored."""
+    if score_set.states is not None:
+        return evidence_of_states(score_set.states, plan.surface.values, len(attributes))
+    if not score_set.scores:
+        return None
+    fields = [attribute_field(attribute) for attribute in attributes]
+    settings = score_set.scorer.settings
+    return evidence_of(score_set.scores, plan.surface.values, fields, settings)

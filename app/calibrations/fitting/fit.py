@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from app.calibrations.fitting.layers import (
     fit_each,
     fit_feature_models,
     fit_stack,
+    fit_states_models,
     predict_out_of_fold,
 )
 from app.calibrations.fitting.report import report_on
@@ -24,7 +26,8 @@ from app.calibrations.fitting.rows import (
 from app.calibrations.fitting.sharpening import sharpened
 from app.domain import features
 from app.domain.arrays import Floats
-from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer, Stack
+from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer
+from app.domain.calibration.stack import Stack
 from app.domain.fingerprint import attribute_name
 from app.domain.selection.uncertainty import SharedErrors
 
@@ -41,6 +44,8 @@ def fit(
     """
     names = [attribute_name(field) for field in fields]
     rows = in_rows(scenarios, names)
+    if any(one.evidence.states is not None for one in scenarios):
+        return _fit_states(rows, scorer, fields)
     feature_models = fit_feature_models(rows)
     predicted = predict_out_of_fold(rows, feature_models)
     out_of_fold: dict[Layer, Floats] = {}
@@ -53,7 +58,11 @@ def fit(
     layers: dict[Basis, tuple[Layer, ...]] = {}
     errors: dict[Basis, SharedErrors] = {}
     for basis in _BASES if together else _BASES[1:]:
-        of_basis = [report_on(rows, out_of_fold, basis, c, name) for c, name in enumerate(names)]
+        combined: tuple[Layer, ...] = ("alone",) if basis == "alone" else ("alone", "together")
+        of_basis = [
+            report_on(rows, out_of_fold, basis, column, name, combined=combined)
+            for column, name in enumerate(names)
+        ]
         reports += of_basis
         layers[basis] = tuple(report.layer for report in of_basis)
         errors[basis] = _sharpened_errors(rows, out_of_fold, layers[basis])
@@ -70,6 +79,40 @@ def fit(
         levels=levels_of(rows),
         errors=errors,
         reports=tuple(reports),
+    )
+
+
+def _fit_states(rows: Rows, scorer: str, fields: Sequence[str]) -> Calibration:
+    """A calibration for a scorer that reads hidden states."""
+    names = [attribute_name(field) for field in fields]
+    feature_models = fit_feature_models(rows)
+    predicted = predict_out_of_fold(rows, feature_models)
+    out_of_fold: dict[Layer, Floats] = {}
+    features_alone, out_of_fold["features"] = fit_each(
+        rows, predicted, rows.labelled, with_readings=False
+    )
+    models, out_of_fold["states"], opinions = fit_states_models(rows)
+    rows = replace(rows, raw=opinions)
+    reports = tuple(
+        report_on(rows, out_of_fold, "together", column, name, combined=("states",))
+        for column, name in enumerate(names)
+    )
+    layers = tuple(report.layer for report in reports)
+    used = {column for column, layer in enumerate(layers) if layer == "states"}
+    return Calibration(
+        digest="",
+        scorer=scorer,
+        features=features.VERSION,
+        fields=tuple(fields),
+        feature_models=feature_models,
+        features_alone=features_alone,
+        together=None,
+        alone=(),
+        layers={"together": layers},
+        levels=levels_of(rows),
+        errors={"together": _sharpened_errors(rows, out_of_fold, layers)},
+        reports=reports,
+        states_models=tuple(model for model in models if used & set(model.columns)),
     )
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from app.calibrations.fitting.learners import fit_ridge, grow_forest
 from app.calibrations.fitting.rows import Bools, Indices, Rows, folds_of
+from app.calibrations.fitting.states import learn_states
 from app.domain.arrays import Floats
 from app.domain.calibration.estimate import first_layer, second_layer_inputs, with_differences
-from app.domain.calibration.model import FeatureModel, Stack
+from app.domain.calibration.stack import FeatureModel, Stack
+from app.domain.calibration.states import StatesModel
 
 _FOLDS = 10
 _STACK_FOLDS = 5
@@ -100,6 +102,33 @@ def fit_stack(
     for out in folds_of(rows, chosen, _STACK_FOLDS):
         out_of_fold[out] = fit_on(np.setdiff1d(chosen, out)).predict(inputs[out])
     return fit_on(chosen), out_of_fold
+
+
+def fit_states_models(rows: Rows) -> tuple[tuple[StatesModel, ...], Floats, Floats]:
+    """Models of hidden states, one for all attributes that are labelled on the same rows.
+
+    Also returns their out-of-fold predictions and those of states alone, both (R, A), NaN where
+    there is no label or where no states were read.
+    """
+    states, read = rows.states
+    out_of_fold = np.full(rows.labels.shape, np.nan)
+    opinions = np.full(rows.labels.shape, np.nan)
+    models: list[StatesModel] = []
+    for columns, labelled in _groups(rows):
+        chosen = labelled[read[labelled]]
+        cells = chosen[:, None], np.array(columns)[None, :]
+        learnt = learn_states(
+            rows.surface[chosen],
+            states[chosen],
+            rows.labels[cells],
+            rows.scenario[chosen],
+            rows.question[chosen],
+            tuple(columns),
+        )
+        models.append(learnt.model)
+        out_of_fold[cells] = learnt.out_of_fold
+        opinions[cells] = learnt.opinions
+    return tuple(models), out_of_fold, opinions
 
 
 def _stack(

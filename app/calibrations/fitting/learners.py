@@ -17,7 +17,9 @@ _TREES = 100
 _ALPHAS = np.logspace(-1, 4, 16)
 
 
-def grow_forest(inputs: Floats, labels: Floats, leaf: int, *, share: float = 1.0) -> Forest:
+def grow_forest(
+    inputs: Floats, labels: Floats, leaf: int, *, share: float = 1.0, trees: int = _TREES
+) -> Forest:
     """Fit extra trees (Geurts et al. 2006), which overfit little and need no tuning.
 
     `leaf` is the least number of rows in a leaf, `share` that of inputs tried for a split.
@@ -25,7 +27,7 @@ def grow_forest(inputs: Floats, labels: Floats, leaf: int, *, share: float = 1.0
     from sklearn.ensemble import ExtraTreesRegressor
 
     grown = ExtraTreesRegressor(
-        _TREES, min_samples_leaf=leaf, max_features=share, random_state=0, n_jobs=1
+        trees, min_samples_leaf=leaf, max_features=share, random_state=0, n_jobs=1
     ).fit(inputs, labels if labels.shape[1] > 1 else labels[:, 0])
     return as_forest([tree.tree_ for tree in grown.estimators_])
 

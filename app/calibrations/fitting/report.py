@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,10 +17,18 @@ _LEAST_GAIN = 1e-9
 
 
 def report_on(
-    rows: Rows, predictions: Mapping[Layer, Floats], basis: Basis, column: int, name: str
+    rows: Rows,
+    predictions: Mapping[Layer, Floats],
+    basis: Basis,
+    column: int,
+    name: str,
+    *,
+    combined: Sequence[Layer],
 ) -> AttributeReport:
-    """Choose the layer for an attribute, from out-of-fold predictions (R, A) of every layer."""
-    combined: list[Layer] = ["alone", "together"] if basis == "together" else ["alone"]
+    """Choose the layer for an attribute, from out-of-fold predictions (R, A) of every layer.
+
+    The choice is between surface features and the best of `combined`, which use the judge as well.
+    """
     known = rows.labelled[:, column]
     for of in combined:
         known &= ~np.isnan(predictions[of][:, column])
@@ -49,15 +57,16 @@ def report_on(
         pairs_raw=_pairs_in_order(label, raw, number),
         pairs_features=_pairs_in_order(label, predicted["features"], number),
         pairs=_pairs_in_order(label, predicted[layer], number),
-        summary=_summary(name, error["features"], error[best] if helps else None),
+        summary=_summary(name, best, error["features"], error[best] if helps else None),
     )
 
 
-def _summary(name: str, features: float, combined: float | None) -> str:
+def _summary(name: str, best: Layer, features: float, combined: float | None) -> str:
+    subject, s = ("the states of this judge", "") if best == "states" else ("this judge", "s")
     if combined is None:
-        return f"on {name} this judge adds nothing to surface features"
+        return f"on {name} {subject} add{s} nothing to surface features"
     return (
-        f"on {name} this judge lowers the error of surface features by "
+        f"on {name} {subject} lower{s} the error of surface features by "
         f"{100 * (1 - combined / features):.0f} % (from {features:.3f} to {combined:.3f})"
     )
 

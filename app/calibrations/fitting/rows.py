@@ -71,6 +71,23 @@ class Rows:
     """(R,), index of the row's question, in the bank's order."""
 
     @property
+    def surface(self) -> Floats:
+        """(R, F)"""
+        return np.concatenate([one.surface for one in self.scenarios])
+
+    @property
+    def states(self) -> tuple[Floats, Bools]:
+        """Hidden states (R, L, D), and for which rows they were read: (R,); 0 for the others."""
+        known = [one.states for one in self.scenarios if one.states is not None]
+        blank = np.zeros_like(known[0][:1])
+        parts = [
+            np.repeat(blank, len(one.surface), axis=0) if one.states is None else one.states
+            for one in self.scenarios
+        ]
+        read = [np.full(len(one.surface), one.states is not None) for one in self.scenarios]
+        return np.concatenate(parts), np.concatenate(read)
+
+    @property
     def labelled(self) -> Bools:
         """(R, A), whether there is a label."""
         return np.asarray(~np.isnan(self.labels))
@@ -127,7 +144,12 @@ def folds_of(rows: Rows, chosen: Indices, count: int) -> list[Indices]:
     Questions are dealt to the folds in turn, counting only those that the chosen rows have, so that
     the folds are equally large for any choice of rows.
     """
-    number = np.unique(rows.question[chosen], return_inverse=True)[1].reshape(-1)
+    return folds_by(rows.question, chosen, count)
+
+
+def folds_by(question: Indices, chosen: Indices, count: int) -> list[Indices]:
+    """The same for rows that are given by the numbers of their questions, (R,)."""
+    number = np.unique(question[chosen], return_inverse=True)[1].reshape(-1)
     return [chosen[number % count == fold] for fold in range(min(count, int(number.max()) + 1))]
 
 

@@ -15,20 +15,17 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.calibration.forest import Forest
-from app.domain.calibration.model import (
-    AttributeReport,
-    Basis,
-    Calibration,
-    FeatureModel,
-    Layer,
-    Stack,
-)
+from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer
+from app.domain.calibration.stack import FeatureModel, Stack
+from app.domain.calibration.states import StatesModel
 from app.domain.selection.uncertainty import SharedErrors
 
 _FORMAT = "azimuth-calibration/1"
+_WITH_STATES = "azimuth-calibration/2"
 _HEAD = "head"
 _DIGEST_CHARS = 32
 _FOREST = ("feature", "threshold", "left", "right", "value", "roots")
+_STATES = ("center", "scale", "coefficients", "intercept", "axes")
 _STACK = ("center", "scale", "coefficients", "intercept")
 
 
@@ -36,7 +33,7 @@ class InvalidArtefact(ValueError):
     """The bytes are not a calibration, or have an unknown format."""
 
 
-class _Head(Struct, frozen=True):
+class _Head(Struct, frozen=True, omit_defaults=True):
     """Everything that is not an array."""
 
     format: str
@@ -49,6 +46,8 @@ class _Head(Struct, frozen=True):
     layers: dict[Basis, tuple[Layer, ...]]
     levels: tuple[tuple[float, ...], ...]
     reports: tuple[AttributeReport, ...]
+    states_columns: tuple[tuple[int, ...], ...] = ()
+    """In the format with states only."""
 
 
 def to_bytes(calibration: Calibration) -> bytes:
@@ -60,6 +59,9 @@ def to_bytes(calibration: Calibration) -> bytes:
     stacks |= {f"features{n}": stack for n, stack in enumerate(calibration.features_alone)}
     if calibration.together is not None:
         stacks["together"] = calibration.together
+    for number, states in enumerate(calibration.states_models):
+        _put(arrays, f"states{number}", states, _STATES)
+        stacks[f"states{number}.stack"] = states.stack
     for name, stack in stacks.items():
         _put(arrays, name, stack, _STACK)
         if stack.forest is not None:
@@ -67,7 +69,7 @@ def to_bytes(calibration: Calibration) -> bytes:
     for basis, errors in calibration.errors.items():
         _put(arrays, f"errors.{basis}", errors, ("same", "other"))
     head = _Head(
-        format=_FORMAT,
+        format=_WITH_STATES if calibration.states_models else _FORMAT,
         scorer=calibration.scorer,
         features=calibration.features,
         fields=calibration.fields,
@@ -77,6 +79,7 @@ def to_bytes(calibration: Calibration) -> bytes:
         layers=dict(calibration.layers),
         levels=calibration.levels,
         reports=calibration.reports,
+        states_columns=tuple(states.columns for states in calibration.states_models),
     )
     arrays[_HEAD] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -95,7 +98,7 @@ def from_bytes(content: bytes) -> Calibration:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = msgspec.json.decode(arrays[_HEAD].tobytes(), type=_Head)
-        if head.format != _FORMAT:
+        if head.format not in (_FORMAT, _WITH_STATES):
             raise InvalidArtefact(f"unknown format {head.format!r}: expected {_FORMAT!r}")
         calibration = _assemble(head, arrays)
     except (
@@ -121,7 +124,11 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
         ),
         features_alone=tuple(_stack(arrays, f"features{c}", (), (c,)) for c in everything),
         together=_stack(arrays, "together", everything, everything) if head.has_together else None,
-        alone=tuple(_stack(arrays, f"alone{c}", (c,), (c,)) for c in everything),
+        alone=tuple(
+            _stack(arrays, f"alone{c}", (c,), (c,))
+            for c in everything
+            if f"alone{c}.center" in arrays
+        ),
         layers=head.layers,
         levels=head.levels,
         errors={
@@ -134,6 +141,10 @@ def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
             for basis in head.layers
         },
         reports=head.reports,
+        states_models=tuple(
+            _states_model(arrays, f"states{number}", columns)
+            for number, columns in enumerate(head.states_columns)
+        ),
     )
 
 
@@ -144,6 +155,12 @@ def _stack(
     forest = Forest(*_get(arrays, f"{name}.forest", _FOREST)) if grown else None
     center, scale, coefficients, intercept = _get(arrays, name, _STACK)
     return Stack(read, columns, center, scale, coefficients, intercept, forest)
+
+
+def _states_model(arrays: Mapping[str, Any], name: str, columns: tuple[int, ...]) -> StatesModel:
+    center, scale, coefficients, intercept, axes = _get(arrays, name, _STATES)
+    stack = _stack(arrays, f"{name}.stack", (), columns)
+    return StatesModel(columns, center, scale, coefficients, intercept, axes, stack)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:

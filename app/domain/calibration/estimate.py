@@ -9,7 +9,8 @@ import numpy as np
 
 from app.domain.arrays import Floats
 from app.domain.calibration.evidence import Evidence
-from app.domain.calibration.model import Basis, Calibration, FeatureModel, Layer, Stack
+from app.domain.calibration.model import Basis, Calibration, Layer
+from app.domain.calibration.stack import FeatureModel, Stack
 from app.domain.selection.uncertainty import SharedErrors
 
 
@@ -47,6 +48,8 @@ def _scores(
     bounds = np.cumsum([0, *(len(scenario.surface) for scenario in scenarios)])
     predicted = first_layer(calibration.feature_models, scenarios, len(calibration.fields))
     scores = predicted.copy()
+    if calibration.states_models:
+        _from_states(calibration, scenarios, scores)
     for basis, layers in calibration.layers.items():
         members = [i for i, of in enumerate(bases) if of == basis]
         if not members:
@@ -62,7 +65,21 @@ def _scores(
     return np.asarray(np.clip(scores, 0.0, 1.0))
 
 
+def _from_states(calibration: Calibration, scenarios: Sequence[Evidence], scores: Floats) -> None:
+    """Put the scores of attributes that states are used for into `scores` (R, A)."""
+    surface = np.concatenate([scenario.surface for scenario in scenarios])
+    states = np.concatenate([one.states for one in scenarios if one.states is not None])
+    scenario = np.repeat(np.arange(len(scenarios)), [len(one.surface) for one in scenarios])
+    for model in calibration.states_models:
+        outputs = model.predict(surface, states, scenario)
+        for place, column in enumerate(model.columns):
+            if calibration.layers["together"][column] == "states":
+                scores[:, column] = outputs[:, place]
+
+
 def _basis(calibration: Calibration, scenario: Evidence) -> Basis:
+    if "alone" not in calibration.layers:  # states serve all attributes at once
+        return "together"
     whole = calibration.together is not None and not np.isnan(scenario.readings).any()
     return "together" if whole else "alone"
 

@@ -24,12 +24,22 @@ class Evidence:
     """(C, F), surface features."""
     readings: Floats
     """(C, A, J), the score first in each reading; NaN for attributes that are not scored."""
+    states: Floats | None = None
+    """(C, L, D), hidden states of `L` layers; None for methods that do not read them. Readings are
+    0 then."""
 
 
 def without_judge(question: str, responses: Sequence[str], attributes: int) -> Evidence:
     """Evidence for a scenario without a judge: surface features, and 0 for every score."""
     surface = [surface_features(question, text) for text in responses]
     return Evidence(np.array(surface), np.zeros((len(responses), attributes, 1)))
+
+
+def evidence_of_states(cell: Cell, surface: Sequence[Sequence[float]], attributes: int) -> Evidence:
+    """Evidence for one scenario from its states, on any number of attributes."""
+    states = np.stack([reading.array for reading in cell.states])
+    readings = np.zeros((len(states), attributes, 1))
+    return Evidence(np.array(surface, dtype=np.float64), readings, states)
 
 
 def evidence_of(

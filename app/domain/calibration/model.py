@@ -23,8 +23,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from app.domain.arrays import Floats
-from app.domain.calibration.forest import Forest
+from app.domain.calibration.stack import FeatureModel, Stack
+from app.domain.calibration.states import StatesModel
 from app.domain.fingerprint import attribute_name
 from app.domain.selection.uncertainty import SharedErrors
 
@@ -34,9 +34,9 @@ AUTO, NONE = "auto", "none"
 Basis = Literal["together", "alone"]
 """`together`: the scenario has readings of all attributes of the calibration. `alone`: some are
 missing, and each attribute is calibrated from its own readings."""
-Layer = Literal["features", "alone", "together"]
+Layer = Literal["features", "alone", "together", "states"]
 """Inputs of an attribute's calibrated score: surface features only, or also the readings of this
-attribute, or also the readings of all attributes."""
+attribute, or also the readings of all attributes, or also the judge's hidden states."""
 
 
 class AttributeReport(Struct, frozen=True):
@@ -56,7 +56,7 @@ class AttributeReport(Struct, frozen=True):
     error_constant: float
     """Error of predicting the mean label, for comparison."""
     error_raw: float
-    """Error of the judge's scores."""
+    """Error of the judge's scores; for states, of their linear regressions alone."""
     error_features: float
     """Error with surface features only."""
     error_combined: float = msgspec.field(name="error_judge")
@@ -72,40 +72,6 @@ class AttributeReport(Struct, frozen=True):
     """The same for the layer in use."""
     summary: str = msgspec.field(name="says")
     """The result in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureModel:
-    """First layer: a forest over surface features, for some of the attributes."""
-
-    columns: tuple[int, ...]
-    """Predicted attributes: indices into `Calibration.attributes`."""
-    forest: Forest
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Second layer: combines the first layer's prediction with readings, for `k` attributes."""
-
-    read: tuple[int, ...]
-    """Attributes whose readings are inputs; empty for a stack on surface features only."""
-    columns: tuple[int, ...]
-    """Predicted attributes."""
-    center: Floats
-    """(K,), mean of the inputs, which is subtracted from them."""
-    scale: Floats
-    """(K,), standard deviation of the inputs, by which they are divided."""
-    coefficients: Floats
-    """(K, k)"""
-    intercept: Floats
-    """(k,)"""
-    forest: Forest | None
-    """Averaged with the linear model; None without readings or with too few scenarios."""
-
-    def predict(self, inputs: Floats) -> Floats:
-        """Predict labels: (R, K) -> (R, k)."""
-        linear: Floats = (inputs - self.center) / self.scale @ self.coefficients + self.intercept
-        return linear if self.forest is None else (linear + self.forest.predict(inputs)) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +99,9 @@ class Calibration:
     """The values that labels take, for each attribute; empty for continuous labels."""
     errors: Mapping[Basis, SharedErrors]
     reports: tuple[AttributeReport, ...]
+    states_models: tuple[StatesModel, ...] = ()
+    """For scorers that read hidden states: each predicts some of the attributes. Such a calibration
+    has no `alone` and no `together`, and the basis is always `together`."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

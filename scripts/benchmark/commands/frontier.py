@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--bank-chars", type=int, metavar="N", help="longest examples to show, in characters")
     add("--model", help="name of the model (default: the service's)")
     add("--concurrency", type=int, default=8, metavar="N")
+    add("--raw", action="store_true", help="raw scores only, without calibrations")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         bank_chars=arguments.bank_chars,
         model=arguments.model,
         concurrency=arguments.concurrency,
+        raw_only=arguments.raw,
     )
     modes = [mode_from(text) for text in arguments.mode or ()] or list(MODES)
     failed = [mode.name for mode in modes if not measure(mode, options)]

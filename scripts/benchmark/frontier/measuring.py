@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.benchmark.frontier.examples import fixed_examples
 from scripts.benchmark.frontier.modes import Mode, place_of
 from scripts.benchmark.pages.plots.frontier import FREE
 from scripts.benchmark.records.grouping import slug
@@ -39,6 +38,8 @@ class FrontierOptions:
     bank_chars: int | None
     model: str | None
     concurrency: int
+    raw_only: bool = False
+    """Whether to leave calibrations out."""
 
     @property
     def dataset(self) -> str:
@@ -59,7 +60,7 @@ def measure(mode: Mode, options: FrontierOptions) -> bool:
     """
     raw = _raw_run(mode, options)
     succeeded = _attempt(lambda: evaluate(raw))
-    if mode.name == FREE:
+    if mode.name == FREE or options.raw_only:
         return succeeded
     if mode.scorer.joint and not _labels_one_set(options.scenarios):
         print(
@@ -106,14 +107,7 @@ def _raw_run(mode: Mode, options: FrontierOptions) -> RunOptions:
     bank = f"{options.dataset}-examples"
     if mode.scorer.zero_shot:
         return run
-    if not mode.fixed:
-        return replace(
-            run, bank=bank, bank_file=options.train, bank_chars=options.bank_chars or None
-        )
-    examples = options.out / "fixed-examples.jsonl"
-    options.out.mkdir(parents=True, exist_ok=True)
-    examples.write_text(fixed_examples(options.train, options.bank_chars), "utf-8")
-    return replace(run, bank=f"{bank}-fixed", bank_file=examples)
+    return replace(run, bank=bank, bank_file=options.train, bank_chars=options.bank_chars or None)
 
 
 def _calibration(mode: Mode, options: FrontierOptions, raw: RunOptions) -> CalibrateOptions:

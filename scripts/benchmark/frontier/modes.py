@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from scripts.benchmark.pages.plots.frontier import FREE
 from scripts.benchmark.records.results import CALIBRATED, Run
@@ -22,11 +23,11 @@ class Mode:
     """To evaluate on; None for all."""
     training: int | None = None
     """To fit the calibration on; None for all."""
-    fixed: bool = False
-    """Whether every scenario gets the same few examples."""
 
 
 _DIGITS = ScorerOptions(reasoning=False)
+_FIXED = ScorerOptions(retrieval="fixed")
+_ITEM_FIRST = ScorerOptions(prompt_order="item_first")
 
 MODES = (
     Mode(FREE),
@@ -35,7 +36,9 @@ MODES = (
     Mode("digits, few-shot", _DIGITS, 60, 100),
     Mode("zero-shot", ScorerOptions(zero_shot=True), 60, 100),
     Mode(REFERENCE, ScorerOptions(), 60, 100),
-    Mode("few-shot, fixed", ScorerOptions(), 60, 100, fixed=True),
+    Mode("few-shot, fixed", _FIXED, 60, 100),
+    Mode("few-shot, item first", _ITEM_FIRST, 60, 100),
+    Mode("few-shot, item first, fixed", replace(_ITEM_FIRST, retrieval="fixed"), 60, 100),
     Mode("few-shot, joint", ScorerOptions(joint=True), 60, 100),
     Mode("few-shot, two orders", ScorerOptions(orders=2), 60, 100),
     Mode("few-shot, five samples", ScorerOptions(samples=5), 60, 100),
@@ -75,7 +78,7 @@ def mode_of(run: Run) -> str:
     title = run.title.removesuffix(CALIBRATED)
     if run.method != "comparative":
         return title
-    named = {mode.scorer: mode.name for mode in MODES if mode.name != FREE and not mode.fixed}
+    named = {mode.scorer: mode.name for mode in MODES if mode.name != FREE}
     return named.get(_scorer_of(run), title)
 
 
@@ -87,12 +90,18 @@ def _scorer_of(run: Run) -> ScorerOptions:
         number = int(settings.get(name, 1))
         return number if number > 1 else None
 
+    def other_than(default: str, name: str) -> Any:
+        chosen = settings.get(name, default)
+        return chosen if chosen != default else None
+
     return ScorerOptions(
         zero_shot=not int(run.scorer.get("examples", settings.get("examples")) or 0),
         reasoning=bool(settings.get("reasoning", True)),
         orders=several("orders"),
         samples=several("samples"),
         joint=bool(settings.get("joint")),
+        retrieval=other_than("similar", "retrieval"),
+        prompt_order=other_than("attribute_first", "prompt_order"),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from scripts.benchmark.frontier.modes import REFERENCE
 from scripts.benchmark.frontier.runs import Frontier, Measured
+from scripts.benchmark.measures.cost import cost
 from scripts.benchmark.measures.difference import paired_difference
 from scripts.benchmark.measures.outcomes import pairs_of
+from scripts.benchmark.pages.plots.frontier import FREE
 from scripts.benchmark.pages.tables import accuracy_with_interval, row_of
 
 
@@ -15,14 +17,15 @@ def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
     """Markdown: a row a mode and kind, a column a target set, and the cost of a scenario.
 
     Next to each accuracy its difference from the raw scores of the reference mode, by the same
-    model, on the scenarios that both have, with the 95 % interval of a paired bootstrap.
+    model, on the scenarios that both have, with the 95 % interval of a paired bootstrap. Prompt
+    tokens are computed unless the engine's prefix cache serves them.
     """
     measured = frontier.measured
     reference = next((m for m in measured if (m.mode, m.kind) == (REFERENCE, "raw")), None)
     header = [frontier.key.title, "scores", "scenarios"]
     for name in target_sets:
         header += [name, f"against {REFERENCE}, raw"]
-    header += ["tokens computed", "seconds"]
+    header += ["prompt tokens sent", "computed", "written", "seconds"]
     lines = [row_of(header), row_of(["---"] * len(header))]
     for one in measured:
         cells = [one.mode, one.kind, str(len(one.results.answered))]
@@ -33,10 +36,19 @@ def table(frontier: Frontier, target_sets: Sequence[str]) -> str:
                 continue
             spent = one.point(name)
             cells += [accuracy_with_interval(spent.accuracy), _difference(reference, one, name)]
-        cells.append(f"{spent.tokens:,.0f}" if spent and spent.tokens else "")
+        cells += [f"{count:,.0f}" if count else "" for count in _tokens(one)]
         cells.append(f"{spent.seconds:,.2g}" if spent and spent.seconds else "")
         lines.append(row_of(cells))
     return "\n".join(lines)
+
+
+def _tokens(one: Measured) -> tuple[float, float, float]:
+    """Tokens of a scenario: sent in prompts, computed of these, and written."""
+    if one.mode == FREE:
+        return 0, 0, 0
+    spent = cost(one.results)
+    sent = spent.prompt_tokens or 0
+    return sent, sent - (spent.cached_prompt_tokens or 0), spent.output_tokens or 0
 
 
 def _difference(reference: Measured | None, one: Measured, target_set: str) -> str:

@@ -176,7 +176,11 @@ def is_sampled(run: Run) -> bool:
 
 
 def _asks_as_the_paper(run: Run) -> bool:
-    return bool(run.settings.get("reasoning", True)) and not run.settings.get("joint")
+    return (
+        bool(run.settings.get("reasoning", True))
+        and not run.settings.get("joint")
+        and run.settings.get("prompt_order") != "item_first"
+    )
 
 
 def _of_samples(run: Run, figures: tuple[F, ...]) -> tuple[F, ...]:

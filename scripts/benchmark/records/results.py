@@ -116,6 +116,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
             return self.method
         how = "" if self.settings.get("reasoning", True) else ", without reasoning"
         how += ", joint" if self.settings.get("joint") else ""
+        how += ", item first" if self.settings.get("prompt_order") == "item_first" else ""
+        how += ", fixed" if shots and self.settings.get("retrieval") == "fixed" else ""
         for name in ("orders", "samples"):
             if (count := int(self.settings.get(name, 1))) > 1:
                 how += f", {count} {name}"

@@ -146,7 +146,11 @@ def _idle_of_scores(options: RunOptions) -> Iterator[tuple[str, str]]:
 def _idle_examples(options: RunOptions) -> Iterator[tuple[str, str]]:
     if options.bank_chars and (not options.bank_file or options.method == "features"):
         yield "bank-chars", "without --bank-file, or on features"
-    given = (("bank", options.bank), ("examples", options.scorer.examples))
+    given = (
+        ("bank", options.bank),
+        ("examples", options.scorer.examples),
+        ("retrieval", options.scorer.retrieval),
+    )
     for name, value in given:
         if value is None:
             continue
@@ -169,8 +173,12 @@ def _idle_of_method(options: RunOptions) -> Iterator[tuple[str, str]]:
             "reasoning-chars": scorer.reasoning_chars,
         }
     if options.is_local:
-        # Of the other methods the service refuses `joint` where it cannot be.
-        idle |= {"model": scorer.model, "joint": scorer.joint}
+        # Of the other methods the service refuses these where they cannot be.
+        idle |= {
+            "model": scorer.model,
+            "joint": scorer.joint,
+            "prompt-order": scorer.prompt_order,
+        }
     for name, value in idle.items():
         if value:
             yield name, f"on {options.method}"

@@ -64,7 +64,7 @@ def test_the_frontier_is_measured_mode_by_mode_raw_and_calibrated(azimuth, tmp_p
     path = write_scenarios(data / "eval.jsonl", 6, names)
     train = write_scenarios(data / "train.jsonl", 24, names)
     out = tmp_path / "frontier"
-    few = ("few-shot, fixed", "few-shot, joint")
+    few = ("few-shot, fixed", "few-shot, item first, fixed", "few-shot, joint")
     command = ["frontier", "--url", azimuth.url, "--scenarios", str(path), "--train", str(train)]
     command += ["--targets", "high", "all", "--out", str(out), "--mode", "features only"]
     for mode in few:
@@ -81,7 +81,7 @@ def test_the_frontier_is_measured_mode_by_mode_raw_and_calibrated(azimuth, tmp_p
         assert all(one.cached for one in calibrated.scenarios)
         assert len(raw.answered) == len(calibrated.answered) == 5
         assert (raw.run.title, calibrated.run.title) == (mode, f"{mode}, calibrated")
-    assert len({runs[mode, "raw"].run.scorer["fingerprint"] for mode in few}) == 2
+    assert len({runs[mode, "raw"].run.scorer["fingerprint"] for mode in few}) == 3
     table = (out / "frontier.md").read_text("utf-8")
     assert table in capsys.readouterr().out + "\n"
     assert len(list(out.glob("frontier-1-jokes-*.svg"))) == 2

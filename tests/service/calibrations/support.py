@@ -93,7 +93,7 @@ def ended(service, name):
         seen = look(service, name)
         return seen if seen["state"] not in ("scoring", "fitting") else None
 
-    return wait_until(over, timeout_s=60, what=f"the end of {name}")
+    return wait_until(over, timeout_s=240, what=f"the end of {name}")
 
 
 def ready(service, name):

@@ -12,6 +12,7 @@ from app.scoring.attributes import resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.planner import candidates_of
+from app.scoring.prompt_order import check_prompt_order, check_served
 from app.scoring.requests import AttributeIn, ScoreRequest, Scoring
 from app.scoring.scorer_settings import SAMPLING_TEMPERATURE, scorer_settings, unused_options
 
@@ -125,6 +126,40 @@ def test_joint_is_rejected_for_methods_that_cannot_join_attributes(options, why)
     assert caught.value.fields[0].pointer == "#/scoring/joint"
     check_joint(Scoring(**options))
     check_joint(Scoring(joint=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"method": "regression"}, "use 'comparative'"),
+        ({"method": "kaleido"}, "use 'comparative'"),
+        ({"reasoning": False}, "candidates first anyway"),
+        ({"joint": True}, "choose one"),
+    ],
+)
+def test_item_first_is_rejected_where_prompts_have_one_order(options, why):
+    with pytest.raises(InvalidRequest, match=why) as caught:
+        check_prompt_order(Scoring(prompt_order="item_first", **options))
+    assert caught.value.fields[0].pointer == "#/scoring/prompt_order"
+    check_prompt_order(Scoring(**options))
+    check_prompt_order(Scoring(prompt_order="item_first"))
+
+
+def test_item_first_is_rejected_if_the_workers_do_not_know_it():
+    with pytest.raises(InvalidRequest, match="attribute_first") as caught:
+        check_served(settings_of(prompt_order="item_first"), served("comparative"))
+    assert caught.value.fields[0].pointer == "#/scoring/prompt_order"
+    known = served("comparative", "comparative+item-first")
+    check_served(settings_of(prompt_order="item_first"), known)
+    check_served(settings_of(), served("comparative"))
+
+
+def test_the_kind_of_retrieval_counts_only_where_there_are_examples():
+    assert settings_of(retrieval="fixed").retrieval == "fixed"
+    assert settings_of(retrieval="fixed", reasoning=False).retrieval == "fixed"
+    assert settings_of(retrieval="fixed", examples=0) == settings_of(examples=0)
+    assert unused(method="kaleido", retrieval="fixed") == ["retrieval"]
+    assert unused(retrieval="fixed") == []
 
 
 def served(*profiles: str) -> ModelIdentity:

@@ -31,6 +31,7 @@ MODEL = ModelIdentity(
         "comparative": "comparative/1:abc",
         "comparative+digits": "labels/1:abc",
         "comparative+joint": "joint/1:abc",
+        "comparative+item-first": "item-first/1:abc",
         "other": "other/1:abc",
     },
 )
@@ -127,6 +128,8 @@ def settings(**changes) -> Scorer:
         Change("temperature", settings(temperature=0.5)),
         Change("seed", settings(seed=1)),
         Change("attributes asked together", settings(joint=(CARE, HELP))),
+        Change("retrieval", settings(retrieval="fixed")),
+        Change("order of the prompt", settings(prompt_order="item_first")),
     ],
     ids=lambda c: c.name,
 )
@@ -162,7 +165,8 @@ def test_a_joint_scorer_is_unchanged_by_a_json_round_trip():
     joint = settings(joint=(CARE, HELP))
     assert msgspec.json.decode(msgspec.json.encode(joint), type=Scorer) == joint
     old = msgspec.to_builtins(SCORER)
-    del old["settings"]["joint"]  # as stored before there was any
+    for name in ("joint", "retrieval", "prompt_order"):  # as stored before there was any
+        del old["settings"][name]
     assert msgspec.convert(old, Scorer) == SCORER
 
 

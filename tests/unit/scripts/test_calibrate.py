@@ -127,6 +127,10 @@ def test_options_say_how_to_score():
         "method": "regression", "bank": None, "samples": 3,
         "orders": 2, "temperature": 0.5, "seed": 7, "model": "m", "reasoning": False, "joint": True,
     }  # fmt: skip
+    given = "--prompt-order item_first --retrieval fixed"
+    assert body(*given.split())["scoring"] == {
+        "method": "comparative", "prompt_order": "item_first", "retrieval": "fixed",
+    }  # fmt: skip
     assert body("--examples-bank", "e")["scoring"]["bank"] == "e"
     assert body("--scenarios", "30") == body() | {"scenarios": 30, "sample_seed": 0}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.attacks import ATTACKS, TEMPLATE_TOKENS
+from scripts.benchmark.attacks.corpus import ATTACKS, TEMPLATE_TOKENS
 from workers.tokenization.chat import neutralised
 
 ALL = [text for texts in ATTACKS.values() for text in texts]

@@ -13,6 +13,8 @@ from workers.judges.kaleido import Kaleido, valence_score
 from workers.judges.language.judge import LanguageModel
 from workers.judges.reward import RewardModel, preferences
 from workers.judges.select import create_judge
+from workers.judges.states.beside import WritesAndReads
+from workers.judges.states.judge import StatesJudge
 
 REWARDS = st.lists(st.floats(-50, 50), min_size=1, max_size=8)
 
@@ -58,20 +60,26 @@ def test_batches_hold_every_row_once_within_their_limits(lengths, rows, tokens):
 
 
 @pytest.mark.parametrize(
-    ("engine", "kind"), [("reward", RewardModel), ("kaleido", Kaleido), ("fake", LanguageModel)]
+    ("engine", "kind"),
+    [
+        ("reward", RewardModel),
+        ("kaleido", Kaleido),
+        ("states", StatesJudge),
+        ("fake", WritesAndReads),
+    ],
 )
 def test_the_engine_setting_selects_the_judge(engine, kind):
     settings = Settings.from_environment({"AZIMUTH_ENGINE": engine})
-    assert type(create_judge(settings, None)) is kind
+    assert type(create_judge(settings, None, None)) is kind
 
 
 def test_a_given_engine_overrides_the_setting():
     settings = Settings.from_environment({"AZIMUTH_ENGINE": "reward"})
-    judge = create_judge(settings, None, FakeEngine(settings.engine))
+    judge = create_judge(settings, None, None, FakeEngine(settings.engine))
     assert type(judge) is LanguageModel
 
 
 def test_a_language_model_serves_no_method_of_the_other_judges():
-    judge = create_judge(Settings.from_environment({"AZIMUTH_ENGINE": "fake"}), None)
+    judge = create_judge(Settings.from_environment({"AZIMUTH_ENGINE": "fake"}), None, None)
     assert "comparative" in judge.profiles
     assert not {"reward_model", "kaleido"} & set(judge.profiles)

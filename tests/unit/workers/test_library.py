@@ -5,6 +5,7 @@ import pytest
 
 from app.domain.bank import Bank, LabelledScenario
 from app.domain.scenario import Attribute, Choice, Scenario
+from app.domain.scorer import ScorerSettings
 from tests.unit.workers.scripted import bank_of
 from workers.errors import EmbedderFailed
 from workers.retrieval.embedding import HashingEmbedder
@@ -22,11 +23,12 @@ def labelled(name, question=EGG, replies=REPLIES, warm=1.0, cold=0.0):
 OTHERS = tuple(labelled(f"o{i}", f"How do I fry potato {i}?", (f"a{i}", f"b{i}")) for i in range(3))
 
 
-def shown(*scenarios, subject=WARMTH, question=EGG, candidates=REPLIES, count=5):
+def shown(*scenarios, subject=WARMTH, question=EGG, candidates=REPLIES, count=5, **settings):
     """Ids of the examples for a question."""
     bank = bank_of(*scenarios)
     query = HashingEmbedder().encode([question])[0]
-    chosen = bank.examples(query, Scenario(question, candidates), subject, count)
+    settings = ScorerSettings(examples=count, **settings)
+    chosen = bank.examples(query, Scenario(question, candidates), subject, settings)
     return [bank.bank.scenarios[n.row].id for n in chosen.neighbours]
 
 

@@ -53,7 +53,8 @@ def groups_of(job: Job) -> list[Group]:
     """
     if job.scorer.settings.joint and job.attributes:
         return [Group(job.scorer.settings.joint, dict(job.attributes))]
-    return [Group(subject, {field: subject}) for field, subject in job.cells.items()]
+    asked: dict[str, Attribute | Choice] = {**job.attributes, **job.choices}
+    return [Group(subject, {field: subject}) for field, subject in asked.items()]
 
 
 def cells_of(group: Group, outcome: Outcome, uncovered: Uncovered) -> CellResults:

@@ -17,7 +17,14 @@ from workers.concurrency import gather_or_cancel
 from workers.judges.language.asking import Asker
 from workers.judges.language.cells import Group, Outcome, cells_of, groups_of
 from workers.judges.language.thread import PromptThread
-from workers.judges.language.trimming import Encode, Example, Trimmed, trim_prompts
+from workers.judges.language.trimming import (
+    Encode,
+    Example,
+    Trimmed,
+    drop_last,
+    drop_least_similar,
+    trim_prompts,
+)
 from workers.methods.base import Task
 from workers.retrieval.embedding import Vectors
 from workers.retrieval.library import BankLibrary, IndexedBank
@@ -33,8 +40,7 @@ class _Retrieval:
 
     def examples(self, task: Task[Any]) -> list[Example]:
         """Choose the examples of a task."""
-        count = task.settings.examples
-        chosen = self.bank.examples(self.query, task.scenario, task.subject, count)
+        chosen = self.bank.examples(self.query, task.scenario, task.subject, task.settings)
         return [Example(n, self.bank.bank.scenarios[n.row]) for n in chosen.neighbours]
 
 
@@ -128,7 +134,13 @@ class ScenarioScorer:
     ) -> Trimmed | Unscored:
         planned = asker.plan(task)
         return await self._thread.run_in_slices(
-            trim_prompts(planned, examples, self._encode, self._context_length)
+            trim_prompts(
+                planned,
+                examples,
+                self._encode,
+                self._context_length,
+                drop=drop_last if task.settings.retrieval == "fixed" else drop_least_similar,
+            )
         )
 
 

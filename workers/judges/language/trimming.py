@@ -1,4 +1,4 @@
-"""Trims prompts to the model's context: the least similar examples are dropped first. Pure."""
+"""Trims prompts to the model's context by dropping examples. Pure."""
 
 from __future__ import annotations
 
@@ -59,13 +59,24 @@ class Trimmed:
     """Ids of the examples that were dropped."""
 
 
+def drop_least_similar(kept: Sequence[Example]) -> Example:
+    """Return the example to do without: the least similar."""
+    return min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
+
+
+def drop_last(kept: Sequence[Example]) -> Example:
+    """Return the example that prompts show last: what precedes it is shared with other prompts."""
+    return kept[0]
+
+
 def trim_prompts(
     planned: Sequence[PlannedPrompt],
     examples: Sequence[Example],
     encode: Encode,
     context_length: int,
+    drop: Callable[[Sequence[Example]], Example] = drop_least_similar,
 ) -> Generator[None, None, Trimmed | Unscored]:
-    """Encode prompts with as many examples as fit; the least similar ones are dropped first.
+    """Encode prompts with as many examples as fit; `drop` chooses which to do without first.
 
     If the scenario does not fit even without examples, the result is `context-overflow`. Yields
     after each prompt, so that others can have their turn.
@@ -94,9 +105,9 @@ def trim_prompts(
                 continue
         if not kept:
             return _overflow(longest, tokens, context_length)
-        farthest = min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
-        kept = tuple(example for example in kept if example is not farthest)
-        dropped = (farthest.scenario.id, *dropped)
+        least = drop(kept)
+        kept = tuple(example for example in kept if example is not least)
+        dropped = (least.scenario.id, *dropped)
 
 
 def _encoded(

@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.cells import Usage
 from scripts.benchmark.__main__ import main
-from scripts.benchmark.frontier.examples import fixed_examples
 from scripts.benchmark.frontier.modes import MODES, mode_called, mode_from
 from scripts.benchmark.frontier.runs import frontiers_of, picture, points_of
 from scripts.benchmark.frontier.table import table
@@ -77,12 +76,12 @@ def test_the_table_shows_accuracy_cost_and_gain_of_each_mode(folders):
     lines = table(frontier, ["high"]).split("\n")
     header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     assert header[0] == "jokes, judge"
-    assert header[-2:] == ["tokens computed", "seconds"]
+    assert header[-4:] == ["prompt tokens sent", "computed", "written", "seconds"]
     free, raw, better, reference = rows
     assert free[:2] == [FREE, "raw"]
-    assert free[-2:] == ["", ""]  # no model, no tokens
+    assert free[-4:] == [""] * 4  # no model, no tokens
     assert raw[0:4] == ["digits", "raw", "40", "50.0 [34, 66]"]
-    assert raw[-2:] == ["1,000", "0.5"]  # 2 s with four in flight
+    assert raw[-4:] == ["990", "990", "10", "0.5"]  # 2 s with four in flight
     assert better[1] == "calibrated"
     assert better[4].startswith("+20.0 [")
     assert reference[4] == ""  # it is what the others are compared with
@@ -240,26 +239,6 @@ def test_two_runs_of_one_mode_are_refused(folders, tmp_path, capsys):
 def test_a_folder_without_a_run_is_an_error(tmp_path, capsys):
     assert main(["draw", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert f"error: {tmp_path} is not a run and holds none" in capsys.readouterr().err
-
-
-def test_fixed_examples_show_most_levels_with_few_short_scenarios(tmp_path):
-    lines = [
-        {
-            "id": f"s{i}",
-            "question": "q" * (i + 1),
-            "responses": ["a\u2028c", "b"],
-            "labels": [{"wit": i % 5 / 4}, {"wit": 0.0}],
-        }
-        for i in range(20)
-    ]
-    path = tmp_path / "train.jsonl"
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    path.write_text(text, "utf-8")
-    chosen = [json.loads(line) for line in fixed_examples(path, None).strip().split("\n")]
-    assert len(chosen) == 5
-    shown = {one["wit"] for line in chosen for one in line["labels"]}
-    assert shown == {0.0, 0.25, 0.5, 0.75, 1.0}
-    assert max(len(line["question"]) for line in chosen) <= 6
 
 
 @pytest.mark.parametrize(

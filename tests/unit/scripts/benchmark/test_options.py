@@ -75,6 +75,7 @@ def test_only_built_in_sets_are_known_without_the_service():
         ["--method", "comparative", "--calibration", "c", "--probabilities", "--sample", "5"],
         ["--method", "comparative", "--attributes", "a.json", "--joint", "--temperature", "0.5"],
         ["--method", "features", "--targets", "all", "--label", "a name", "--concurrency", "2"],
+        ["--method", "comparative", "--prompt-order", "item_first", "--retrieval", "fixed"],
         ["--method", "unaligned", "--url", "http://host:1", "--order-check", "3", "--seed", "4"],
     ],
 )

@@ -1,0 +1,1 @@
+"""How much texts that attack the judge change its scores."""

@@ -1,0 +1,1 @@
+"""Azimuth's worker, vLLM's `LLM.generate` and the paper's way, on the same prompts."""

@@ -1,0 +1,1 @@
+"""Everyday scenarios: candidates and targets whose right choice nobody would dispute."""

@@ -1,0 +1,1 @@
+"""Judges whose hidden states are read: method `probe`."""

@@ -1,0 +1,1 @@
+"""Comparative regression with the attribute at the end of the prompt."""
