@@ -10,17 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.calibrations.fitting.learners import fit_ridge, grow_forest
+from app.calibrations.fitting.learners import grow_forest
 from app.calibrations.fitting.ridge import CrossFitted, cross_fit
 from app.calibrations.fitting.rows import Indices, folds_by
 from app.domain.arrays import Floats
-from app.domain.calibration.stack import Stack
 from app.domain.calibration.states import (
     Singles,
     StatesModel,
     components_of,
+    forest_inputs,
     opinions_of,
-    stack_inputs,
 )
 
 _FOLDS = 5
@@ -91,7 +90,7 @@ class _Data:
         axes = _principal_axes(standard)
         # Opinions on rows whose labels they have seen would be too good to learn from.
         unseen = np.stack([one.out_of_fold for one in fitted], axis=1)
-        inputs = stack_inputs(
+        inputs = forest_inputs(
             self.surface[rows], unseen, components_of(standard, axes), self.scenario[rows]
         )
         return StatesModel(
@@ -101,7 +100,7 @@ class _Data:
             coefficients=np.stack([one.coefficients for one in fitted]).astype(np.float32),
             intercept=labels.mean(axis=0).astype(np.float32),
             axes=axes,
-            stack=_stack(inputs, labels, self.columns),
+            forest=grow_forest(inputs, labels, _LEAF, share=_SHARE, trees=_TREES),
         )
 
     def _opinions(self, rows: Indices, standard: Floats) -> list[CrossFitted]:
@@ -123,11 +122,3 @@ def _principal_axes(standard: Floats) -> Singles:
     # Eigenvectors have no sign of their own: fix it, so that equal inputs give equal models.
     signs = np.sign(axes[np.arange(count), np.abs(axes).argmax(axis=1)])
     return np.asarray(axes * signs[:, None], dtype=np.float32)
-
-
-def _stack(inputs: Floats, labels: Floats, columns: tuple[int, ...]) -> Stack:
-    center, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    scale = np.where(scale > _LEAST_DEVIATION, scale, 1.0)
-    coefficients, intercept = fit_ridge((inputs - center) / scale, labels)
-    forest = grow_forest(inputs, labels, _LEAF, share=_SHARE, trees=_TREES)
-    return Stack((), columns, center, scale, coefficients, intercept, forest)

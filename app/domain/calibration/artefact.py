@@ -61,7 +61,7 @@ def to_bytes(calibration: Calibration) -> bytes:
         stacks["together"] = calibration.together
     for number, states in enumerate(calibration.states_models):
         _put(arrays, f"states{number}", states, _STATES)
-        stacks[f"states{number}.stack"] = states.stack
+        _put(arrays, f"states{number}.forest", states.forest, _FOREST)
     for name, stack in stacks.items():
         _put(arrays, name, stack, _STACK)
         if stack.forest is not None:
@@ -159,8 +159,8 @@ def _stack(
 
 def _states_model(arrays: Mapping[str, Any], name: str, columns: tuple[int, ...]) -> StatesModel:
     center, scale, coefficients, intercept, axes = _get(arrays, name, _STATES)
-    stack = _stack(arrays, f"{name}.stack", (), columns)
-    return StatesModel(columns, center, scale, coefficients, intercept, axes, stack)
+    forest = Forest(*_get(arrays, f"{name}.forest", _FOREST))
+    return StatesModel(columns, center, scale, coefficients, intercept, axes, forest)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:

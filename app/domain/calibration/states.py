@@ -2,9 +2,9 @@
 
 Shapes as in `model`, and `L` layers of states, each of width `D`, `P` principal components.
 
-Every layer has an opinion on each attribute, a ridge regression of its states. A stack (see
-`Stack`) combines these opinions, the principal components of the states and the surface
-features, each with its difference from the mean of the other candidates.
+Every layer has an opinion on each attribute, a ridge regression of its states. A forest combines
+these opinions, the principal components of the states and the surface features, each with its
+difference from the mean of the other candidates.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
-from app.domain.calibration.stack import Stack
+from app.domain.calibration.forest import Forest
 
 Singles = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -37,7 +37,7 @@ class StatesModel:
     """(k,), the same for every layer: the mean label."""
     axes: Singles
     """(P, L * D), principal axes of all layers together."""
-    stack: Stack
+    forest: Forest
 
     def __post_init__(self) -> None:
         layers, width = self.center.shape
@@ -58,7 +58,7 @@ class StatesModel:
         standard = (states - self.center) / self.scale
         opinions = opinions_of(standard, self.coefficients, self.intercept)
         components = components_of(standard, self.axes)
-        return self.stack.predict(stack_inputs(surface, opinions, components, scenario))
+        return self.forest.predict(forest_inputs(surface, opinions, components, scenario))
 
 
 def opinions_of(standard: Floats, coefficients: Singles, intercept: Singles) -> Floats:
@@ -71,10 +71,10 @@ def components_of(standard: Floats, axes: Singles) -> Floats:
     return np.asarray(standard.reshape(len(standard), -1) @ axes.T, dtype=np.float64)
 
 
-def stack_inputs(
+def forest_inputs(
     surface: Floats, opinions: Floats, components: Floats, scenario: Indices
 ) -> Floats:
-    """Inputs of the stack: (R, F), (R, L, k), (R, P) -> (R, K)."""
+    """Inputs of the forest: (R, F), (R, L, k), (R, P) -> (R, K)."""
     values = np.hstack([surface, opinions.reshape(len(opinions), -1), components])
     return np.hstack([values, values - others_mean(values, scenario)])
 
