@@ -34,6 +34,11 @@ class Recording:
         self.check_tokens = engine.check_tokens
         self.read_probabilities = engine.read_probabilities
 
+    @property
+    def steps(self) -> int:
+        """Steps of the model so far."""
+        return self._engine.steps
+
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Record a prompt, and answer it."""
         ids, text = prompt.token_ids or (), prompt.messages[-1].content

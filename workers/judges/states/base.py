@@ -39,7 +39,7 @@ class StateReader(Protocol):
         """Have the model read something short. Raise if it cannot."""
 
     @property
-    def finished(self) -> int:
+    def progress(self) -> int:
         """Number of passes so far; it stands still when the model hangs."""
 
     @property

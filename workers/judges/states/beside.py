@@ -34,9 +34,9 @@ class WritesAndReads:
         await self._writes.check()
 
     @property
-    def finished(self) -> int:
+    def progress(self) -> int:
         """Number of answers and passes so far."""
-        return self._writes.finished + self._reads.finished
+        return self._writes.progress + self._reads.progress
 
     @property
     def profiles(self) -> dict[str, str]:

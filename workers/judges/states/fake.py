@@ -29,7 +29,7 @@ class FakeReader:
     def __init__(self, engine: FakeEngine, settings: EngineSettings) -> None:
         self._engine = engine
         self.layers = chosen_layers(settings.state_layers, _DEPTH)
-        self.finished = 0
+        self.progress = 0
 
     async def start(self) -> EngineInfo:
         """Return at once."""
@@ -59,6 +59,6 @@ class FakeReader:
             states, tokens = await self._engine.read_states(
                 text.question, text.candidate, len(self.layers), _WIDTH
             )
-            self.finished += 1
+            self.progress += 1
             readings.append(Reading(np.array(states), tokens))
         return readings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -11,6 +12,7 @@ from app.domain.cells import Cell, CellResults, CellTimings, StateReading, Unsco
 from app.domain.fingerprint import reading_digest, scorer_fingerprint
 from app.domain.job import Job
 from app.domain.scenario import STATES, Attribute, Choice
+from app.errors import StoreUnavailable
 from app.store.state_readings import StateReadings
 from workers.engines.base import EngineInfo
 from workers.errors import EngineRejected
@@ -48,9 +50,9 @@ class StatesJudge:
         await self._reader.check()
 
     @property
-    def finished(self) -> int:
+    def progress(self) -> int:
         """Number of passes so far."""
-        return self._reader.finished
+        return self._reader.progress
 
     @property
     def profiles(self) -> dict[str, str]:
@@ -67,7 +69,7 @@ class StatesJudge:
             yield {field: await self._cell(job)}
 
     async def _cell(self, job: Job) -> Cell | Unscored:
-        queue_ms = job.waited_ms(time.time() * 1000)
+        queue_ms = job.waited_ms
         started = time.perf_counter()
         question, candidates = job.scenario.question, job.scenario.candidates
         fingerprint = scorer_fingerprint(job.scorer)
@@ -114,7 +116,9 @@ class StatesJudge:
             digest: StateReading.of(one.states)
             for (digest, _), one in zip(texts, outputs, strict=True)
         }
-        await self._kept.put(kept)
+        # Redis may be away for a while: the cell has these states too, and waits until it is back.
+        with contextlib.suppress(StoreUnavailable):
+            await self._kept.put(kept)
         usages = [Usage(one.prompt_tokens, one.cached_prompt_tokens) for one in outputs]
         return kept, sum(usages, Usage())
 
