@@ -93,6 +93,9 @@ class ApiSettings(Group):
     """Latest deadline that a request may set, in seconds."""
     default_model: str | None = None
     """Model for requests that name none; unset: the one announced last."""
+    hostile: Literal["ignore", "flag"] = "ignore"
+    """For requests without `hostile`: whether answers list candidates that look like attacks on the
+    judge."""
     fit_lease_s: int = Field(10, ge=1)
     """Longest silence of a process that fits a calibration, in seconds; then another can start."""
     keep_alive_s: int = Field(75, ge=1)

@@ -23,7 +23,7 @@ from app.schema import Name, Open
 from app.scores import openapi_examples
 from app.scores.operation import Operation
 from app.scores.rendering import score_set_out, timings_out
-from app.scores.schemas import PendingOut, ScoreOut, ScoreSetOut, SelectOut, UsageOut
+from app.scores.schemas import HostileOut, PendingOut, ScoreOut, ScoreSetOut, SelectOut, UsageOut
 from app.scoring.planner import PlannedRequest, Planner
 from app.scoring.requests import ScoreRequest
 from app.selection.checks import check_select, unused_in_select
@@ -103,8 +103,9 @@ async def score(
         reads_states=plan.score_set.reads_states,
     )
     score_set = await operation.score(planned, body, prefer, request)
+    hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set)
+        return _pending(score_set, hostile)
     shown, applied = await _shown(calibrator, body.calibration, score_set, plan.attributes)
     rendered = _rendered(planned, shown, applied, planned.warnings)
     return _json(
@@ -112,6 +113,7 @@ async def score(
             **dict(rendered),
             usage=UsageOut.model_validate(score_set.usage),
             timings_ms=timings_out(score_set, _ms_since(started)),
+            hostile=hostile,
         )
     )
 
@@ -149,8 +151,9 @@ async def select(
     planned = await planner.plan(body, resolved)
     await selector.check(planned.plan, target, options)
     score_set = await operation.score(planned, body, prefer, request)
+    hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set)
+        return _pending(score_set, hostile)
     applied: Calibrated | Raw = Raw()
     shown = score_set
     if resolved.traits.kind == "choice":
@@ -168,6 +171,7 @@ async def select(
             score_set=_rendered(planned, shown, applied, (*planned.warnings, *warnings)),
             usage=UsageOut.model_validate(score_set.usage),
             timings_ms=timings_out(score_set, _ms_since(started)),
+            hostile=hostile,
         )
     )
 
@@ -261,12 +265,13 @@ def _rendered(
     return score_set_out(score_set, planned.plan.presentation, warnings, calibrated)
 
 
-def _pending(score_set: ScoreSet) -> Response:
+def _pending(score_set: ScoreSet, hostile: list[HostileOut] | None) -> Response:
     location = f"/v1/score-sets/{score_set.id}"
     answer = PendingOut(
         score_set_id=score_set.id,
         location=location,
         detail="scoring is in progress; poll the location, then send targets to /v1/retarget",
+        hostile=hostile,
     )
     return JSONResponse(
         answer.model_dump(), 202, headers={"Location": location, "Retry-After": "1"}

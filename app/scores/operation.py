@@ -6,7 +6,9 @@ from fastapi import Request
 
 from app.domain.score_set import ScoreSet
 from app.scores.patience import patience_for
-from app.scoring.planner import PlannedRequest
+from app.scores.schemas import HostileOut
+from app.scoring.hostile import flag_hostile
+from app.scoring.planner import PlannedRequest, candidates_of
 from app.scoring.requests import ScoreRequest
 from app.scoring.service import ScoringService
 from app.settings import Settings
@@ -41,3 +43,11 @@ class Operation:
             "engine_ms": round(timings.engine, 2),
         }
         return score_set
+
+    async def hostile(self, body: ScoreRequest, request: Request) -> list[HostileOut] | None:
+        """The candidates that look like attacks, if that was asked for; None if not."""
+        if (body.hostile or self._settings.hostile) != "flag":
+            return None
+        flagged = await flag_hostile(candidates_of(body))
+        request.state.log = {**request.state.log, "hostile": len(flagged)}
+        return [HostileOut.model_validate(one) for one in flagged]

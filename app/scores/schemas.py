@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.domain.cells import UnscoredReason
+from app.domain.hostile.rules import Reason as HostileReason
 from app.http.schemas import Problem
 from app.schema import Maybe, Open
 from app.scoring.schemas import ScorerOut
@@ -160,6 +161,20 @@ class ScoreSetOut(Open):
     warnings: list[str]
 
 
+class HostileOut(Open):
+    """A candidate that looks like an attack on the judge. Its score is what the judge gave."""
+
+    index: int
+    id: str
+    reasons: list[HostileReason]
+    """What it has that an attack has: template tokens, turns of another conversation, the judge's
+    own form of answer, pleas for a score or instructions in one of twenty languages, marks that
+    prompts set texts off with, look-alikes or hidden characters, or pages of repetition."""
+
+
+Hostile = Maybe[list[HostileOut]]
+
+
 class TimingsOut(Open):
     """Milliseconds: the longest among the cells scored for this request; `total` is the whole
     request."""
@@ -176,6 +191,9 @@ class ScoreOut(ScoreSetOut):
     usage: UsageOut
     """Tokens of the cells that were scored for this request. Cached cells use none."""
     timings_ms: TimingsOut
+    hostile: Hostile = None
+    """Candidates that look like attacks, in the order of the request; absent unless the request
+    asks for it."""
 
 
 class PendingOut(Open):
@@ -186,6 +204,8 @@ class PendingOut(Open):
     location: str
     """URL path to poll."""
     detail: str
+    hostile: Hostile = None
+    """Candidates that look like attacks; absent unless the request asks for it."""
 
 
 class SelectOut(Open):
@@ -196,6 +216,9 @@ class SelectOut(Open):
     usage: UsageOut
     """Tokens of the cells that were scored for this request. Cached cells use none."""
     timings_ms: TimingsOut
+    hostile: Hostile = None
+    """Candidates that look like attacks, in the order of the request; absent unless the request
+    asks for it."""
 
 
 class SelectedPairOut(Open):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     Discriminator,
@@ -130,5 +130,8 @@ class ScoreRequest(ScorerRequest):
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
     all the attributes, if any; `none` for the scores of the model."""
+    hostile: Literal["ignore", "flag"] | None = None
+    """`flag`: the answer lists candidates that look like attacks on the judge, in `hostile`. Scores
+    and selections are the same either way. Default: the service's `AZIMUTH_HOSTILE`."""
     deadline_s: Number | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds after which the scores are no longer needed. Work that has not begun is dropped."""

@@ -10,6 +10,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from app.domain.cells import UnscoredReason
+from app.domain.hostile.rules import REASONS
 from app.domain.selection.uncertainty import AbstentionReason
 
 REGISTRY = CollectorRegistry()
@@ -63,6 +64,12 @@ ABSTENTIONS = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+HOSTILE = Counter(
+    "azimuth_hostile_candidates_total",
+    "Candidates flagged as attacks on the judge, by reason; one may have several",
+    ["reason"],
+    registry=REGISTRY,
+)
 BACKLOG = Gauge(
     "azimuth_backlog_jobs",
     "Jobs waiting or started, over all pools of a model: the figure for autoscalers",
@@ -82,3 +89,5 @@ for _reason in get_args(UnscoredReason):
     UNSCORED.labels(_reason)
 for _reason in get_args(AbstentionReason):
     ABSTENTIONS.labels(_reason)
+for _reason in REASONS:
+    HOSTILE.labels(_reason)

@@ -1,0 +1,1 @@
+"""Which texts look like attacks on a judge, and why. Pure, in linear time."""
