@@ -250,6 +250,9 @@ class RetrievalSettings(Group):
     embedder: str = "minilm"
     """`minilm` (all-MiniLM-L6-v2 from its package), `hashing` (no model, for tests and the fake
     engine), or any folder or name that sentence-transformers loads."""
+    index_dir: str = ".azimuth/indexes"
+    """Folder in which a worker saves embeddings and indexes of banks, for its next start and for
+    other workers of the host. A bank of a million scenarios takes 2 GB."""
 
 
 class ClientSettings(Group):

@@ -16,7 +16,7 @@ RUN if [ "$BUILD" = cpu ]; then bash -c '. scripts/setup.sh && setup_small_model
 COPY app app
 COPY workers workers
 RUN useradd --system --create-home azimuth \
-    && mkdir -p /home/azimuth/.cache/huggingface && chown -R azimuth /home/azimuth
+    && mkdir -p /home/azimuth/.cache/huggingface /home/azimuth/indexes && chown -R azimuth /home/azimuth
 USER azimuth
 # Nothing outside a container reaches its loopback address; AZIMUTH_WORKER_METRICS_PORT must be reached.
 ENV AZIMUTH_HOST=0.0.0.0 PYTHONUNBUFFERED=1

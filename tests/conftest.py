@@ -86,6 +86,7 @@ def real_azimuth(
             {
                 "REDIS_URL": running.redis_url,
                 "AZIMUTH_WORKER_LEASE_S": "5",
+                "AZIMUTH_INDEX_DIR": str(running.folder / "indexes"),
                 # A busy processor may take minutes for a batch of long prompts.
                 "AZIMUTH_WORKER_CANARY_TIMEOUT_S": "600",
             }

@@ -103,7 +103,8 @@ class Service:
         return child
 
     def start_worker(self, *, ready: bool = True, **settings: str) -> Child:
-        child = self._start("worker", "workers.main", {**FAKE, **settings})
+        own = {"AZIMUTH_INDEX_DIR": str(self.folder / "indexes")}
+        child = self._start("worker", "workers.main", {**FAKE, **own, **settings})
         if ready:
             wait_until(lambda: self.ready(child), what="the worker")
         return child

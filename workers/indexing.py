@@ -31,9 +31,11 @@ async def index_forever(
         digest = await _next_due(due, hub)
         try:
             if digest == EVERY_BANK:
-                for stored in await banks.digests():
+                current = await banks.digests()
+                for stored in current:
                     if stored not in library.ready:
                         due.setdefault(stored, time.monotonic())
+                await asyncio.to_thread(library.prune, current)
             else:
                 await library.get(digest)
             _settled(digest, failures, library)

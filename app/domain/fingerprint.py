@@ -47,7 +47,7 @@ def scorer_fingerprint(scorer: Scorer) -> str:
 
     It covers a bank's content, not its name, and only the prompt profile in use: adding a method to
     a model does not invalidate the scores of its other methods. For the same reason settings that
-    were added later are hashed only if they are not the default.
+    were added later are hashed only if they are not the default, and so is the search of examples.
     """
     return _scorer_fingerprint(_scorer_encoder.encode(scorer))
 
@@ -62,7 +62,8 @@ def _scorer_fingerprint(encoded: bytes) -> str:
             del settings[name]
     model = msgspec.structs.replace(scorer.model, profiles={})
     bank = scorer.bank.digest if scorer.bank else None
-    return digest("scorer", settings, model, scorer.prompt_profile, bank)
+    search = [scorer.bank.search] if scorer.bank and scorer.bank.search else []
+    return digest("scorer", settings, model, scorer.prompt_profile, bank, *search)
 
 
 def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:

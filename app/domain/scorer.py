@@ -13,6 +13,8 @@ class BankRef(Struct, frozen=True):
 
     name: str
     digest: str
+    search: str = ""
+    """How its examples are searched; empty if exactly (`app.domain.search`)."""
 
 
 class ModelIdentity(Struct, frozen=True):

@@ -10,6 +10,7 @@ from app.domain.methods import MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
 from app.domain.scorer import BankRef, Scorer
+from app.domain.search import search_of
 from app.domain.selection.targets import Wish
 from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownAttributeSet
 from app.scoring.attributes import check_label_coverage, resolve_attributes
@@ -141,7 +142,7 @@ class Planner:
             scorer=Scorer(
                 settings=settings,
                 model=pool.model,
-                bank=BankRef(bank.name, bank.digest) if bank else None,
+                bank=_bank_ref(bank) if bank else None,
             ),
             attributes=attributes,
             choice=choice,
@@ -191,6 +192,10 @@ def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
             f"there are {len(request.responses)}"
         )
         raise InvalidRequest(detail, fields=[FieldError("#/responses", detail)])
+
+
+def _bank_ref(bank: BankInfo) -> BankRef:
+    return BankRef(bank.name, bank.digest, search_of(bank.scenarios))
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

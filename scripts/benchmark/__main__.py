@@ -22,6 +22,7 @@ COMMANDS = {
     "load": "measure how fast a service answers from its cache, on this machine",
     "attacks": "measure how much texts that attack the judge change its scores",
     "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
+    "retrieval": "measure the search of examples in a large bank, on this machine",
     "publish": "add runs to an archive of published runs",
     "results": "write the tables and pictures of RESULTS.md from the published runs",
 }

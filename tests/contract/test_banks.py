@@ -19,6 +19,7 @@ from app.store.banks import BankStore
 from workers.heartbeat import report_indexes
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.library import BankLibrary
+from workers.retrieval.saved import IndexFolder
 
 SMALLEST_LIMIT = 1_048_576
 """Lowest size limit of a string that Redis can be set to, in bytes."""
@@ -73,13 +74,14 @@ async def test_embeddings_may_exceed_the_size_limit_of_a_redis_string(frugal_red
     assert await store.vectors(bank.digest, "another") is None
 
 
-async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis):
+async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis, tmp_path):
     store = BankStore(frugal_redis)
     bank = bank_of(2 * SMALLEST_LIMIT // row_bytes())
     await store.put("large", bank)
     first, second = CountingEmbedder(), CountingEmbedder()
-    made = await BankLibrary(store, first).get(bank.digest)
-    taken = await BankLibrary(store, second).get(bank.digest)
+    made = await BankLibrary(store, first, IndexFolder(tmp_path / "a")).get(bank.digest)
+    elsewhere = IndexFolder(tmp_path / "another host")
+    taken = await BankLibrary(store, second, elsewhere).get(bank.digest)
     assert first.texts == len(bank.scenarios)
     assert second.texts == 0
     assert made.bank == taken.bank == bank
@@ -95,12 +97,12 @@ async def test_incomplete_embeddings_are_not_used(redis):
     assert await store.vectors(bank.digest, "embedder") is None
 
 
-async def test_a_bank_is_indexed_even_when_redis_is_full(full_redis, caplog):
+async def test_a_bank_is_indexed_even_when_redis_is_full(full_redis, caplog, tmp_path):
     store = BankStore(full_redis)
     bank = bank_of(5)
     await store.put("b", bank)
     await full_redis.config_set("maxmemory", 1)
-    library = BankLibrary(store, HashingEmbedder())
+    library = BankLibrary(store, HashingEmbedder(), IndexFolder(tmp_path))
     with caplog.at_level(logging.WARNING):
         assert (await library.get(bank.digest)).bank == bank
     assert library.ready == [bank.digest]

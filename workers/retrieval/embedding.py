@@ -26,6 +26,7 @@ class Embedder(Protocol):
 
     name: str
     """Name and revision, which are part of a scorer's identity."""
+    dimensions: int
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return (len(texts), dimensions); each row has length 1."""
@@ -42,6 +43,7 @@ class SentenceTransformerEmbedder:
         self._model: Any = SentenceTransformer(location, device="cpu")
         title = "all-MiniLM-L6-v2" if model == "minilm" else model
         revision = _revision(location)
+        self.dimensions = int(self._model.get_embedding_dimension())
         self.name = f"{title}:{revision.removeprefix('sha256:')[:8]}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -62,15 +64,15 @@ class SentenceTransformerEmbedder:
 class HashingEmbedder:
     """Bag of words in hashed buckets: no model, for the fake engine and for tests."""
 
-    _dimensions = 384
     name = "hashing:1"
+    dimensions = 384
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors; an empty text gets the first axis."""
-        vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
-                vectors[row, zlib.crc32(word.encode()) % self._dimensions] += 1
+                vectors[row, zlib.crc32(word.encode()) % self.dimensions] += 1
         vectors[~vectors.any(axis=1), 0] = 1
         lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / lengths

@@ -26,6 +26,8 @@ _CONTINUUM = (0.0, 0.25, 0.5, 0.75, 1.0)
 _FIRST_SEARCH = 64
 """Neighbours to search first; later searches are four times as wide as the one before."""
 _WIDER = 4
+_WIDEST = 65_536
+"""Above this width the rows in question are searched instead, or none."""
 
 Level = TypeVar("Level", float, tuple[str, float])
 """What examples should show: a label level or, for attributes that are asked for together, an
@@ -46,8 +48,8 @@ class Neighbours(Protocol):
     def nearest(self, count: int) -> list[Neighbour]:
         """Return the `count` most similar scenarios, most similar first."""
 
-    def among(self, rows: Rows) -> list[Neighbour]:
-        """Return the given rows, most similar first."""
+    def among(self, rows: Rows, count: int | None = None) -> list[Neighbour]:
+        """Return the given rows, or the `count` nearest of them, most similar first."""
 
 
 class Without:
@@ -62,9 +64,11 @@ class Without:
         nearest = self._neighbours.nearest(count + len(self._rows))
         return [n for n in nearest if n.row not in self._rows][:count]
 
-    def among(self, rows: Rows) -> list[Neighbour]:
-        """Return the given rows that are not excluded, most similar first."""
-        return [n for n in self._neighbours.among(rows) if n.row not in self._rows]
+    def among(self, rows: Rows, count: int | None = None) -> list[Neighbour]:
+        """Return those of the given rows that are not excluded, most similar first."""
+        wider = None if count is None else count + len(self._rows)
+        nearest = self._neighbours.among(rows, wider)
+        return [n for n in nearest if n.row not in self._rows][:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +229,10 @@ def choose_choices(
         return bool(distance.max() - distance.min() > TIE_TOLERANCE)
 
     width = max(_FIRST_SEARCH, count)
-    while True:  # wider and wider: computing `decides` for a whole large bank takes seconds
+    while True:  # wider and wider: computing `decides` for a whole large bank takes too long
         nearest = neighbours.nearest(width)
         rows = [n.row for n in nearest if n.row not in repeated and decides(scenarios[n.row])]
-        if len(rows) >= count or len(nearest) < width:
+        if len(rows) >= count or len(nearest) < width or width >= _WIDEST:
             break
         width *= _WIDER
     if not rows or count == 0:
@@ -254,6 +258,9 @@ def _labelled_neighbours(
         if len(labelled) >= wanted or len(nearest) < width:
             return labelled
         width *= _WIDER
+        if width > _WIDEST:  # few rows have the attribute: search among those
+            rows = np.array(sorted(levels.levels_of), dtype=np.int64)
+            return neighbours.among(rows, count)
 
 
 def _nearest_for_each_level(
@@ -267,7 +274,7 @@ def _nearest_for_each_level(
         if level in best:
             continue
         # None of the nearest shows it: search the scenarios that do. All may be excluded.
-        if showing := neighbours.among(levels.rows_of[level]):
+        if showing := neighbours.among(levels.rows_of[level], 1):
             best[level] = showing[0]
     covered: set[Level] = set()
     chosen: list[Neighbour] = []

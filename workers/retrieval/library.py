@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
@@ -20,7 +19,6 @@ from app.domain.scorer import ScorerSettings
 from app.domain.texts import text_key
 from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
-from workers.errors import EmbedderFailed
 from workers.retrieval.embedding import Embedder, Vectors
 from workers.retrieval.examples import (
     ChosenExamples,
@@ -35,6 +33,8 @@ from workers.retrieval.examples import (
 )
 from workers.retrieval.fixed import FixedOrder
 from workers.retrieval.index import ExampleIndex, QueryNeighbours
+from workers.retrieval.making import IndexMaker
+from workers.retrieval.saved import IndexFolder, IndexKey
 from workers.subject import Subject
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ _LevelKey = tuple[str, tuple[float, ...]]
 """An attribute's name and declared levels, which determine its level map."""
 _MAX_BANKS = 32  # versions in memory; the least recently used is dropped first
 _MAX_LEVEL_MAPS = 256  # the same for the level maps of one bank
+_SHARED_BYTES = 100_000_000
+"""Embeddings up to this size are stored in Redis for workers on other hosts."""
 
 
 class IndexedBank:
@@ -133,9 +135,11 @@ class IndexedBank:
 class BankLibrary:
     """The banks of one worker."""
 
-    def __init__(self, store: BankStore, embedder: Embedder) -> None:
+    def __init__(self, store: BankStore, embedder: Embedder, folder: IndexFolder) -> None:
         self._store = store
         self._embedder = embedder
+        self._folder = folder
+        self._maker = IndexMaker(embedder, folder)
         self._banks: LRUCache[str, IndexedBank] = LRUCache(_MAX_BANKS)
         self._locks: dict[str, asyncio.Lock] = {}
         self.failed: dict[str, str] = {}
@@ -159,49 +163,45 @@ class BankLibrary:
 
     async def embed(self, question: str) -> Vectors:
         """Return the vector of one question, (dimensions,)."""
-        vectors = await asyncio.to_thread(self._encode, [question])
+        vectors = await asyncio.to_thread(self._maker.encode, [question])
         query: Vectors = vectors[0]
         return query
-
-    def _encode(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of texts. Raises `EmbedderFailed` unless all are finite."""
-        vectors = self._embedder.encode(texts)
-        # The sum over a row is finite only if the whole row is.
-        unusable = np.flatnonzero(~np.isfinite(vectors.sum(axis=1)))
-        if len(unusable):
-            text = textwrap.shorten(texts[unusable[0]], 60, placeholder=" …")
-            raise EmbedderFailed(
-                f"the embedder {self._embedder.name} gave numbers that are not finite for "
-                f"{len(unusable)} of {len(texts)} questions, the first of them {text!r}: examples "
-                "cannot be retrieved"
-            )
-        return vectors
 
     async def _build(self, digest: str) -> IndexedBank:
         bank = await self._store.load(digest)
         if bank is None:
             raise UnknownBank(f"no bank has the digest {digest}")
-        vectors = await self._shared(digest, len(bank.scenarios))
-        if vectors is None:
-            questions = [scenario.question for scenario in bank.scenarios]
-            vectors = await asyncio.to_thread(self._encode, questions)
-            await self._share(digest, vectors)
-        indexed = await asyncio.to_thread(lambda: IndexedBank(bank, ExampleIndex(vectors)))
+        key = IndexKey(digest, self._embedder.name, len(bank.scenarios))
+        index = await asyncio.to_thread(self._maker.saved, key)
+        if index is None:
+            shared = await self._shared(key)
+            index = await asyncio.to_thread(self._maker.make, key, bank, shared)
+            if shared is None:
+                await self._share(key, index)
+        indexed = await asyncio.to_thread(lambda: IndexedBank(bank, index))
         _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
         return indexed
 
-    async def _shared(self, digest: str, count: int) -> Vectors | None:
+    async def _shared(self, key: IndexKey) -> Vectors | None:
         """Return the vectors that a worker has stored, if they are usable."""
-        stored = await self._store.vectors(digest, self._embedder.name)
-        if stored is None:
+        stored = await self._store.vectors(key.bank, key.embedder)
+        size = key.scenarios * self._embedder.dimensions * 4
+        if stored is None or len(stored) != size:
             return None
-        vectors = np.frombuffer(stored, dtype=np.float32).reshape(count, -1)
+        vectors = np.frombuffer(stored, dtype=np.float32).reshape(key.scenarios, -1)
         return vectors if np.isfinite(vectors.sum()) else None
 
-    async def _share(self, digest: str, vectors: Vectors) -> None:
-        """Store the vectors for the other workers; this one works without, so errors are logged."""
-        rows = np.ascontiguousarray(vectors).data.cast("B")
+    async def _share(self, key: IndexKey, index: ExampleIndex) -> None:
+        """Store vectors for workers on other hosts; errors are logged, for this one works."""
+        if index.vectors.nbytes > _SHARED_BYTES:
+            return
+        rows = np.ascontiguousarray(index.vectors).data.cast("B")
         try:
-            await self._store.put_vectors(digest, self._embedder.name, rows)
+            await self._store.put_vectors(key.bank, key.embedder, rows)
         except StoreUnavailable as error:
-            _log.warning("embeddings not stored: %s", error.detail, extra={"bank": digest})
+            _log.warning("embeddings not stored: %s", error.detail, extra={"bank": key.bank})
+
+    def prune(self, current: Collection[str]) -> None:
+        """Delete saved indexes that nobody used for a week and that are not of `current` banks."""
+        if pruned := self._folder.prune(current):
+            _log.info("deleted %d unused indexes", len(pruned), extra={"banks": pruned})

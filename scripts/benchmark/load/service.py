@@ -30,6 +30,7 @@ def running_service() -> Iterator[str]:
             "AZIMUTH_PORT": str(port),
             "AZIMUTH_ENGINE": "fake",
             "AZIMUTH_EMBEDDER": "hashing",
+            "AZIMUTH_INDEX_DIR": str(folder / "indexes"),
             "AZIMUTH_LOG_LEVEL": "warning",
         }
         url = f"http://127.0.0.1:{port}"

@@ -119,6 +119,7 @@ def settings(**changes) -> Scorer:
         Change("data type", model(settings="dtype=float32")),
         Change("prompts", model(profiles={"comparative": "comparative/2:def"})),
         Change("bank content", replaced(bank=BankRef("bank", "d2"))),
+        Change("search of examples", replaced(bank=BankRef("bank", "d1", "ivf/1"))),
         Change("no bank", replaced(bank=None)),
         Change("examples", settings(examples=3)),
         Change("samples", settings(samples=5)),

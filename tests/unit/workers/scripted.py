@@ -57,7 +57,7 @@ class ScriptedEngine:
 
 def bank_of(*scenarios: LabelledScenario) -> IndexedBank:
     vectors = HashingEmbedder().encode([s.question for s in scenarios])
-    return IndexedBank(Bank("d", scenarios), ExampleIndex(vectors))
+    return IndexedBank(Bank("d", scenarios), ExampleIndex.build(vectors))
 
 
 BANK = bank_of(

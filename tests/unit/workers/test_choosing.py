@@ -116,7 +116,7 @@ class Similar:
         self.looked = max(self.looked, count)
         return [Neighbour(row, 1 - row / 10) for row in range(self._count)][:count]
 
-    def among(self, rows):
+    def among(self, rows, count=None):
         return [Neighbour(int(row), 1 - row / 10) for row in np.sort(rows)]
 
 

@@ -41,6 +41,9 @@ class Library:
         self.ready: list[str] = []
         self.failed: dict[str, str] = {}
 
+    def prune(self, current: list[str]) -> None:
+        """Delete nothing."""
+
     async def get(self, digest: str) -> None:
         self.asked.append(digest)
         await asyncio.sleep(0)

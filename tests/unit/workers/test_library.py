@@ -10,6 +10,7 @@ from tests.unit.workers.scripted import bank_of
 from workers.errors import EmbedderFailed
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.library import BankLibrary
+from workers.retrieval.saved import IndexFolder
 
 WARMTH = Attribute("warmth", "How warm.", levels=(0, 0.5, 1))
 EGG = "How do I boil an egg?"
@@ -71,6 +72,7 @@ class Half:
     """Gives NaN for every text that names an egg."""
 
     name = "half:1"
+    dimensions = 384
 
     def encode(self, texts):
         vectors = HashingEmbedder().encode(texts)
@@ -94,9 +96,9 @@ class Store:
         self.saved = bytearray(vectors)
 
 
-async def test_an_embedder_that_gives_nan_fails_the_index_and_the_question():
+async def test_an_embedder_that_gives_nan_fails_the_index_and_the_question(tmp_path):
     store = Store()
-    library = BankLibrary(store, Half())
+    library = BankLibrary(store, Half(), IndexFolder(tmp_path))
     with pytest.raises(EmbedderFailed, match=r"half:1 .* 1 of 4 questions.*boil an egg"):
         await library.get("d")
     assert library.ready == []
@@ -106,8 +108,8 @@ async def test_an_embedder_that_gives_nan_fails_the_index_and_the_question():
     assert np.isfinite(await library.embed("a potato")).all()
 
 
-async def test_stored_vectors_that_are_not_finite_are_made_again():
+async def test_stored_vectors_that_are_not_finite_are_made_again(tmp_path):
     nan = np.full((4, 384), np.nan, dtype=np.float32)
     store = Store(bytearray(nan.data.cast("B")))
-    await BankLibrary(store, HashingEmbedder()).get("d")
+    await BankLibrary(store, HashingEmbedder(), IndexFolder(tmp_path)).get("d")
     assert np.isfinite(np.frombuffer(store.saved, dtype=np.float32)).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from app.domain.cells import CellResults
@@ -18,6 +19,7 @@ from workers.methods.base import ReadingMethod
 from workers.methods.registry import reading_methods, writing_methods
 from workers.retrieval.embedding import create_embedder
 from workers.retrieval.library import BankLibrary
+from workers.retrieval.saved import IndexFolder
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ class LanguageModel:
         """Load the embedding model, then the language model."""
         embedder = await asyncio.to_thread(create_embedder, self._retrieval.embedder)
         self.embedder = embedder.name
-        self.library = BankLibrary(self._banks, embedder)
+        folder = IndexFolder(Path(self._retrieval.index_dir))
+        self.library = BankLibrary(self._banks, embedder, folder)
         info = await self._engine.start()
         for name, method in reading_methods().items():
             if (why := self._engine.check_tokens(method.tokens)) is None:

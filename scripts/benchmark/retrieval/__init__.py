@@ -1,0 +1,1 @@
+"""Retrieval of examples from large banks: recall, time and memory."""
