@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.domain.methods import MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
-from app.domain.scorer import BankRef, Scorer
+from app.domain.scorer import BankRef, Scorer, ScorerSettings
 from app.domain.search import search_of
 from app.domain.selection.targets import Wish
 from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownAttributeSet
@@ -142,7 +142,7 @@ class Planner:
             scorer=Scorer(
                 settings=settings,
                 model=pool.model,
-                bank=_bank_ref(bank) if bank else None,
+                bank=_bank_ref(bank, settings) if bank else None,
             ),
             attributes=attributes,
             choice=choice,
@@ -194,8 +194,9 @@ def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
         raise InvalidRequest(detail, fields=[FieldError("#/responses", detail)])
 
 
-def _bank_ref(bank: BankInfo) -> BankRef:
-    return BankRef(bank.name, bank.digest, search_of(bank.scenarios))
+def _bank_ref(bank: BankInfo, settings: ScorerSettings) -> BankRef:
+    similar = settings.retrieval == "similar"
+    return BankRef(bank.name, bank.digest, search_of(bank.scenarios) if similar else "")
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

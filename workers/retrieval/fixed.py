@@ -32,9 +32,9 @@ class FixedOrder:
         """Return the first `count` scenarios of the order."""
         return [self._neighbour(int(row)) for row in self._order[:count]]
 
-    def among(self, rows: Rows) -> list[Neighbour]:
-        """Return the given rows in the order."""
-        ordered = rows[np.argsort(self._places[rows], kind="stable")]
+    def among(self, rows: Rows, count: int | None = None) -> list[Neighbour]:
+        """Return the given rows, or the first `count` of them, in the order."""
+        ordered = rows[np.argsort(self._places[rows], kind="stable")][:count]
         return [self._neighbour(int(row)) for row in ordered]
 
     def _neighbour(self, row: int) -> Neighbour:
