@@ -80,7 +80,9 @@ def _faults_of_options(module: str, words: Sequence[str]) -> Iterator[str]:
         if words[0].startswith("-"):
             yield f"python -m {module} is called without a command"
             return
-        known = commands[1].split(",") if commands[1] else re.findall(r"^    (\w+) ", usage, re.M)
+        known = (
+            commands[1].split(",") if commands[1] else re.findall(r"^    (\w+)(?: |$)", usage, re.M)
+        )
         if words[0] not in known:
             yield f"python -m {module} has no command {words[0]}"
             return

@@ -37,7 +37,7 @@ def sentences(files: Sequence[Path], most: int) -> list[str]:
     texts = [text for one in builtin_banks().values() for text in _texts(one.bank.scenarios)]
     for file in files:
         texts += _texts(read_file(file).scenarios)
-    readmes = (str(one.metadata.get_payload() or "") for one in distributions())
+    readmes = (one.read_text("METADATA") or "" for one in distributions())
     own, others = _shuffled(_split(texts)), _shuffled(_split(readmes))
     own = own[: max(most // 2, most - len(others))]
     return own + others[: most - len(own)]
