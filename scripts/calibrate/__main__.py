@@ -11,6 +11,7 @@ from app.domain.methods import METHODS
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.fitting import CalibrateOptions, FitFailed, calibrate
 from scripts.client.problems import ServiceAway, ServiceProblem
+from scripts.label_options import add_label_options, label_options
 from scripts.scorer_options import DEFAULT_URL, ScorerOptions, add_scorer_options, positive
 
 
@@ -39,6 +40,7 @@ def options_of(arguments: argparse.Namespace) -> CalibrateOptions:
         name=arguments.name,
         bank=arguments.bank,
         bank_file=arguments.bank_file,
+        labels=label_options(arguments),
         scenarios=arguments.scenarios,
         sample_seed=arguments.sample_seed,
         url=arguments.url,
@@ -64,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add("name", metavar="NAME", help="what requests will call it")
     add("--bank", required=True, metavar="BANK", help="labelled bank to fit on")
     add("--bank-file", type=Path, metavar="FILE", help="store this file as that bank first")
+    add_label_options(command_line)
     add(
         "--scenarios",
         type=positive,

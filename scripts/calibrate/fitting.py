@@ -12,6 +12,7 @@ import msgspec
 from tqdm import tqdm
 
 from app.calibrations.schemas import CalibrationOut
+from app.domain.bank_files.reading import AS_THEY_ARE, Options
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.report import report
 from scripts.client.connection import api_key_of_environment
@@ -40,6 +41,8 @@ class CalibrateOptions:
     name: str
     bank: str
     bank_file: Path | None = None
+    labels: Options = AS_THEY_ARE
+    """How labels of that file are read."""
     scenarios: int | None = None
     sample_seed: int = 0
     url: str = DEFAULT_URL
@@ -61,7 +64,8 @@ def calibrate(options: CalibrateOptions) -> str:
 async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
     async with Service(options.url, 1, api_key=api_key_of_environment()) as service:
         if options.bank_file:
-            await service.put_bank(options.bank, options.bank_file.read_bytes())
+            content = options.bank_file.read_bytes()
+            await service.put_bank(options.bank, content, options.labels)
         started = await _start(service, options.name, body)
         for warning in started.warnings:
             print(f"note: {warning}", file=sys.stderr)

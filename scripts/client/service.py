@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from app.attribute_sets.schemas import AttributeSetOut
 from app.banks.schemas import StoredBankOut
 from app.calibrations.schemas import CalibrationOut
+from app.domain.bank_files.reading import AS_THEY_ARE, Options
 from app.scores.schemas import (
     CompactRetargetOut,
     RetargetOut,
@@ -95,9 +96,15 @@ class Service:
         response = await self._connection.send("GET", _path("attribute-sets", name))
         return AttributeSetOut.model_validate_json(response.content)
 
-    async def put_bank(self, name: str, lines: bytes) -> StoredBankOut:
-        """Store a bank."""
-        response = await self._connection.send("PUT", _path("banks", name), lines)
+    async def put_bank(
+        self, name: str, content: bytes, labels: Options = AS_THEY_ARE
+    ) -> StoredBankOut:
+        """Store a bank from the content of a file whose labels are read in this way."""
+        given = {"scale": str(labels.scale), "unlabelled": labels.unlabelled}
+        defaults = {"scale": str(AS_THEY_ARE.scale), "unlabelled": AS_THEY_ARE.unlabelled}
+        query = urlencode({k: v for k, v in given.items() if v != defaults[k]})
+        path = _path("banks", name) + (f"?{query}" if query else "")
+        response = await self._connection.send("PUT", path, content)
         return StoredBankOut.model_validate_json(response.content)
 
     async def fit(self, name: str, body: Body) -> CalibrationOut:

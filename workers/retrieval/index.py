@@ -17,7 +17,7 @@ faiss: Any = _faiss  # its type stubs are incomplete
 _SEED = 1234
 _TRAINED_ON = 40
 """Vectors for each list that the lists are trained on. FAISS asks for 39."""
-_PROBED = 64
+_PROBED = 48
 """Lists that a search looks into."""
 _CANDIDATES = 4
 """Candidates for each wanted neighbour; the exact similarity then ranks them."""
@@ -59,7 +59,11 @@ class Lists:
     @classmethod
     def mapped(cls, path: Path) -> Self:
         """Map lists that `write` wrote. Raises `RuntimeError` if the file is not theirs."""
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY))
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        # Look into all lists once, or each of the first queries would wait for thousands of pages.
+        anything = np.ones((1, index.d), dtype=np.float32)
+        index.search(anything, 1, params=faiss.SearchParametersIVF(nprobe=index.nlist))
+        return cls(index)
 
     def write(self, path: Path) -> None:
         """Write the lists to a file. Raises `OSError`."""

@@ -10,6 +10,7 @@ from scripts.benchmark.frontier.measuring import FrontierOptions, measure, run_f
 from scripts.benchmark.frontier.modes import MODES, mode_from
 from scripts.benchmark.records.reading import read_all
 from scripts.benchmark.running.options import DEFAULT_TARGETS
+from scripts.label_options import add_label_options, label_options
 from scripts.scorer_options import DEFAULT_SET, DEFAULT_URL
 
 
@@ -18,6 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--scenarios", type=Path, required=True, metavar="FILE", help="to evaluate on")
     add("--train", type=Path, required=True, metavar="FILE", help="for examples and calibrations")
+    add_label_options(parser)
     add("--targets", nargs="+", default=list(DEFAULT_TARGETS), metavar="T")
     add(
         "--out",
@@ -52,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         url=arguments.url,
         attribute_set=arguments.attribute_set,
         attributes=arguments.attributes,
+        labels=label_options(arguments),
         bank_chars=arguments.bank_chars,
         model=arguments.model,
         concurrency=arguments.concurrency,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.domain.bank_files.labels import UNLABELLED, Scale
-from app.domain.bank_files.reading import Options
 from app.domain.calibration.model import AUTO
 from app.domain.methods import METHODS
 from scripts.benchmark.running.evaluation import evaluate
 from scripts.benchmark.running.options import DEFAULT_TARGETS, LOCAL, RunOptions
+from scripts.label_options import add_label_options, label_options
 from scripts.scorer_options import DEFAULT_URL, ScorerOptions, add_scorer_options, count, positive
 
 _NO_CALIBRATION = "none"
@@ -56,19 +55,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON Lines in the format of banks, or the files of the paper's authors and of ALIGN",
     )
-    add(
-        "--scale",
-        type=_scale,
-        default=Scale(),
-        metavar="LOW..HIGH",
-        help="the lowest and the highest label of the files, as in 1..5 (default: 0..1)",
-    )
-    add(
-        "--unlabelled",
-        choices=UNLABELLED,
-        default="keep",
-        help="responses without labels: keep them, drop them, or fill in 0.5",
-    )
+    add_label_options(parser)
     add("--method", required=True, choices=[*METHODS, *LOCAL])
     add(
         "--targets",
@@ -101,13 +88,6 @@ def _add_bank(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _scale(text: str) -> Scale:
-    try:
-        return Scale.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _calibration(text: str) -> str:
     """`auto` may mean different calibrations for different targets of a run."""
     if text == AUTO:
@@ -128,7 +108,7 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
         bank=arguments.bank,
         bank_file=arguments.bank_file,
         bank_chars=arguments.bank_chars,
-        labels=Options(arguments.scale, arguments.unlabelled),
+        labels=label_options(arguments),
         calibration=None if calibration == _NO_CALIBRATION else calibration,
         probabilities=arguments.probabilities,
         sample=arguments.sample,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.domain.bank import LabelledScenario
+from app.domain.bank_files.reading import AS_THEY_ARE, Options
 from scripts.benchmark.frontier.modes import Mode, place_of
 from scripts.benchmark.pages.plots.frontier import FREE
 from scripts.benchmark.records.grouping import slug
@@ -38,6 +40,8 @@ class FrontierOptions:
     bank_chars: int | None
     model: str | None
     concurrency: int
+    labels: Options = AS_THEY_ARE
+    """How labels of both files are read."""
     raw_only: bool = False
     """Whether to leave calibrations out."""
 
@@ -62,7 +66,7 @@ def measure(mode: Mode, options: FrontierOptions) -> bool:
     succeeded = _attempt(lambda: evaluate(raw))
     if mode.name == FREE or options.raw_only:
         return succeeded
-    if mode.scorer.joint and not _labels_one_set(options.scenarios):
+    if mode.scorer.joint and not _labels_one_set(_scenarios(options)):
         print(
             f"note: {mode.name} stays raw: the attributes that are asked together belong to a "
             "scorer, and these scenarios are labelled on different ones",
@@ -93,6 +97,7 @@ def _raw_run(mode: Mode, options: FrontierOptions) -> RunOptions:
         method="comparative",
         out=options.out / f"{slug(mode.name)}-raw",
         targets=options.targets,
+        labels=options.labels,
         url=options.url,
         scorer=replace(
             mode.scorer, attribute_set=options.attribute_set, attributes=options.attributes
@@ -116,17 +121,22 @@ def _calibration(mode: Mode, options: FrontierOptions, raw: RunOptions) -> Calib
         name=name,
         bank=f"{name}-labels",
         bank_file=options.train,
+        labels=options.labels,
         scenarios=mode.training,
         url=options.url,
-        only=tuple(levels_of(read_scenarios([options.scenarios])[0])),
+        only=tuple(levels_of(_scenarios(options))),
         examples_bank=raw.bank,
         scorer=raw.scorer,
     )
 
 
-def _labels_one_set(scenarios: Path) -> bool:
+def _scenarios(options: FrontierOptions) -> list[LabelledScenario]:
+    return read_scenarios([options.scenarios], options.labels)[0]
+
+
+def _labels_one_set(scenarios: list[LabelledScenario]) -> bool:
     """Whether all scenarios are labelled on the same attributes."""
-    return len({frozenset(labelled_attributes(s)) for s in read_scenarios([scenarios])[0]}) == 1
+    return len({frozenset(labelled_attributes(s)) for s in scenarios}) == 1
 
 
 def _attempt(step: Callable[[], bool]) -> bool:

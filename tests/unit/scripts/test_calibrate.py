@@ -75,8 +75,10 @@ class Azimuth:
     def __init__(self, **turns):
         self.turns = turns
         self.asked = []
+        self.queries = []
 
     async def __call__(self, request):
+        self.queries.append(dict(request.url.params))
         self.asked.append((request.method, request.url.path, request.content))
         turns = self.turns[request.method]
         turn = turns.pop(0) if len(turns) > 1 else turns[0]
@@ -133,6 +135,15 @@ def test_options_say_how_to_score():
     }  # fmt: skip
     assert body("--examples-bank", "e")["scoring"]["bank"] == "e"
     assert body("--scenarios", "30") == body() | {"scenarios": 30, "sample_seed": 0}
+
+
+def test_a_bank_file_is_stored_with_the_scale_and_the_way_of_its_labels(run, tmp_path):
+    path = tmp_path / "ratings.json"
+    path.write_text("[]")
+    azimuth = Azimuth(PUT=[STORED, seen("scoring")], GET=[READY])
+    options = ["--bank-file", str(path), "--scale", "1..5", "--unlabelled", "drop"]
+    assert run(azimuth, *options)[0] == 0
+    assert azimuth.queries[0] == {"scale": "1..5", "unlabelled": "drop"}
 
 
 def test_attributes_are_names_of_a_set_or_definitions_of_a_file(tmp_path):

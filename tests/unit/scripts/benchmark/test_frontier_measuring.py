@@ -53,6 +53,14 @@ def test_all_modes_of_the_frontier_have_the_same_attributes(tmp_path, asked, mod
         assert one.scorer.attributes == Path("a.json")
 
 
+def test_the_scale_of_labels_holds_for_runs_and_fits(tmp_path, asked):
+    path = write_scenarios(tmp_path, [[{"helpfulness": 1}, {"helpfulness": 5}]])
+    more = ["--scale", "1..5", "--unlabelled", "drop"]
+    assert measure(path, tmp_path, "digits", more=more) == 0
+    assert len(asked) == 3
+    assert {(str(one.labels.scale), one.labels.unlabelled) for one in asked} == {("1..5", "drop")}
+
+
 def test_a_failed_fit_leaves_no_calibrated_run(tmp_path, asked, monkeypatch, capsys):
     def fails(_):
         raise FitFailed("the bank has no labels")
