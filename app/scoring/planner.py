@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from app.domain.methods import MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
@@ -24,6 +26,9 @@ from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool
 from app.store.tenancy import tenant_tag
+
+_LARGE = 100_000
+"""Characters of a scenario that is planned in a thread: it takes long, and others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +110,18 @@ class Planner:
         resolved = resolved or await self.resolve(request)
         _check_count(request, resolved.traits)
         planned = await self.scorer(request, resolved)
-        plan = plan_scores(
+        candidates = candidates_of(request)
+        planning = partial(
+            plan_scores,
             request.question,
-            candidates_of(request),
+            candidates,
             planned.attributes,
             planned.scorer,
             planned.choice,
             owner=tenant_tag(),
         )
+        size = len(request.question) + sum(len(candidate.text) for candidate in candidates)
+        plan = await asyncio.to_thread(planning) if size > _LARGE else planning()
         return PlannedRequest(plan, planned.pool, planned.live, planned.warnings)
 
     async def scorer(

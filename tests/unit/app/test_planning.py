@@ -1,5 +1,8 @@
 """Resolving a scoring request: method, attributes, scorer settings."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,10 +11,11 @@ from app.domain.scenario import Attribute, AttributeSet, Choice
 from app.domain.scorer import ModelIdentity
 from app.domain.selection.targets import Bounds
 from app.errors import InvalidRequest, UnknownAttribute, UnknownMethod
+from app.scoring import planner
 from app.scoring.attributes import resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.joint import asked_together, check_joint
-from app.scoring.planner import candidates_of
+from app.scoring.planner import Planner, candidates_of
 from app.scoring.prompt_order import check_prompt_order, check_served
 from app.scoring.requests import AttributeIn, ScoreRequest, Scoring
 from app.scoring.scorer_settings import SAMPLING_TEMPERATURE, scorer_settings, unused_options
@@ -179,3 +183,23 @@ def test_joint_is_rejected_if_the_workers_do_not_support_it():
     with pytest.raises(InvalidRequest, match="one attribute at a time") as caught:
         asked_together(settings_of(), SET.attributes, served("comparative"))
     assert caught.value.fields[0].pointer == "#/scoring/joint"
+
+
+@pytest.mark.parametrize(("characters", "in_a_thread"), [(50, False), (200_000, True)])
+async def test_a_large_scenario_is_planned_off_the_event_loop(monkeypatch, characters, in_a_thread):
+    """Meanwhile other requests are answered."""
+    threads = []
+
+    class Resolving(Planner):
+        async def scorer(self, request, resolved=None):
+            return SimpleNamespace(
+                attributes=(), scorer=None, choice=None, pool=None, live=True, warnings=()
+            )
+
+    monkeypatch.setattr(
+        planner, "plan_scores", lambda *_, **__: threads.append(threading.current_thread())
+    )
+    given = ScoreRequest(question="q", responses=["x", "y" * characters])
+    resolved = SimpleNamespace(traits=METHODS["comparative"])
+    await Resolving(None, None, None, None).plan(given, resolved)
+    assert (threads[0] is not threading.main_thread()) is in_a_thread
