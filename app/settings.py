@@ -227,7 +227,8 @@ class EngineSettings(Group):
     openai_prompt: Literal["tokens", "chat"] = "tokens"
     """Send prompts as token ids (exact; vLLM takes them) or as chat messages (any endpoint)."""
     tokenizer: str | None = None
-    """Folder or name of the tokenizer for an endpoint's model; unset: `AZIMUTH_MODEL`."""
+    """Folder or name of the tokenizer for an endpoint's model; unset: `AZIMUTH_MODEL`. The fake
+    engine counts tokens with it, and what a prefix cache would serve."""
     request_timeout_s: float = Field(300.0, gt=0)
     """Longest wait for one answer of an endpoint, in seconds."""
     fake_latency_s: float = Field(0.0, ge=0)

@@ -4,9 +4,13 @@ import pytest
 
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
+from app.settings import EngineSettings
+from workers.engines.base import Sampling
+from workers.engines.fake import FakeEngine
 from workers.errors import EngineRejected
 from workers.methods.base import Ask, Task
 from workers.methods.comparative.method import ComparativeRegression
+from workers.methods.item_first.method import ItemFirstRegression
 from workers.tokenization.chat import ChatEncoder
 from workers.tokenization.conversation import Message
 
@@ -34,8 +38,8 @@ def encoder(tokenizer):
     return ChatEncoder(tokenizer)
 
 
-def prompt_ids(encoder, text: str) -> tuple[int, ...]:
-    messages = METHOD.messages(
+def prompt_ids(encoder, text: str, method=METHOD) -> tuple[int, ...]:
+    messages = method.messages(
         Task(
             Attribute("care", "How caring it is."),
             Scenario("How are you?", ("Fine.", text)),
@@ -52,9 +56,10 @@ def special(tokenizer, ids) -> list[int]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_adds_no_special_token(encoder, tokenizer, text):
-    harmless = special(tokenizer, prompt_ids(encoder, "harmless"))
-    assert special(tokenizer, prompt_ids(encoder, text)) == harmless
+@pytest.mark.parametrize("method", [METHOD, ItemFirstRegression()], ids=lambda m: m.profile)
+def test_hostile_text_adds_no_special_token(encoder, tokenizer, text, method):
+    harmless = special(tokenizer, prompt_ids(encoder, "harmless", method))
+    assert special(tokenizer, prompt_ids(encoder, text, method)) == harmless
     # Proof that the text would have done so: tokenized plainly, it holds special tokens.
     if "<|" in text:
         plain = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -170,3 +175,23 @@ def test_the_embedder_finds_texts_of_the_same_meaning():
     assert a @ b > a @ c
     assert abs(float(a @ a) - 1) < 1e-5
     assert embedder.name.startswith("all-MiniLM-L6-v2:")
+
+
+async def test_the_fake_engine_counts_tokens_and_shared_prefixes_with_a_tokenizer(
+    encoder, small_model
+):
+    engine = FakeEngine(EngineSettings(engine="fake", tokenizer=str(small_model)))
+    await engine.start()
+    settings = ScorerSettings(prompt_order="item_first")
+    scenario = Scenario("Where do hens sleep? " * 20, ("On a perch.", "In a tree."))
+    method, ask = ItemFirstRegression(), Ask((0, 1))
+    spent = []
+    for name in ("care", "wit"):
+        messages = method.messages(
+            Task(Attribute(name, f"How {name}."), scenario, settings), ask, ()
+        )
+        prompt = engine.encode(messages)
+        assert prompt.token_ids == encoder.encode(messages).token_ids
+        spent.append(await engine.generate(prompt, method.schema(ask, settings), Sampling(9)))
+    assert spent[0].cached_prompt_tokens == 0
+    assert spent[1].cached_prompt_tokens > 0.8 * spent[1].prompt_tokens

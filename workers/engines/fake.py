@@ -1,7 +1,8 @@
 """A deterministic engine without a model, for tests and for development against the API.
 
 Its answers are valid and always the same for the same prompt; its scores are hashes of the prompt.
-Settings make it slow or make it fail.
+Settings make it slow or make it fail. With a tokenizer it counts tokens as an engine with a prefix
+cache would, so that prompts can be compared by their cost.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from workers.engines.base import (
     Schema,
     TokenProbabilities,
 )
+from workers.engines.prefixes import PrefixCache
 from workers.engines.recording import Recorder
 from workers.engines.simulated import SimulatedJudge
 from workers.errors import EngineDead, EngineOverloaded, EngineUnavailable
+from workers.tokenization.chat import ChatEncoder
 from workers.tokenization.conversation import Message, Prompt
 
 _CHARS_PER_TOKEN = 4
@@ -66,16 +69,23 @@ class FakeEngine:
                 Path(settings.fake_labels), settings.fake_noise, settings.fake_seed
             )
         self._recorder = Recorder(Path(settings.fake_record)) if settings.fake_record else None
+        self._encoder: ChatEncoder | None = None
+        self._prefixes = PrefixCache()
         self._calls = itertools.count()
         self._checked = False
 
     async def start(self) -> EngineInfo:
-        """Return at once."""
+        """Return at once, or when the tokenizer is loaded."""
+        context_length = self._settings.context_length or 8192
+        if self._settings.tokenizer:
+            self._encoder = await asyncio.to_thread(
+                _load_encoder, self._settings.tokenizer, context_length
+            )
         return EngineInfo(
             engine="fake",
             model=self._settings.model_name or "fake",
             revision="1",
-            context_length=self._settings.context_length or 8192,
+            context_length=context_length,
             settings=self._simulation(),
         )
 
@@ -83,7 +93,7 @@ class FakeEngine:
         """Describe the simulated judge: different ones must not share cached scores."""
         settings = self._settings
         if settings.fake_labels is None:
-            return ""
+            return f"tokenizer={settings.tokenizer}" if settings.tokenizer else ""
         content = hashlib.sha256(Path(settings.fake_labels).read_bytes()).hexdigest()[:12]
         noise = f"noise={settings.fake_noise} seed={settings.fake_seed}"
         return f"judge={SimulatedJudge.version} labels={content} {noise}"
@@ -92,7 +102,12 @@ class FakeEngine:
         """Do nothing: there is no model to release."""
 
     def encode(self, messages: tuple[Message, ...]) -> Prompt:
-        """Count a token for every four characters, and four for the frame of each turn."""
+        """Count a token for every four characters, and four for the frame of each turn.
+
+        With a tokenizer, encode a conversation as other engines do.
+        """
+        if self._encoder is not None:
+            return self._encoder.encode(messages)
         length = sum(4 + -(-len(m.content) // _CHARS_PER_TOKEN) for m in messages)
         return Prompt(messages=messages, length=length)
 
@@ -104,7 +119,8 @@ class FakeEngine:
             _answer(prompt, schema, sampling, sample, fault, known)
             for sample in range(sampling.samples)
         )
-        return Generation(answers=answers, prompt_tokens=prompt.length)
+        served = self._prefixes.serve(prompt.token_ids or ())
+        return Generation(answers, prompt.length, served)
 
     async def read_states(
         self, question: str, response: str, layers: int, width: int
@@ -155,7 +171,8 @@ class FakeEngine:
             ]
         mass = 0.9 if fault is None else 0.0
         probabilities = tuple(mass * weight / sum(weights) for weight in weights)
-        return TokenProbabilities(probabilities, prompt_tokens=prompt.length)
+        served = self._prefixes.serve(prompt.token_ids or ())
+        return TokenProbabilities(probabilities, prompt.length, served)
 
     async def check(self) -> None:
         """Succeed; with a fault of the settings, hang in the first check or in all later ones."""
@@ -198,6 +215,12 @@ class FakeEngine:
 def _gaussians(seed: str, count: int) -> tuple[float, ...]:
     draw = random.Random(hashlib.sha256(seed.encode()).digest())
     return tuple(draw.gauss(0.0, 1.0) for _ in range(count))
+
+
+def _load_encoder(name: str, context_length: int) -> ChatEncoder:
+    from transformers import AutoTokenizer
+
+    return ChatEncoder(AutoTokenizer.from_pretrained(name), context_length)
 
 
 def parse_faults(text: str) -> tuple[tuple[str, float], ...]:
