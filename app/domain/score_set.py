@@ -78,6 +78,8 @@ class ScoreSet(Struct, frozen=True):
     @property
     def fresh(self) -> list[Cell]:
         """Cells that were scored for this request and did not come from the cache."""
+        if len(self.cached) == len(self.cells):
+            return []
         return [cell for field, cell in self.scored.items() if field not in self.cached]
 
     @property
@@ -89,10 +91,12 @@ class ScoreSet(Struct, frozen=True):
     def timings(self) -> CellTimings:
         """Longest timings among the fresh cells, which are scored concurrently. Milliseconds."""
         fresh = [cell.timings for cell in self.fresh]
+        if not fresh:
+            return CellTimings()
         return CellTimings(
-            queue=max((t.queue for t in fresh), default=0.0),
-            retrieval=max((t.retrieval for t in fresh), default=0.0),
-            engine=max((t.engine for t in fresh), default=0.0),
+            queue=max(t.queue for t in fresh),
+            retrieval=max(t.retrieval for t in fresh),
+            engine=max(t.engine for t in fresh),
         )
 
     def named(self, attribute: str) -> dict[str, CellState]:

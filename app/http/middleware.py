@@ -6,10 +6,12 @@ It also handles `HEAD`, trailing slashes and compressed bodies, for all routes.
 from __future__ import annotations
 
 import logging
+import secrets
 import time
-import uuid
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AzimuthError, BodyTooLarge, MalformedBody
@@ -165,7 +167,7 @@ def _request_id(scope: Scope) -> str:
             given: str = value.decode("latin-1")
             if 0 < len(given) <= _MAX_ID and all(33 <= ord(c) < 127 for c in given):
                 return given
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def _path(scope: Scope) -> str:
@@ -182,12 +184,15 @@ def _path(scope: Scope) -> str:
 def _record(scope: Scope, method: str, status: int | None, seconds: float) -> None:
     route = scope.get("route")
     operation = getattr(route, "operation_id", None) or getattr(route, "name", None) or "none"
-    REQUESTS.labels(operation, str(status)).inc()
-    LATENCY.labels(operation).observe(seconds)
+    requests, latency = _metrics_of(operation, status)
+    requests.inc()
+    latency.observe(seconds)
+    level = logging.DEBUG if operation in _QUIET else logging.INFO
+    if not _log.isEnabledFor(level):
+        return
     details = scope["state"].get("log", {})
     if (api_key := scope["state"].get("api_key")) is not None:
         details = {"api_key": api_key, **details}
-    level = logging.DEBUG if operation in _QUIET else logging.INFO
     _log.log(
         level,
         "%s %s %s",
@@ -196,3 +201,9 @@ def _record(scope: Scope, method: str, status: int | None, seconds: float) -> No
         status,
         extra={"ms": round(seconds * 1000, 2), **details},
     )
+
+
+@lru_cache(maxsize=1000)
+def _metrics_of(operation: str, status: int | None) -> tuple[Counter, Histogram]:
+    """The request counter and the latency of an operation: looking up labels takes a while."""
+    return REQUESTS.labels(operation, str(status)), LATENCY.labels(operation)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 T = TypeVar("T")
 
@@ -22,16 +23,27 @@ def lifespan_state(objects: Iterable[object]) -> LifespanState:
     return {"provided": {type(one): one for one in objects}}
 
 
-def provided(kind: type[T]) -> Any:
+class Provided(Generic[T]):
+    """Finds the process's object of a type."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self.kind = kind
+
+    # A coroutine, because `Depends` runs plain functions in a thread.
+    async def __call__(self, request: Request) -> T:
+        """What FastAPI calls for an endpoint's parameter."""
+        return self.find(request.scope)
+
+    def find(self, scope: Scope) -> T:
+        """The object, for a request."""
+        value = scope["state"]["provided"][self.kind]
+        assert isinstance(value, self.kind)
+        return value
+
+
+def provided(kind: type[Any]) -> Any:
     """A FastAPI dependency on the process's object of a type.
 
     Endpoints import only the types that they use and not `app.resources`, which builds the objects.
     """
-
-    # A coroutine, because `Depends` runs plain functions in a thread.
-    async def find(request: Request) -> T:
-        value = request.state.provided[kind]
-        assert isinstance(value, kind)
-        return value
-
-    return Depends(find)
+    return Depends(Provided(kind))

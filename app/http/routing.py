@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
 from app.errors import FieldError, InvalidRequest, MalformedBody, escaped
+from app.http.direct import direct_app
 
 
 class JsonRoute(APIRoute):
@@ -18,6 +19,11 @@ class JsonRoute(APIRoute):
     An object with a repeated member is ambiguous. A lone surrogate (`"\\ud800"`) is valid JSON, but
     its string cannot be encoded in UTF-8, and so cannot be hashed, stored or sent to a model.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if (direct := direct_app(self.dependant, parsed_body)) is not None:
+            self.app = direct
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler with a request that parses its body strictly."""

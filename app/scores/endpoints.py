@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from app.calibrations.applied import Calibrated, Raw
 from app.calibrations.applying import Calibrator
@@ -16,20 +16,20 @@ from app.domain.calibration.model import AUTO, NONE
 from app.domain.score_set import ScoreSet
 from app.domain.selection.targets import Wish
 from app.errors import FieldError, InvalidRequest, UnknownCalibration, UnknownScoreSet
+from app.http.json_answers import json_answer
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
-from app.schema import Name, Open
+from app.schema import Name, Rendered
 from app.scores import openapi_examples
 from app.scores.operation import Operation
-from app.scores.rendering import score_set_out, timings_out
-from app.scores.schemas import HostileOut, PendingOut, ScoreOut, ScoreSetOut, SelectOut, UsageOut
+from app.scores.rendering import score_set_out, timings_out, usage_out
+from app.scores.schemas import HostileOut, PendingOut, ScoreOut, ScoreSetOut, SelectOut
 from app.scoring.planner import PlannedRequest, Planner
 from app.scoring.requests import ScoreRequest
 from app.selection.checks import check_select, unused_in_select
 from app.selection.options import Options, wishes
 from app.selection.requests import SelectRequest
-from app.selection.schemas import SelectionOut
 from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
 from app.store.tenancy import own_score_set
@@ -108,14 +108,7 @@ async def score(
         return _pending(score_set, hostile)
     shown, applied = await _shown(calibrator, body.calibration, score_set, plan.attributes)
     rendered = _rendered(planned, shown, applied, planned.warnings)
-    return _json(
-        ScoreOut(
-            **dict(rendered),
-            usage=UsageOut.model_validate(score_set.usage),
-            timings_ms=timings_out(score_set, _ms_since(started)),
-            hostile=hostile,
-        )
-    )
+    return _answer(rendered, score_set, started, hostile)
 
 
 @router.post(
@@ -165,15 +158,11 @@ async def select(
         ):
             shown = opened.score_set
     _count(selection, resolved.traits.kind)
-    return _json(
-        SelectOut(
-            selection=selection,
-            score_set=_rendered(planned, shown, applied, (*planned.warnings, *warnings)),
-            usage=UsageOut.model_validate(score_set.usage),
-            timings_ms=timings_out(score_set, _ms_since(started)),
-            hostile=hostile,
-        )
-    )
+    rendered = {
+        "selection": selection,
+        "score_set": _rendered(planned, shown, applied, (*planned.warnings, *warnings)),
+    }
+    return _answer(rendered, score_set, started, hostile)
 
 
 @router.get(
@@ -211,7 +200,7 @@ async def get_score_set(
         shown, applied = score_set, Raw(error.detail)
     warnings = [applied.warning] if isinstance(applied, Raw) and applied.warning else []
     calibrated = applied if isinstance(applied, Calibrated) else None
-    answer = _json(score_set_out(shown, score_set.presentation, warnings, calibrated))
+    answer = json_answer(score_set_out(shown, score_set.presentation, warnings, calibrated))
     if score_set.pending:
         answer.headers["Retry-After"] = "1"
     return answer
@@ -232,7 +221,7 @@ async def _shown(
 
 async def _selected(
     selector: Selector, score_set: ScoreSet, target: Mapping[str, Wish], options: Options
-) -> tuple[SelectionOut, Calibrated | Raw]:
+) -> tuple[Rendered, Calibrated | Raw]:
     """The selection of one pair, and the calibration applied. Raises the pair's problem."""
     (answer,) = await selector.select([(score_set.id, score_set)], [target], options)
     selection = answer.selections[0]
@@ -246,11 +235,11 @@ async def _selected(
     return selection, answer.calibrated or Raw(answer.warning)
 
 
-def _count(selection: SelectionOut, kind: Literal["score", "choice"]) -> None:
-    if selection.margin is not None:
-        MARGINS.labels("distance" if kind == "score" else "preference").observe(selection.margin)
-    if selection.abstained is not None:
-        ABSTENTIONS.labels(selection.abstained.reason).inc()
+def _count(selection: Rendered, kind: Literal["score", "choice"]) -> None:
+    if (margin := selection.get("margin")) is not None:
+        MARGINS.labels("distance" if kind == "score" else "preference").observe(margin)
+    if (abstained := selection.get("abstained")) is not None:
+        ABSTENTIONS.labels(abstained["reason"]).inc()
 
 
 def _rendered(
@@ -258,7 +247,7 @@ def _rendered(
     score_set: ScoreSet,
     applied: Calibrated | Raw,
     warnings: Sequence[str],
-) -> ScoreSetOut:
+) -> Rendered:
     if isinstance(applied, Raw) and applied.warning:
         warnings = (*warnings, applied.warning)
     calibrated = applied if isinstance(applied, Calibrated) else None
@@ -267,20 +256,27 @@ def _rendered(
 
 def _pending(score_set: ScoreSet, hostile: list[HostileOut] | None) -> Response:
     location = f"/v1/score-sets/{score_set.id}"
-    answer = PendingOut(
+    pending = PendingOut(
         score_set_id=score_set.id,
         location=location,
         detail="scoring is in progress; poll the location, then send targets to /v1/retarget",
         hostile=hostile,
     )
-    return JSONResponse(
-        answer.model_dump(), 202, headers={"Location": location, "Retry-After": "1"}
-    )
+    answer = json_answer(pending.model_dump(), 202)
+    answer.headers.update({"Location": location, "Retry-After": "1"})
+    return answer
+
+
+def _answer(
+    rendered: Rendered, score_set: ScoreSet, started: float, hostile: list[HostileOut] | None
+) -> Response:
+    """The answer, with what the request cost."""
+    rendered["usage"] = usage_out(score_set.usage)
+    rendered["timings_ms"] = timings_out(score_set, _ms_since(started))
+    if hostile is not None:
+        rendered["hostile"] = [one.model_dump() for one in hostile]
+    return json_answer(rendered)
 
 
 def _ms_since(started: float) -> float:
     return (time.monotonic() - started) * 1000
-
-
-def _json(answer: Open) -> Response:
-    return Response(answer.model_dump_json(), media_type="application/json")

@@ -26,9 +26,10 @@ class Operation:
     ) -> ScoreSet:
         """Score a plan, and record its cost for the access log."""
         patience = patience_for(prefer, body.deadline_s, self._settings)
-        score_set = await self._scoring.score(planned, patience, request.state.request_id)
+        state = request.scope["state"]
+        score_set = await self._scoring.score(planned, patience, state["request_id"])
         usage, timings = score_set.usage, score_set.timings
-        request.state.log = {
+        state["log"] = {
             "score_set": score_set.digest,
             "fingerprint": score_set.fingerprint,
             "model": planned.pool.model.name,
@@ -49,5 +50,5 @@ class Operation:
         if (body.hostile or self._settings.hostile) != "flag":
             return None
         flagged = await flag_hostile(candidates_of(body))
-        request.state.log = {**request.state.log, "hostile": len(flagged)}
+        request.scope["state"]["log"]["hostile"] = len(flagged)
         return [HostileOut.model_validate(one) for one in flagged]

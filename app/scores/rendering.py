@@ -1,32 +1,21 @@
-"""Score sets as clients see them, with the caller's candidate indices and ids. Pure."""
+"""Score sets as clients see them, with the caller's candidate indices and ids. Pure.
+
+Each function renders a model of `app.scores.schemas`, as plain data.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from app.calibrations.applied import Calibrated
-from app.domain.cells import Cell, CellState, Pending, Unscored
+from app.domain.cells import Cell, CellState, Pending, Unscored, Usage
 from app.domain.scenario import Presentation
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.domain.selection.uncertainty import standard_errors
-from app.scores.schemas import (
-    CalibratedScoreOut,
-    CandidateScoreOut,
-    CellOut,
-    CellTimingsOut,
-    ExampleOut,
-    PendingCellOut,
-    ScoredCellOut,
-    ScoreSetOut,
-    TimingsOut,
-    UnscoredCellOut,
-    UsageOut,
-    ValenceOut,
-)
-from app.scoring.schemas import ScorerOut
+from app.schema import Rendered
+from app.scoring.schemas import scorer_out
 from app.selection.rendering import calibration_out
-from app.selection.schemas import CandidateOut
 
 LOW_MASS = 0.5
 """A digit mass below this gets a warning: the model prefers an answer that is not a digit."""
@@ -37,26 +26,32 @@ def score_set_out(
     presentation: Presentation,
     warnings: Sequence[str] = (),
     calibrated: Calibrated | None = None,
-) -> ScoreSetOut:
-    """The score set as clients see it, with cells in the order of the request."""
-    states = score_set.cells.values()
-    status = "complete" if all(isinstance(cell, Cell) for cell in states) else "partial"
-    return ScoreSetOut(
-        id=score_set.id,
-        status="pending" if score_set.pending else status,
-        candidates=[CandidateOut(index=i, id=name) for i, name in enumerate(presentation.ids)],
-        cells=[
+) -> Rendered:
+    """A `ScoreSetOut`, with cells in the order of the request."""
+    cells = score_set.cells
+    if score_set.pending:
+        status = "pending"
+    else:
+        complete = all(isinstance(cell, Cell) for cell in cells.values())
+        status = "complete" if complete else "partial"
+    rendered: Rendered = {
+        "id": score_set.id,
+        "status": status,
+        "candidates": [{"index": i, "id": name} for i, name in enumerate(presentation.ids)],
+        "cells": [
             cell_out(field, cell, presentation, field in score_set.cached, calibrated)
-            for field, cell in score_set.cells.items()
+            for field, cell in cells.items()
         ],
-        scorer=ScorerOut.of(score_set.scorer),
-        calibration=calibration_out(calibrated),
-        warnings=[
-            *warnings,
-            *_choice_without_examples(score_set.scorer, score_set.choice),
-            *_low_masses(list(score_set.scored.values())),
-        ],
-    )
+        "scorer": scorer_out(score_set.scorer, score_set.fingerprint),
+    }
+    if calibrated is not None:
+        rendered["calibration"] = calibration_out(calibrated)
+    rendered["warnings"] = [
+        *warnings,
+        *_choice_without_examples(score_set.scorer, score_set.choice),
+        *_low_masses(list(score_set.scored.values())),
+    ]
+    return rendered
 
 
 def cell_out(
@@ -65,90 +60,90 @@ def cell_out(
     presentation: Presentation,
     cached: bool,
     calibrated: Calibrated | None = None,
-) -> CellOut:
-    """The cell as clients see it."""
+) -> Rendered:
+    """A `CellOut`."""
     if isinstance(cell, Pending):
-        return PendingCellOut(status="pending", attribute=cell.attribute, definition_id=field)
+        return {"status": "pending", "attribute": cell.attribute, "definition_id": field}
     if isinstance(cell, Unscored):
-        return UnscoredCellOut(
-            status="unscored",
-            attribute=cell.attribute,
-            definition_id=field,
-            reason=cell.reason,
-            detail=cell.detail,
-            prompt_tokens=cell.prompt_tokens,
-            output_tokens=cell.output_tokens,
-            context_length=cell.context_length,
-        )
+        return _unscored_out(field, cell)
+    rendered: Rendered = {
+        "status": "scored",
+        "attribute": cell.attribute,
+        "kind": cell.kind,
+        "definition_id": field,
+        "cached": cached,
+        "scores": _scores_out(field, cell, presentation, calibrated),
+        "examples": [{"id": one.id, "similarity": one.similarity} for one in cell.examples],
+        "examples_dropped": cell.examples_dropped,
+        "levels_uncovered": cell.levels_uncovered,
+        "answers_discarded": cell.answers_discarded,
+    }
+    if cell.position_bias is not None:
+        rendered["position_bias"] = cell.position_bias
     timings = cell.timings
-    return ScoredCellOut(
-        status="scored",
-        attribute=cell.attribute,
-        kind=cell.kind,
-        definition_id=field,
-        cached=cached,
-        scores=_scores_out(field, cell, presentation, calibrated),
-        examples=[ExampleOut.model_validate(example) for example in cell.examples],
-        examples_dropped=list(cell.examples_dropped),
-        levels_uncovered=list(cell.levels_uncovered),
-        answers_discarded=cell.answers_discarded,
-        position_bias=cell.position_bias,
-        usage=UsageOut.model_validate(cell.usage),
-        timings_ms=CellTimingsOut(
-            queue=round(timings.queue, 2),
-            retrieval=round(timings.retrieval, 2),
-            engine=round(timings.engine, 2),
-        ),
-    )
+    rendered["usage"] = usage_out(cell.usage)
+    rendered["timings_ms"] = {
+        "queue": round(timings.queue, 2),
+        "retrieval": round(timings.retrieval, 2),
+        "engine": round(timings.engine, 2),
+    }
+    return rendered
+
+
+def _unscored_out(field: str, cell: Unscored) -> Rendered:
+    rendered: Rendered = {
+        "status": "unscored",
+        "attribute": cell.attribute,
+        "definition_id": field,
+        "reason": cell.reason,
+        "detail": cell.detail,
+    }
+    for name in ("prompt_tokens", "output_tokens", "context_length"):
+        if (number := getattr(cell, name)) is not None:
+            rendered[name] = number
+    return rendered
 
 
 def _scores_out(
     field: str, cell: Cell, presentation: Presentation, calibrated: Calibrated | None
-) -> list[CandidateScoreOut]:
+) -> list[Rendered]:
     if cell.kind == "states":
         return []
     several = any(len(score.values) > 1 for score in cell.scores)
     errors = standard_errors(cell.scores) if cell.kind == "score" else None
     better = _calibrated_scores(field, calibrated)
-    answers: list[CandidateScoreOut] = []
+    answers: list[Rendered] = []
     for index, position in enumerate(presentation.positions):
         score = cell.scores[position]
-        digits = score.digits
-        answers.append(
-            CandidateScoreOut(
-                index=index,
-                score=score.score,
-                spread=score.spread,
-                calibrated=better[position] if better else None,
-                standard_error=errors.deviations[position] if errors else None,
-                reasoning=score.reasoning,
-                values=list(score.values) if several else None,
-                digit_probabilities=list(digits.probabilities) if digits else None,
-                digit_mass=digits.mass if digits else None,
-                valence=_valence_out(score.valence),
-                reward=score.reward,
-            )
-        )
+        one: Rendered = {"index": index, "score": score.score, "spread": score.spread}
+        if better is not None:
+            one["calibrated"] = better[position]
+        if errors is not None:
+            one["standard_error"] = errors.deviations[position]
+        if score.reasoning is not None:
+            one["reasoning"] = score.reasoning
+        if several:
+            one["values"] = score.values
+        if score.digits is not None:
+            one["digit_probabilities"] = score.digits.probabilities
+            one["digit_mass"] = score.digits.mass
+        if score.valence is not None:
+            supports, either, opposes = score.valence
+            one["valence"] = {"supports": supports, "either": either, "opposes": opposes}
+        if score.reward is not None:
+            one["reward"] = score.reward
+        answers.append(one)
     return answers
 
 
-def _valence_out(valence: tuple[float, float, float] | None) -> ValenceOut | None:
-    if valence is None:
-        return None
-    supports, either, opposes = valence
-    return ValenceOut(supports=supports, either=either, opposes=opposes)
-
-
-def _calibrated_scores(
-    field: str, calibrated: Calibrated | None
-) -> list[CalibratedScoreOut] | None:
+def _calibrated_scores(field: str, calibrated: Calibrated | None) -> list[Rendered] | None:
     """Calibrated scores of one cell, with candidates in canonical order; None if there are none."""
     if calibrated is None or field not in calibrated.fields:
         return None
     column = calibrated.fields.index(field)
     error = float(calibrated.estimate.errors.deviations[column])
     return [
-        CalibratedScoreOut(score=score, standard_error=error)
+        {"score": score, "standard_error": error}
         for score in calibrated.estimate.scores[:, column].tolist()
     ]
 
@@ -180,13 +175,22 @@ def _low_masses(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def timings_out(score_set: ScoreSet, total_ms: float) -> TimingsOut:
-    """The timings of a request."""
+def usage_out(usage: Usage) -> Rendered:
+    """A `UsageOut`."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_prompt_tokens": usage.cached_prompt_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+
+
+def timings_out(score_set: ScoreSet, total_ms: float) -> Rendered:
+    """The `TimingsOut` of a request."""
     timings = score_set.timings
     # Shared work may have begun before the request: count no more than the request's own time.
-    return TimingsOut(
-        queue=round(min(timings.queue, total_ms), 2),
-        retrieval=round(min(timings.retrieval, total_ms), 2),
-        engine=round(min(timings.engine, total_ms), 2),
-        total=round(total_ms, 2),
-    )
+    return {
+        "queue": round(min(timings.queue, total_ms), 2),
+        "retrieval": round(min(timings.retrieval, total_ms), 2),
+        "engine": round(min(timings.engine, total_ms), 2),
+        "total": round(total_ms, 2),
+    }

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
 from app.errors import FieldError
+from app.http.json_answers import json_answer
 from app.http.problem_types import problem_for
 from app.http.problems import problem_document
 from app.http.provided import provided
@@ -78,21 +78,18 @@ async def retarget(
     wanted = [own_score_set(score_set_id) for score_set_id in ids]
     stored = await recent.get(wanted, names, texts=options.explain)
     answers = await selector.select(list(zip(ids, stored, strict=True)), targets, options)
-    pairs = _Pairs(body, request.state.request_id)
+    pairs = _Pairs(body, request.scope["state"]["request_id"])
     content = pairs.compact(answers) if options.compact else pairs.full(answers)
     warnings = dict.fromkeys(answer.warning for answer in answers if answer.warning)
     content["warnings"] = [*warnings, *unused_covariance_bank(options)]
     total = round((time.perf_counter() - started) * 1000, 2)
     content["timings_ms"] = {"queue": 0, "retrieval": 0, "engine": 0, "total": total}
-    return Response(orjson.dumps(content), media_type="application/json")
+    return json_answer(content)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Builds the answer, as described by `RetargetOut` and `CompactRetargetOut`.
-
-    It uses plain dictionaries for speed: there may be 20,000 pairs.
-    """
+    """Renders `RetargetOut` and `CompactRetargetOut`."""
 
     body: RetargetRequest
     request_id: str
@@ -109,10 +106,11 @@ class _Pairs:
 
     def compact(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
         """Indices, and each distinct problem of a score set with its targets."""
-        calibrations = [calibration_out(answer.calibrated) for answer in answers]
         return {
             "selected": [answer.selected for answer in answers],
-            "calibrations": [one.model_dump() if one else None for one in calibrations],
+            "calibrations": [
+                answer.calibrated and calibration_out(answer.calibrated) for answer in answers
+            ],
             "problems": [
                 problem
                 for index, answer in enumerate(answers)
@@ -125,7 +123,7 @@ class _Pairs:
         selection = answer.selections[target]
         if selection is None:
             return pair | {"problem": self._document(answer.problems[target], index, target)}
-        return pair | {"selection": selection.model_dump()}
+        return pair | {"selection": selection}
 
     def _problems(self, answer: SetSelections, index: int) -> list[dict[str, Any]]:
         targets_of: dict[str, list[int]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 from app.domain.fingerprint import scorer_fingerprint
 from app.domain.methods import PromptOrder, Retrieval
 from app.domain.scorer import Scorer
-from app.schema import Maybe, Open
+from app.schema import Maybe, Open, Rendered
 
 SCORER_EXAMPLE: dict[str, Any] = {
     "fingerprint": "0f3a9d0c5be24d1f8a7d41c2b6e90d53",
@@ -65,24 +65,32 @@ class ScorerOut(Open):
     @classmethod
     def of(cls, scorer: Scorer) -> ScorerOut:
         """Build from a scorer."""
-        settings, model = scorer.settings, scorer.model
-        return cls(
-            fingerprint=scorer_fingerprint(scorer),
-            model=model.name,
-            model_revision=model.revision,
-            engine=model.engine,
-            embedder=model.embedder,
-            prompt_profile=scorer.prompt_profile,
-            bank=BankRefOut.model_validate(scorer.bank) if scorer.bank else None,
-            method=settings.method,
-            examples=settings.examples,
-            samples=settings.samples,
-            orders=settings.orders,
-            reasoning=settings.reasoning,
-            reasoning_chars=settings.reasoning_chars,
-            joint=[attribute.name for attribute in settings.joint],
-            retrieval=settings.retrieval,
-            prompt_order=settings.prompt_order,
-            temperature=settings.temperature,
-            seed=settings.seed,
-        )
+        return cls.model_validate(scorer_out(scorer, scorer_fingerprint(scorer)))
+
+
+def scorer_out(scorer: Scorer, fingerprint: str) -> Rendered:
+    """A `ScorerOut`."""
+    settings, model, bank = scorer.settings, scorer.model, scorer.bank
+    rendered: Rendered = {
+        "fingerprint": fingerprint,
+        "method": settings.method,
+        "model": model.name,
+        "model_revision": model.revision,
+        "engine": model.engine,
+        "prompt_profile": scorer.prompt_profile,
+    }
+    if bank is not None:
+        rendered["bank"] = {"name": bank.name, "digest": bank.digest}
+    return rendered | {
+        "embedder": model.embedder,
+        "examples": settings.examples,
+        "samples": settings.samples,
+        "orders": settings.orders,
+        "reasoning": settings.reasoning,
+        "reasoning_chars": settings.reasoning_chars,
+        "joint": [attribute.name for attribute in settings.joint],
+        "retrieval": settings.retrieval,
+        "prompt_order": settings.prompt_order,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +37,12 @@ from app.telemetry.traces import traceparent
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 0.5
+# Kept, because looking up labels takes a while, and rates need a first value.
+_CACHED, _HITS, _MISSES = (
+    CELLS.labels("cached"),
+    CACHE_LOOKUPS.labels("hit"),
+    CACHE_LOOKUPS.labels("miss"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class ScoringService:
         plan = wait.planned.plan
         wanted = {field: plan.asked[field] for field in fields}
         job = Job(
-            id=uuid.uuid4().hex,
+            id=secrets.token_hex(16),
             score_set=plan.score_set.digest,
             scenario=plan.scenario,
             attributes={f: asked for f, asked in wanted.items() if isinstance(asked, Attribute)},
@@ -250,11 +256,14 @@ def unscored_extension(unscored: Sequence[Unscored]) -> dict[str, object]:
 
 
 def _count(score_set: ScoreSet) -> None:
-    CELLS.labels("cached").inc(len(score_set.cached))
+    cached, cells = len(score_set.cached), len(score_set.cells)
+    _CACHED.inc(cached)
+    _HITS.inc(cached)
+    if cached == cells:
+        return
+    _MISSES.inc(cells - cached)
     CELLS.labels("scored").inc(len(score_set.fresh))
     CELLS.labels("unscored").inc(len(score_set.unscored))
-    CACHE_LOOKUPS.labels("hit").inc(len(score_set.cached))
-    CACHE_LOOKUPS.labels("miss").inc(len(score_set.cells) - len(score_set.cached))
     for cell in score_set.unscored.values():
         UNSCORED.labels(cell.reason).inc()
     usage = score_set.usage

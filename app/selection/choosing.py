@@ -28,10 +28,10 @@ from app.domain.selection.uncertainty import (
     probabilities,
     standard_errors,
 )
+from app.schema import Rendered
 from app.selection.options import Options
 from app.selection.problems import Lack, PairProblem, lack_of, named_twice, problem_of
 from app.selection.rendering import Chosen, selection_out
-from app.selection.schemas import SelectionOut
 
 _NONE = -1
 
@@ -45,8 +45,8 @@ class SetSelections:
     """Target index -> why there is no selection."""
     selected: list[int | None]
     """Index of the selected candidate for each target; None for a problem or an abstention."""
-    selections: list[SelectionOut | None]
-    """Full selection for each target; empty for compact requests."""
+    selections: list[Rendered | None]
+    """A `SelectionOut` for each target; empty for compact requests."""
     calibrated: Calibrated | None = None
     warning: str | None = None
     """Why scores are raw although the scorer has a calibration."""
@@ -117,7 +117,9 @@ def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> S
         return unanswered(score_set.id, problems, count)
     if task.problem is not None:
         return unanswered(score_set.id, dict.fromkeys(range(count), task.problem), count)
-    answerable = np.setdiff1d(np.arange(count), list(problems), assume_unique=True)
+    answerable = np.arange(count)
+    if problems:
+        answerable = np.setdiff1d(answerable, list(problems), assume_unique=True)
     chooser = _Chooser(task, options, presentation_of(score_set, task.named))
     if options.compact:
         indices = np.full(count, _NONE)
@@ -126,16 +128,17 @@ def select_all(task: ChoosingTask, targets: TargetMatrix, options: Options) -> S
         for target in np.flatnonzero(indices == _NONE).tolist():  # usually few
             selected[target] = None
         return SetSelections(score_set.id, problems, selected, [], task.calibrated, task.warning)
-    selections: list[SelectionOut | None] = [None] * count
-    chosen = (
-        [chooser.one(usable.part(np.array([target]))) for target in answerable.tolist()]
-        if options.one_by_one
-        else chooser.many(usable.part(answerable) if problems else usable)
-    )
+    selections: list[Rendered | None] = [None] * count
+    if not options.one_by_one:
+        chosen = chooser.many(usable.part(answerable) if problems else usable)
+    elif count == 1:
+        chosen = [chooser.one(usable)]
+    else:
+        chosen = [chooser.one(usable.part(np.array([target]))) for target in answerable.tolist()]
     for target, selection in zip(answerable.tolist(), chosen, strict=True):
-        selection.ignored = ignored.get(target, [])
+        selection["ignored"] = ignored.get(target, [])
         selections[target] = selection
-    first = [s.selected.index if s is not None and s.selected else None for s in selections]
+    first = [s["selected"]["index"] if s and s["selected"] else None for s in selections]
     return SetSelections(score_set.id, problems, first, selections, task.calibrated, task.warning)
 
 
@@ -162,7 +165,7 @@ def _without_unscored(
     columns = [
         a
         for a, name in enumerate(targets.attributes)
-        if name in named.lacks and named.lacks[name].unscored is not None
+        if (lack := named.lacks.get(name)) is not None and lack.unscored is not None
     ]
     if not options.ignore_unscored or not columns:
         return targets, {}
@@ -180,6 +183,8 @@ def _lacking(
     score_set: ScoreSet, usable: TargetMatrix, targets: TargetMatrix, named: NamedCells
 ) -> dict[int, PairProblem]:
     """The problem of each target with missing scores. Targets that lack the same share one."""
+    if not named.lacks:
+        return {}
     columns = [a for a, name in enumerate(targets.attributes) if name in named.lacks]
     lacks = [named.lacks[targets.attributes[a]] for a in columns]
     needed = usable.named[:, columns]
@@ -208,9 +213,9 @@ class _Chooser:
         distance = self._distances(targets)
         return np.where(_misses(distance, self._options.limits), _NONE, nearest(distance))
 
-    def many(self, targets: TargetMatrix) -> list[SelectionOut]:
+    def many(self, targets: TargetMatrix) -> list[Rendered]:
         """Selections without probabilities and explanations."""
-        selections: list[SelectionOut] = []
+        selections: list[Rendered] = []
         for distance in self._distances(targets):
             selection = rank(distance)
             missed = abstain(selection, None, self._options.limits)
@@ -218,7 +223,7 @@ class _Chooser:
             selections.append(selection_out(chosen, self._presentation.ids))
         return selections
 
-    def one(self, target: TargetMatrix) -> SelectionOut:
+    def one(self, target: TargetMatrix) -> Rendered:
         """The selection for one target, with the requested probabilities and explanation.
 
         May take seconds with many candidates: do not call it in an event loop.
@@ -295,6 +300,8 @@ def _named_part(
     targets: TargetMatrix, covariance: Floats | None
 ) -> tuple[TargetMatrix, Floats | None]:
     """The targets and the covariance, restricted to attributes that some target names."""
+    if targets.named.all():
+        return targets, covariance
     columns = np.flatnonzero(targets.named.any(axis=0))
     within = None if covariance is None else covariance[np.ix_(columns, columns)]
     if len(columns) == len(targets.attributes):

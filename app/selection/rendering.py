@@ -1,4 +1,7 @@
-"""Selections as clients see them, with the caller's candidate ids. Pure."""
+"""Selections as clients see them, with the caller's candidate ids. Pure.
+
+Each function renders a model of `app.selection.schemas`, as plain data.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,7 @@ from app.domain.scenario import Presentation
 from app.domain.selection.explanation import Explanation
 from app.domain.selection.ranking import Selection, rank
 from app.domain.selection.uncertainty import Abstention
-from app.selection.schemas import (
-    AbstentionOut,
-    CalibrationRefOut,
-    CandidateOut,
-    ContributionOut,
-    ExplanationOut,
-    FlipOut,
-    RankedOut,
-    SelectionOut,
-)
+from app.schema import Rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,88 +35,98 @@ class Chosen:
     calibrated: Calibrated | None = None
 
 
-def selection_out(chosen: Chosen, ids: Sequence[str]) -> SelectionOut:
-    """The selection as clients see it."""
+def selection_out(chosen: Chosen, ids: Sequence[str]) -> Rendered:
+    """A `SelectionOut`."""
     selection, chances = chosen.selection, chosen.probabilities
-    ranking = [
-        RankedOut(
-            index=ranked.index,
-            id=ids[ranked.index],
-            distance=ranked.distance,
-            probability=None if chances is None else float(chances[ranked.index]),
-        )
-        for ranked in selection.ranking
-    ]
+    ranking: list[Rendered] = []
+    for ranked in selection.ranking:
+        one = {"index": ranked.index, "id": ids[ranked.index], "distance": ranked.distance}
+        if chances is not None:
+            one["probability"] = float(chances[ranked.index])
+        ranking.append(one)
     missed, explanation = chosen.abstention, chosen.explanation
-    return SelectionOut(
-        selected=None if missed else ranking[0],
-        margin=selection.margin,
-        ties=[CandidateOut(index=i, id=ids[i]) for i in selection.ties],
-        ranking=ranking,
-        abstained=AbstentionOut.model_validate(missed) if missed else None,
-        explanation=_explanation_out(explanation, ids, chosen.reasonings) if explanation else None,
-        ignored=list(chosen.ignored),
-        calibration=calibration_out(chosen.calibrated),
-    )
+    rendered = _selection(None if missed else ranking[0], selection, ranking, ids)
+    if missed is not None:
+        rendered["abstained"] = _abstention_out(missed)
+    if explanation is not None:
+        rendered["explanation"] = _explanation_out(explanation, ids, chosen.reasonings)
+    rendered["ignored"] = list(chosen.ignored)
+    if chosen.calibrated is not None:
+        rendered["calibration"] = calibration_out(chosen.calibrated)
+    return rendered
 
 
-def preferred_out(choice: Cell, presentation: Presentation) -> SelectionOut:
-    """The selection of a method that chooses: the candidate with the highest preference."""
+def preferred_out(choice: Cell, presentation: Presentation) -> Rendered:
+    """The `SelectionOut` of a method that chooses: the candidate with the highest preference."""
     shares = np.array([score.score for score in choice.scores])[list(presentation.positions)]
     selection = rank(1.0 - shares)
     ids = presentation.ids
-    ranking = [
-        RankedOut(index=r.index, id=ids[r.index], preference=float(shares[r.index]))
+    ranking: list[Rendered] = [
+        {"index": r.index, "id": ids[r.index], "preference": float(shares[r.index])}
         for r in selection.ranking
     ]
-    return SelectionOut(
-        selected=ranking[0],
-        margin=selection.margin,
-        ties=[CandidateOut(index=i, id=ids[i]) for i in selection.ties],
-        ranking=ranking,
-    )
+    return _selection(ranking[0], selection, ranking, ids) | {"ignored": []}
 
 
-def calibration_out(calibrated: Calibrated | None) -> CalibrationRefOut | None:
-    """The applied calibration, if any."""
-    if calibrated is None:
-        return None
-    return CalibrationRefOut(
-        name=calibrated.name, digest=calibrated.digest, basis=calibrated.estimate.basis
-    )
+def calibration_out(calibrated: Calibrated) -> Rendered:
+    """A `CalibrationRefOut`."""
+    return {
+        "name": calibrated.name,
+        "digest": calibrated.digest,
+        "basis": calibrated.estimate.basis,
+    }
+
+
+def _selection(
+    selected: Rendered | None, selection: Selection, ranking: list[Rendered], ids: Sequence[str]
+) -> Rendered:
+    rendered: Rendered = {"selected": selected}
+    if selection.margin is not None:
+        rendered["margin"] = selection.margin
+    rendered["ties"] = [_candidate_out(index, ids) for index in selection.ties]
+    rendered["ranking"] = ranking
+    return rendered
+
+
+def _candidate_out(index: int, ids: Sequence[str]) -> Rendered:
+    return {"index": index, "id": ids[index]}
+
+
+def _abstention_out(missed: Abstention) -> Rendered:
+    rendered: Rendered = {"reason": missed.reason, "limit": missed.limit}
+    if missed.observed is not None:
+        rendered["observed"] = missed.observed
+    return rendered
 
 
 def _explanation_out(
     explanation: Explanation, ids: Sequence[str], reasonings: Mapping[str, Sequence[str | None]]
-) -> ExplanationOut:
-    def candidate(index: int) -> CandidateOut:
-        return CandidateOut(index=index, id=ids[index])
-
-    flips = explanation.flips
-    return ExplanationOut(
-        contributions=[
-            ContributionOut(
-                index=one.candidate,
-                id=ids[one.candidate],
-                shares=one.shares,
-                reasonings={
+) -> Rendered:
+    rendered: Rendered = {
+        "contributions": [
+            {
+                **_candidate_out(one.candidate, ids),
+                "shares": one.shares,
+                "reasonings": {
                     attribute: reasoning
                     for attribute, written in reasonings.items()
                     if (reasoning := written[one.candidate])
                 },
-            )
+            }
             for one in explanation.contributions
-        ],
-        flips=None
-        if flips is None
-        else [
-            FlipOut(
-                attribute=flip.attribute,
-                value=flip.value,
-                change=flip.change,
-                to=candidate(flip.candidate),
-            )
-            for flip in flips
-        ],
-        never_selected=[candidate(index) for index in explanation.never_selected],
-    )
+        ]
+    }
+    if explanation.flips is not None:
+        rendered["flips"] = [
+            {
+                "attribute": flip.attribute,
+                "value": flip.value,
+                "change": flip.change,
+                "to": _candidate_out(flip.candidate, ids),
+            }
+            for flip in explanation.flips
+        ]
+    rendered["never_selected"] = [
+        _candidate_out(index, ids) for index in explanation.never_selected
+    ]
+    return rendered

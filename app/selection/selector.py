@@ -16,6 +16,7 @@ from app.domain.plan import ScorePlan
 from app.domain.score_set import ScoreSet
 from app.domain.selection.targets import TargetMatrix, WeightlessTarget, Wish, target_matrix
 from app.errors import InvalidRequest, UnknownBank
+from app.schema import Rendered
 from app.selection.checks import weightless
 from app.selection.choosing import (
     ChoosingTask,
@@ -28,7 +29,6 @@ from app.selection.covariances import LabelCovariances
 from app.selection.options import Options
 from app.selection.problems import Lack, PairProblem, problem_of, unknown_score_set
 from app.selection.rendering import preferred_out
-from app.selection.schemas import SelectionOut
 
 _SMALL = 1000
 """Fewer pairs than this take less time than a switch to a thread."""
@@ -177,8 +177,8 @@ class Selector:
         return await self._covariances.digest_of(options.covariance_bank)
 
 
-def select_preferred(score_set: ScoreSet) -> SelectionOut:
-    """The selection of a method that chooses. Raises `CellsUnscored` if the choice failed."""
+def select_preferred(score_set: ScoreSet) -> Rendered:
+    """The `SelectionOut` of a method that chooses. Raises `CellsUnscored` if the choice failed."""
     choice = score_set.choice
     if choice is None or score_set.presentation is None:
         lacks = [

@@ -26,10 +26,14 @@ class FairConnectionPool(BlockingConnectionPool):
 
     async def get_connection(self, *_: Any, **__: Any) -> Any:
         """A connection, when it is this caller's turn. Raises redis-py's `ConnectionError`."""
-        try:
-            await asyncio.wait_for(self._turns.acquire(), self._turn_timeout_s)
-        except TimeoutError as error:
-            raise RedisConnectionError("no connection is free") from error
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(self._turn_timeout_s):
+                    await self._turns.acquire()
+            except TimeoutError as error:
+                raise RedisConnectionError("no connection is free") from error
+        else:
+            await self._turns.acquire()
         try:
             connection = await super().get_connection()  # type: ignore[no-untyped-call]
         except BaseException:

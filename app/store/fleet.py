@@ -6,12 +6,12 @@ import time
 from typing import Literal
 
 import msgspec
-from cachetools import TTLCache
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.fingerprint import digest
 from app.domain.scorer import ModelIdentity
+from app.store.memory import Memory
 from app.store.redis import PREFIX, dead_letter_key, now_ms, stream_key, translated
 
 _POOLS = PREFIX + "pools"
@@ -78,7 +78,7 @@ class Fleet:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._recent: TTLCache[None, FleetSnapshot] = TTLCache(1, _RECENT_S)
+        self._recent: Memory[FleetSnapshot] = Memory(max_age_s=_RECENT_S)
 
     async def beat(self, worker: WorkerInfo, pool: Pool | None) -> None:
         """Store a worker's heartbeat and, once its model is loaded, the pool it serves.
@@ -128,8 +128,8 @@ class Fleet:
 
     async def recent(self) -> FleetSnapshot:
         """A snapshot that may be up to half a second old."""
-        if (known := self._recent.get(None)) is None:
-            known = self._recent[None] = await self.snapshot()
+        known = await self._recent.get("", self.snapshot)
+        assert known is not None
         return known
 
     async def pools(self) -> list[Pool]:

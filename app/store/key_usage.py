@@ -12,8 +12,8 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.access import ApiKey
+from app.store.batching import BatchedScript
 from app.store.redis import key_requests_key, key_tokens_key, translated
-from app.store.scripts import script
 
 WINDOW_S = 60
 
@@ -44,7 +44,7 @@ class KeyUsage:
     """Counts requests. Tokens are counted by `CellWriter`, once they are known."""
 
     def __init__(self, redis: Redis, *, window_s: float = WINDOW_S) -> None:
-        self._take = script(redis, "take_request")
+        self._take = BatchedScript(redis, "take_request")
         self._window_s = window_s
 
     async def take(self, key: ApiKey, *, costs_tokens: bool) -> Taken:

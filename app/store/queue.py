@@ -23,6 +23,7 @@ from app.domain.fingerprint import attribute_name
 from app.domain.job import Job
 from app.domain.scenario import Presentation
 from app.errors import QueueFull
+from app.store.batching import BatchedScript
 from app.store.cell_writer import CellWriter
 from app.store.jobs import Backlog, ClaimedJob, StartedJob, Submission
 from app.store.redis import (
@@ -65,7 +66,7 @@ class JobQueue:
         self._queue_limit = queue_limit
         self._cache_ttl_s = cache_ttl_s
         self._cells = CellWriter(redis, cache_ttl_s=cache_ttl_s)
-        self._submit = script(redis, "submit_job")
+        self._submit = BatchedScript(redis, "submit_job")
         self._renew = script(redis, "renew_lease")
         self._release = script(redis, "release_job")
         self._start = script(redis, "start_job")

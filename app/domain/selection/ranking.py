@@ -47,10 +47,11 @@ def nearest(distance: Floats) -> NDArray[np.intp]:
 
 def rank(distance: Floats) -> Selection:
     """Rank candidates for one target by their distances (C,)."""
-    lowest = float(distance.min())
+    values: list[float] = distance.tolist()  # few: faster than in arrays
+    limit = min(values) + TIE_TOLERANCE
     # Candidates tied for nearest come first, in the caller's order, consistent with `nearest`.
-    order = np.lexsort((np.where(distance <= lowest + TIE_TOLERANCE, lowest, distance),))
-    ranking = tuple(RankedCandidate(int(i), float(distance[i])) for i in order)
-    ties = tuple(r.index for r in ranking[1:] if r.distance <= lowest + TIE_TOLERANCE)
+    order = sorted(range(len(values)), key=lambda i: values[i] if values[i] > limit else -1.0)
+    ranking = tuple(RankedCandidate(i, values[i]) for i in order)
+    ties = tuple(r.index for r in ranking[1:] if r.distance <= limit)
     margin = max(0.0, ranking[1].distance - ranking[0].distance) if len(ranking) > 1 else None
     return Selection(ranking=ranking, margin=margin, ties=ties)

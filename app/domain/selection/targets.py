@@ -80,6 +80,8 @@ def target_matrix(
     Weights default to 1. Raises `WeightlessTarget`.
     """
     attributes = tuple(dict.fromkeys(name for target in targets for name in target))
+    if all(tuple(target) == attributes for target in targets):
+        return _alike(targets, attributes, weights or {})
     column = {name: index for index, name in enumerate(attributes)}
     shape = (len(targets), len(attributes))
     sizes = [len(target) for target in targets]
@@ -102,3 +104,23 @@ def target_matrix(
     if sum(sizes) and not weight.any(axis=1).all():
         raise WeightlessTarget("every attribute of a target has weight 0")
     return TargetMatrix(attributes, values, weight, named, upper)
+
+
+def _alike(
+    targets: Sequence[Mapping[str, Wish]], attributes: tuple[str, ...], weights: Mapping[str, float]
+) -> TargetMatrix:
+    """Targets that all name the same attributes in the same order, as most do."""
+    rows = [list(target.values()) for target in targets]
+    upper = None
+    if any(isinstance(wish, Bounds) for row in rows for wish in row):
+        low = [[w.low if isinstance(w, Bounds) else w for w in row] for row in rows]
+        high = [[w.high if isinstance(w, Bounds) else w for w in row] for row in rows]
+        values, upper = np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
+    else:
+        values = np.array(rows, dtype=np.float64)
+    weight_of = [weights.get(name, 1.0) for name in attributes]
+    if attributes and not any(weight_of):
+        raise WeightlessTarget("every attribute of a target has weight 0")
+    weight = np.empty(values.shape)
+    weight[:] = weight_of
+    return TargetMatrix(attributes, values, weight, np.ones(values.shape, dtype=np.bool_), upper)
