@@ -71,6 +71,8 @@ class ApiSettings(Group):
     """Address that the API listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the API listens on."""
+    api_processes: int = Field(1, ge=1, le=256)
+    """Processes that serve the API on its port, for machines with several cores (Linux only)."""
     auth: Literal["none", "keys", "unprotected"] = "none"
     """Who may use the API. `none`: all programs of this machine; it then listens on a loopback
     address only. `keys`: those who have an API key. `unprotected`: all who can reach the address,

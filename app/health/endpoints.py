@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from app import __version__
@@ -22,7 +22,8 @@ from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.store.fleet import Fleet
 from app.store.queue import JobQueue
-from app.telemetry.metrics import BACKLOG, DEAD_LETTERS, QUEUE_DEPTH, REGISTRY, WORKERS
+from app.telemetry.exposition import Sampled, exposition
+from app.telemetry.metrics import BACKLOG, DEAD_LETTERS, QUEUE_DEPTH, WORKERS
 
 Workers = Annotated[Fleet, provided(Fleet)]
 Queue = Annotated[JobQueue, provided(JobQueue)]
@@ -104,14 +105,13 @@ async def readyz(fleet: Workers, response: Response) -> ReadyOut:
     responses=answers(_METRICS, "Counters and gauges", media_type="text/plain"),
 )
 async def metrics(fleet: Workers, queue: Queue) -> Response:
-    """Counters of this process, and the current state of the queue and the workers."""
-    # Without an answer of Redis there are no figures, rather than old ones.
-    for gauge in (WORKERS, BACKLOG, QUEUE_DEPTH, DEAD_LETTERS):
-        gauge.clear()
+    """Counters of all API processes on this port, and the current state of the queue and the
+    workers."""
+    sampled = Sampled()
     with contextlib.suppress(StoreUnavailable):
         async with _time_limit():
-            await _sample(fleet, queue)
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+            await _sample(fleet, queue, sampled)
+    return Response(exposition(sampled), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get(
@@ -141,16 +141,16 @@ async def _time_limit() -> AsyncIterator[None]:
         raise StoreUnavailable(f"Redis does not answer within {_REDIS_TIMEOUT_S:g} s") from error
 
 
-async def _sample(fleet: Fleet, queue: JobQueue) -> None:
+async def _sample(fleet: Fleet, queue: JobQueue, sampled: Sampled) -> None:
     snapshot = await fleet.snapshot()
     backlogs = await queue.backlogs([pool.name for pool in snapshot.pools])
     for state in ("loading", "ready", "draining", "failed"):
-        WORKERS.labels(state).set(sum(w.state == state for w in snapshot.workers))
+        sampled.set(WORKERS, sum(w.state == state for w in snapshot.workers), state)
     by_model: Counter[str] = Counter()
     for pool in snapshot.pools:
         backlog = backlogs[pool.name]
         by_model[pool.model.name] += backlog.depth
-        QUEUE_DEPTH.labels(pool.model.name, pool.name).set(backlog.depth)
-        DEAD_LETTERS.labels(pool.model.name, pool.name).set(backlog.dead)
+        sampled.set(QUEUE_DEPTH, backlog.depth, pool.model.name, pool.name)
+        sampled.set(DEAD_LETTERS, backlog.dead, pool.model.name, pool.name)
     for model, jobs in by_model.items():
-        BACKLOG.labels(model).set(jobs)
+        sampled.set(BACKLOG, jobs, model)

@@ -70,6 +70,7 @@ HOSTILE = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+# Gauges are read for each answer (`app.telemetry.exposition`); these describe them.
 BACKLOG = Gauge(
     "azimuth_backlog_jobs",
     "Jobs waiting or started, over all pools of a model: the figure for autoscalers",
@@ -85,6 +86,12 @@ DEAD_LETTERS = Gauge(
 WORKERS = Gauge("azimuth_workers", "Live workers", ["state"], registry=REGISTRY)
 
 # Rates need a first value: a counter that starts at 1 seems not to have grown.
+for _result in ("cached", "scored", "unscored"):
+    CELLS.labels(_result)
+for _result in ("hit", "miss"):
+    CACHE_LOOKUPS.labels(_result)
+for _kind in ("prompt", "cached_prompt", "output"):
+    TOKENS.labels(_kind)
 for _reason in get_args(UnscoredReason):
     UNSCORED.labels(_reason)
 for _reason in get_args(AbstentionReason):
