@@ -23,6 +23,7 @@ COMMANDS = {
     "attacks": "measure how much texts that attack the judge change its scores",
     "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
     "retrieval": "measure the search of examples in a large bank, on this machine",
+    "footprint": "measure what a service takes to start and to run, on this machine",
     "publish": "add runs to an archive of published runs",
     "results": "write the tables and pictures of RESULTS.md from the published runs",
 }

@@ -5,20 +5,16 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import numpy as np
 from msgspec import Struct
 
-from scripts.benchmark.load.service import running_bare
+from scripts.benchmark.load.scenarios import ONE, TARGET
+from scripts.benchmark.load.service import Running, running_bare
 from scripts.benchmark.load.wrk import Measured, measure
 
-SCENARIO = {
-    "question": "How do I boil an egg?",
-    "responses": ["Lower it into boiling water, wait seven minutes, cool it.", "Ten minutes."],
-    "attributes": ["helpfulness", "verbosity"],
-}
-TARGET = {"helpfulness": 1.0, "verbosity": 0.25}
 _SETS = 500
 _LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NAMES = ["helpfulness", "correctness", "coherence", "complexity", "verbosity"]
@@ -54,23 +50,42 @@ class Compact(Struct, frozen=True):
         return self.request_s / self.numpy_s
 
 
-def cached_select(url: str, clients: Sequence[int], seconds: int) -> list[Measured]:
+class Cached(Struct, frozen=True):
+    """Answers from the cache, and what they cost the API."""
+
+    measured: Measured
+    cpu_ms: float
+    """Processor time of all API processes for one request."""
+
+
+def cached_select(
+    service: Running, bodies: Sequence[dict[str, Any]], clients: Sequence[int], seconds: int
+) -> list[Cached]:
     """`/select` answered from the cache, by number of clients."""
-    body = SCENARIO | {"target": TARGET}
-    httpx.post(f"{url}/v1/select", json=body, timeout=60).raise_for_status()
-    return [measure(f"{url}/v1/select", body, clients=count, seconds=seconds) for count in clients]
+    url = f"{service.url}/v1/select"
+    with httpx.Client(timeout=60) as client:
+        for body in bodies:
+            client.post(url, json=body).raise_for_status()
+    results: list[Cached] = []
+    for count in clients:
+        before = service.api_cpu_s()
+        measured = measure(url, bodies, clients=count, seconds=seconds)
+        cpu_s = service.api_cpu_s() - before
+        requests = measured.requests_per_s * seconds
+        results.append(Cached(measured, cpu_s / requests * 1000))
+    return results
 
 
 def retarget(url: str, clients: Sequence[int], seconds: int) -> list[Against]:
     """`/retarget` of one score set and one target, against the bare route with the same answer."""
-    scored = httpx.post(f"{url}/v1/score", json=SCENARIO, timeout=60).raise_for_status().json()
+    scored = httpx.post(f"{url}/v1/score", json=ONE, timeout=60).raise_for_status().json()
     body = {"score_set_ids": scored["id"], "targets": TARGET}
     answer = httpx.post(f"{url}/v1/retarget", json=body).raise_for_status().content
     with running_bare(answer) as bare:
         return [
             Against(
-                service=measure(f"{url}/v1/retarget", body, clients=count, seconds=seconds),
-                bare=measure(f"{bare}/v1/retarget", body, clients=count, seconds=seconds),
+                service=measure(f"{url}/v1/retarget", [body], clients=count, seconds=seconds),
+                bare=measure(f"{bare}/v1/retarget", [body], clients=count, seconds=seconds),
             )
             for count in clients
         ]
@@ -82,7 +97,7 @@ def compact(url: str, sets: int = _SETS) -> Compact:
     scores: list[np.ndarray] = []
     with httpx.Client(base_url=url, timeout=300) as client:
         for number in range(sets):
-            body = SCENARIO | {"question": f"Question {number}?", "attributes": _NAMES}
+            body = ONE | {"question": f"Question {number}?", "attributes": _NAMES}
             scored = client.post("/v1/score", json=body).raise_for_status().json()
             ids.append(scored["id"])
             scores.append(np.array([[s["score"] for s in c["scores"]] for c in scored["cells"]]).T)

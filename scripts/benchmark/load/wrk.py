@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -25,8 +26,8 @@ class Measured(Struct, frozen=True):
     """Answers that are no success, and connections that failed."""
 
 
-def measure(url: str, body: object, *, clients: int, seconds: int) -> Measured:
-    """POST a JSON body again and again over a number of connections.
+def measure(url: str, bodies: Sequence[object], *, clients: int, seconds: int) -> Measured:
+    """POST JSON bodies in turn, again and again, over a number of connections.
 
     Raises `ValueError` where wrk is missing or its output is not understood.
     """
@@ -34,7 +35,9 @@ def measure(url: str, body: object, *, clients: int, seconds: int) -> Measured:
         raise ValueError("wrk is needed as the load generator (on Debian: apt install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "post.lua"
-        script.write_text(_script(orjson.dumps(body).decode()), "utf-8")
+        lines = Path(folder) / "bodies.jsonl"
+        lines.write_bytes(b"\n".join(map(orjson.dumps, bodies)))
+        script.write_text(_SCRIPT.replace("BODIES", str(lines)), "utf-8")
         command = ["wrk", "--latency", "--timeout", "30s", "-t", "1", "-c", str(clients)]
         command += ["-d", f"{seconds}s", "-s", str(script), url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -67,10 +70,18 @@ def _ms(shown: str) -> float:
     return float(number) * _UNITS[unit]
 
 
-def _script(body: str) -> str:
-    """A Lua script for wrk; the long bracket cannot occur in JSON with this many signs."""
-    return (
-        'wrk.method = "POST"\n'
-        'wrk.headers["Content-Type"] = "application/json"\n'
-        f"wrk.body = [======[{body}]======]\n"
-    )
+_SCRIPT = """\
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local requests, sent = {}, 0
+init = function(arguments)
+  for line in io.lines("BODIES") do
+    requests[#requests + 1] = wrk.format(nil, nil, nil, line)
+  end
+end
+request = function()
+  sent = sent + 1
+  return requests[(sent - 1) % #requests + 1]
+end
+"""
+"""Every request is built before the measurement begins."""
