@@ -30,13 +30,14 @@ from app.http.middleware import RequestMiddleware
 from app.http.openapi import document_problems
 from app.http.provided import LifespanState
 from app.http.tracing import TracingMiddleware
+from app.listening import CannotListen, bound_sockets, duplicated
 from app.models.endpoints import router as models
 from app.resources import Resources
 from app.scores.endpoints import router as scoring
 from app.scores.retargeting import router as retargeting
 from app.settings import ApiSettings, InvalidSetting, Settings
 from app.store.checking import check_redis
-from app.supervisor import end_with_supervisor, shared_socket, supervise, supervised
+from app.supervisor import end_with_supervisor, supervise, supervised
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces, traced
 
@@ -153,19 +154,17 @@ def _collect_garbage_rarely() -> None:
 def _serve(settings: Settings) -> None:
     app = create_app(settings)
     _collect_garbage_rarely()
+    api, several = settings.api, supervised()
+    sockets = bound_sockets(api.host, api.port, shared=several)
+    if several:
+        end_with_supervisor()
     config = uvicorn.Config(
         app,
-        host=settings.api.host,
-        port=settings.api.port,
         log_config=None,
-        timeout_keep_alive=settings.api.keep_alive_s,
+        timeout_keep_alive=api.keep_alive_s,
         timeout_graceful_shutdown=10,
     )
-    sockets = None
-    if supervised():
-        end_with_supervisor()
-        sockets = [shared_socket(settings.api.host, settings.api.port)]
-    _Server(config).run(sockets)
+    _Server(config).run(duplicated(sockets))
 
 
 def main() -> None:
@@ -179,10 +178,10 @@ def main() -> None:
         asyncio.run(check_redis(settings.store))
         if settings.api.api_processes > 1 and not supervised():
             raise SystemExit(supervise(settings.api))
-    except (InvalidSetting, OSError) as error:
+        _serve(settings)
+    except (InvalidSetting, CannotListen) as error:
         _log.error("%s", error)
         raise SystemExit(1) from None
-    _serve(settings)
 
 
 if __name__ == "__main__":

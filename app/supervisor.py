@@ -7,20 +7,21 @@ a whole burst, they outlive a killed parent, and what cannot start is restarted 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType
 
+from app.listening import bound_sockets
 from app.settings import ApiSettings, InvalidSetting
 from app.telemetry.exposition import SHARED_FOLDER
 
@@ -49,46 +50,35 @@ def end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def shared_socket(host: str, port: int) -> socket.socket:
-    """A socket bound to an address that other processes' sockets are bound to as well."""
-    return _bound(host, port, shared=True)
-
-
 def supervise(api: ApiSettings) -> int:
     """Serve with `api.api_processes` processes until SIGINT or SIGTERM; the exit status.
 
-    Raises `InvalidSetting` where the system cannot divide connections, and `OSError` if the port is
-    taken.
+    Raises `InvalidSetting` where the system cannot divide connections, and `CannotListen`.
     """
     if sys.platform != "linux":
         raise InvalidSetting("AZIMUTH_API_PROCESSES: more than 1 needs Linux's SO_REUSEPORT")
-    with _reserved(api.host, api.port) as reserved, tempfile.TemporaryDirectory() as folder:
+    with _reserved(api.host, api.port) as port, tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             _PARENT: str(os.getpid()),
             SHARED_FOLDER: folder,
-            "AZIMUTH_PORT": str(reserved.getsockname()[1]),
+            "AZIMUTH_PORT": str(port),
         }
         return _Supervisor(api.api_processes, environment).run()
 
 
-def _reserved(host: str, port: int) -> socket.socket:
-    """A socket that keeps the port for the supervised processes. It takes no connections."""
-    with _bound(host, port, shared=False):  # fails if another program has it, shared or not
-        pass
-    return _bound(host, port, shared=True)
-
-
-def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+@contextlib.contextmanager
+def _reserved(host: str, port: int) -> Iterator[int]:
+    """Keep the port for the supervised processes, without taking connections; yields its number."""
+    # Fails if another program has it, even one that would share it.
+    free = bound_sockets(host, port, shared=False)
+    for one in free:
+        one.close()
+    kept = bound_sockets(host, port, shared=True)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((host, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
+        yield int(kept[0].getsockname()[1])
+    finally:
+        for one in kept:
+            one.close()
 
 
 class _Slot:

@@ -71,7 +71,8 @@ LAYERS = (
     ("app.calibrations",),
     ("app.selection",),
     ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health", "app.access"),
-    ("app.resources", "app.supervisor"),
+    ("app.resources", "app.listening"),
+    ("app.supervisor",),
     ("app.main",),
 )
 """From the bottom up. A part imports from those below it, and from none beside it."""
