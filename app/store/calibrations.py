@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from app.domain.calibration.model import AttributeReport
+from app.domain.calibration.model import AttributeReport, with_reports
 from app.domain.scorer import BankRef, Scorer
 from app.store.notices import CalibrationNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
@@ -130,8 +130,8 @@ class CalibrationStore:
         if before is None:
             return
         with translated():
-            stored = await self._redis.hvals(_READY)
-            in_use = {msgspec.json.decode(value, type=CalibrationInfo).digest for value in stored}
+            stored: Any = await self._redis.hvals(_READY)
+            in_use = {with_reports(value, CalibrationInfo).digest for value in stored}
             if before.digest not in in_use:
                 await self._redis.expire(_DATA + before.digest, _RETIRED_S)
 
@@ -195,10 +195,7 @@ INTERRUPTED = "the process that fitted it ended; PUT it again to continue: score
 
 
 def _infos(stored: Mapping[str, Any]) -> dict[str, CalibrationInfo]:
-    return {
-        name: msgspec.json.decode(value, type=CalibrationInfo)
-        for name, value in sorted(stored.items())
-    }
+    return {name: with_reports(value, CalibrationInfo) for name, value in sorted(stored.items())}
 
 
 def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from app.domain.calibration.model import AttributeReport
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
 from app.store.notice_hub import NoticeHub
@@ -39,6 +41,16 @@ async def test_a_name_has_one_fit_at_a_time(store):
         "x": MINE,
         "y": THEIRS,
     }
+
+
+async def test_a_calibration_that_an_earlier_version_stored_is_read(store, redis):
+    """Two members of its reports had other names."""
+    report = AttributeReport("wit", "alone", 9, "alone", 1, 1, 1, 0.5, 0.5, None, None, None, "so")
+    stored = msgspec.to_builtins(replace(info("x"), reports=(report,)))
+    (old,) = stored["reports"]
+    old |= {"error_judge": old.pop("error_combined"), "says": old.pop("summary")}
+    await redis.hset("azimuth:calibrations", "x", msgspec.json.encode(stored))
+    assert (await store.ready())["x"].reports == (report,)
 
 
 async def test_a_silent_owner_s_fit_is_interrupted_and_another_may_begin(store, redis):

@@ -15,13 +15,13 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.calibration.forest import Forest
-from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer
+from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer, with_reports
 from app.domain.calibration.stack import FeatureModel, Stack
 from app.domain.calibration.states import StatesModel
 from app.domain.selection.uncertainty import SharedErrors
 
-_FORMAT = "azimuth-calibration/1"
-_WITH_STATES = "azimuth-calibration/2"
+_FORMAT = "azimuth-calibration/3"
+_READABLE = ("azimuth-calibration/1", "azimuth-calibration/2", _FORMAT)
 _HEAD = "head"
 _DIGEST_CHARS = 32
 _FOREST = ("feature", "threshold", "left", "right", "value", "roots")
@@ -47,7 +47,7 @@ class _Head(Struct, frozen=True, omit_defaults=True):
     levels: tuple[tuple[float, ...], ...]
     reports: tuple[AttributeReport, ...]
     states_columns: tuple[tuple[int, ...], ...] = ()
-    """In the format with states only."""
+    """Not in format 1."""
 
 
 def to_bytes(calibration: Calibration) -> bytes:
@@ -69,7 +69,7 @@ def to_bytes(calibration: Calibration) -> bytes:
     for basis, errors in calibration.errors.items():
         _put(arrays, f"errors.{basis}", errors, ("same", "other"))
     head = _Head(
-        format=_WITH_STATES if calibration.states_models else _FORMAT,
+        format=_FORMAT,
         scorer=calibration.scorer,
         features=calibration.features,
         fields=calibration.fields,
@@ -97,9 +97,10 @@ def from_bytes(content: bytes) -> Calibration:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        head = msgspec.json.decode(arrays[_HEAD].tobytes(), type=_Head)
-        if head.format not in (_FORMAT, _WITH_STATES):
-            raise InvalidArtefact(f"unknown format {head.format!r}: expected {_FORMAT!r}")
+        head = with_reports(arrays[_HEAD].tobytes(), _Head)
+        if head.format not in _READABLE:
+            known = ", ".join(_READABLE)
+            raise InvalidArtefact(f"unknown format {head.format!r}: expected one of {known}")
         calibration = _assemble(head, arrays)
     except (
         KeyError, ValueError, TypeError, IndexError, OSError, EOFError,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -42,8 +42,7 @@ attribute, or also the readings of all attributes, or also the judge's hidden st
 class AttributeReport(Struct, frozen=True):
     """Results of cross-validation on the labelled bank, for one attribute and basis.
 
-    Errors are root mean square differences from the labels. Two members are stored under their
-    former names, to keep artefacts of format 1 readable.
+    Errors are root mean square differences from the labels. `with_reports` reads stored ones.
     """
 
     attribute: str
@@ -59,7 +58,7 @@ class AttributeReport(Struct, frozen=True):
     """Error of the judge's scores; for states, of their linear regressions alone."""
     error_features: float
     """Error with surface features only."""
-    error_combined: float = msgspec.field(name="error_judge")
+    error_combined: float
     """Error with surface features and readings: the better of the two layers that use both."""
     error: float
     """Error of the layer in use."""
@@ -70,8 +69,28 @@ class AttributeReport(Struct, frozen=True):
     """The same for surface features only."""
     pairs: float | None
     """The same for the layer in use."""
-    summary: str = msgspec.field(name="says")
+    summary: str
     """The result in words."""
+
+
+_T = TypeVar("_T")
+_FORMER_NAMES = {"error_judge": "error_combined", "says": "summary"}
+"""Members of reports that were stored under other names, up to format 2 of artefacts."""
+
+
+def with_reports(content: bytes, kind: type[_T]) -> _T:
+    """Decode JSON with `reports` whose members may have their former names.
+
+    Raises `msgspec.DecodeError`, which is a `ValueError`.
+    """
+    if not any(f'"{name}":'.encode() in content for name in _FORMER_NAMES):
+        return msgspec.json.decode(content, type=kind)
+    value = msgspec.json.decode(content, type=dict[str, Any])
+    value["reports"] = [
+        {_FORMER_NAMES.get(name, name): item for name, item in report.items()}
+        for report in msgspec.convert(value.get("reports"), list[dict[str, Any]])
+    ]
+    return msgspec.convert(value, kind)
 
 
 @dataclass(frozen=True, slots=True)

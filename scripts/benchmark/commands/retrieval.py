@@ -33,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--sentences", type=positive, default=4000, metavar="N", help="to embed (4000)")
     add("--embedder", default="minilm", help="as AZIMUTH_EMBEDDER (minilm)")
     add("--texts", type=Path, nargs="+", default=[], metavar="FILE", help="more scenario files")
+    add("--embedded", type=Path, metavar="FILE", help="the sentences' vectors: read, else written")
     add("--kinds", nargs="+", choices=_KINDS, default=_KINDS, help="vectors and queries")
     add("--folder", type=Path, help="for the indexes, 2 GB for a million (default: a temporary)")
     add("--out", type=Path, metavar="FILE", help="write the figures as JSON as well")
@@ -64,8 +65,7 @@ def _drawn(arguments: argparse.Namespace) -> dict[str, tuple[str, Draw, Vectors]
     count = arguments.queries
     dimensions = 384
     if {"text", "spread"} & set(arguments.kinds):
-        texts = sentences(arguments.texts, arguments.sentences + count)
-        embedded = create_embedder(arguments.embedder).encode(texts)
+        embedded = _embedded(arguments, arguments.sentences + count)
         mixed = embedded[np.random.default_rng(0).permutation(len(embedded))]
         queries, base = mixed[:count], mixed[count:]
         dimensions = base.shape[1]
@@ -77,6 +77,17 @@ def _drawn(arguments: argparse.Namespace) -> dict[str, tuple[str, Draw, Vectors]
         random_directions(dimensions, 2)(count),
     )
     return {kind: drawn[kind] for kind in arguments.kinds}
+
+
+def _embedded(arguments: argparse.Namespace, count: int) -> Vectors:
+    if arguments.embedded and arguments.embedded.exists():
+        known: Vectors = np.load(arguments.embedded)[:count]
+        return known
+    texts = sentences(arguments.texts, count)
+    vectors = create_embedder(arguments.embedder).encode(texts)
+    if arguments.embedded:
+        np.save(arguments.embedded, vectors)
+    return vectors
 
 
 def _row(kind: str, made: Made, opened: Opened) -> str:

@@ -1,6 +1,8 @@
 """Serialised calibrations and forests."""
 
 import contextlib
+import io
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -39,6 +41,22 @@ def test_an_artefact_is_unchanged_by_writing_and_reading(fresh):
     assert back.digest
     np.testing.assert_equal(asdict(replace(back, digest="")), asdict(fresh))
     assert from_bytes(to_bytes(back)).digest == back.digest
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_artefact_of_a_former_format_is_read(fresh, version):
+    """Two members of reports had other names."""
+    with np.load(io.BytesIO(to_bytes(fresh))) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    head = json.loads(arrays["head"].tobytes())
+    head["format"] = f"azimuth-calibration/{version}"
+    for report in head["reports"]:
+        report["error_judge"] = report.pop("error_combined")
+        report["says"] = report.pop("summary")
+    arrays["head"] = np.frombuffer(json.dumps(head).encode().replace(b": ", b":"), dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    assert from_bytes(buffer.getvalue()).reports == fresh.reports
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01."], ids=repr)
