@@ -150,6 +150,24 @@ def test_images_have_a_health_check_and_copy_existing_files(name):
         assert (ROOT / source).exists()
 
 
+@pytest.mark.parametrize("name", ["api", *WORKERS])
+def test_containers_send_traces_to_an_endpoint_that_is_given(name):
+    """The images have what that needs; an empty variable is no endpoint and no sampler."""
+    lock = (ROOT / "locks" / ("api.txt" if name == "api" else "cpu.txt")).read_text()
+    assert "opentelemetry-sdk==" in lock
+    assert "opentelemetry-exporter-otlp-proto-http==" in lock
+    given = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS": "key=secret",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test",
+        "OTEL_TRACES_SAMPLER": "traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.1",
+    }
+    assert given.items() <= environment_of(name, given).items()
+    unset = {k: v for k, v in environment_of(name, {}).items() if k.startswith("OTEL_")}
+    assert unset == dict.fromkeys(given, "") | {"OTEL_TRACES_SAMPLER": "parentbased_always_on"}
+
+
 def test_the_api_image_has_no_library_of_the_worker():
     packages = (ROOT / "locks" / "api.txt").read_text()
     for heavy in ("torch", "vllm", "faiss", "transformers"):
