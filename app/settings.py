@@ -22,6 +22,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.domain.methods import METHODS
+
 PREFIX = "AZIMUTH_"
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 """An origin as browsers send it: in lower case, without a path or a slash at the end."""
@@ -98,6 +100,8 @@ class ApiSettings(Group):
     hostile: Literal["ignore", "flag"] = "ignore"
     """For requests without `hostile`: whether answers list candidates that look like attacks on the
     judge."""
+    default_method: str = "comparative"
+    """Method for requests that name none, e.g. `probe` where a judge only reads."""
     fit_lease_s: int = Field(10, ge=1)
     """Longest silence of a process that fits a calibration, in seconds; then another can start."""
     keep_alive_s: int = Field(75, ge=1)
@@ -108,6 +112,13 @@ class ApiSettings(Group):
     `https://app.example.org,http://localhost:5173`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of log records, for API and worker."""
+
+    @field_validator("default_method")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        if given not in METHODS:
+            raise ValueError(f"no method is called {given!r}; known: {', '.join(METHODS)}")
+        return given
 
     @field_validator("cors_origins")
     @classmethod

@@ -13,7 +13,7 @@ _ANY: frozenset[Scope] = frozenset(SCOPES)
 _SELECT: frozenset[Scope] = frozenset({"select"})
 _BANKS: frozenset[Scope] = frozenset({"banks"})
 _ADMIN: frozenset[Scope] = frozenset({"admin"})
-_STORED = "/v1/(?:attribute-sets|banks|calibrations)"
+_STORED = "/v1/(?:attribute-sets|banks|calibrations|calibration-files)"
 
 
 class _Rule(NamedTuple):

@@ -21,6 +21,8 @@ class Calibrated:
     estimate: Estimate
     fields: tuple[str, ...]
     """Cell fields of the estimate's columns."""
+    notice: str = ""
+    """Whose labels it was fitted on, if answers have to name them."""
 
     def columns(self, fields: Sequence[str]) -> list[int]:
         """Columns of the estimate for some fields."""

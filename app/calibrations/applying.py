@@ -21,10 +21,11 @@ from app.calibrations.opened import Opened, opened
 from app.domain.calibration.artefact import InvalidArtefact, from_bytes
 from app.domain.calibration.estimate import Estimate, estimate
 from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import AUTO, NONE, Calibration
 from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
-from app.store.calibrations import CalibrationInfo, CalibrationStore
+from app.store.calibrations import CalibrationStore
 from app.store.tenancy import tenant_tag
 
 _KEPT_ARTEFACTS = 32
@@ -223,12 +224,16 @@ def _evidence(info: CalibrationInfo, score_set: ScoreSet) -> Evidence:
     return evidence_of(score_set.scores, surface, info.fields, score_set.scorer.settings)
 
 
+def _calibrated(info: CalibrationInfo, result: Estimate, fields: tuple[str, ...]) -> Calibrated:
+    return Calibrated(info.name, info.digest, result, fields, info.notice)
+
+
 def _opened(
     info: CalibrationInfo, score_set: ScoreSet, result: Estimate | Refused
 ) -> Opened | Refused:
     if isinstance(result, Refused):
         return result
-    return opened(score_set, info.fields, Calibrated(info.name, info.digest, result, info.fields))
+    return opened(score_set, info.fields, _calibrated(info, result, info.fields))
 
 
 async def _estimates(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Estimate]:
@@ -240,7 +245,7 @@ async def _estimates(calibration: Calibration, evidence: Sequence[Evidence]) -> 
 def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> Applied:
     if isinstance(result, Estimate):
         fields = tuple(info.fields[column] for column in result.columns)
-        return Calibrated(info.name, info.digest, result, fields)
+        return _calibrated(info, result, fields)
     if wanted == AUTO:  # the request did not name it: this is no error
         return Raw(f"{result.detail}: {AS_GIVEN}")
     return result

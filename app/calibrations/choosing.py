@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 
 from app.calibrations.applied import Raw, Refused
 from app.domain import features
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import AUTO, NONE, Calibration
 from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
-from app.store.calibrations import CalibrationInfo
 
 AS_GIVEN = "scores are as the model gave them"
 

@@ -1,8 +1,8 @@
-"""`GET /v1/calibrations`, and `GET`, `PUT` and `DELETE /v1/calibrations/{name}`."""
+"""`GET /v1/calibrations`; `GET`, `PUT` and `DELETE /v1/calibrations/{name}`; their files."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 from fastapi.responses import JSONResponse
@@ -15,6 +15,7 @@ from app.calibrations.schemas import (
     CalibrationsOut,
     FittedOut,
 )
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import AUTO, NONE
 from app.domain.fingerprint import attribute_name
 from app.errors import FieldError, InvalidRequest, UnknownCalibration
@@ -23,10 +24,22 @@ from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
 from app.scoring.schemas import ScorerOut
-from app.store.calibrations import CalibrationInfo, CalibrationState, CalibrationStore
+from app.store.builtin_calibrations import exported
+from app.store.calibrations import CalibrationState, CalibrationStore
 
 router = APIRouter(tags=["calibrations"], route_class=JsonRoute)
 
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "NumPy arrays (`.npz`, without pickle), with a description in JSON",
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string"},
+                "example": "(bytes of a ZIP archive)",
+            }
+        },
+    }
+}
 Store = Annotated[CalibrationStore, provided(CalibrationStore)]
 Fitter = Annotated[CalibrationFitter, provided(CalibrationFitter)]
 
@@ -57,6 +70,24 @@ async def get_calibration(store: Store, name: PathName) -> CalibrationOut:
     if state is None:
         raise _unknown(name)
     return _out(name, state)
+
+
+@router.get(
+    "/calibration-files/{name:name}",
+    operation_id="get_calibration_file",
+    summary="Download a calibration",
+    response_class=Response,
+    responses=_FILE
+    | problem_responses("invalid-request", "unknown-calibration", "store-unavailable"),
+)
+async def get_calibration_file(store: Store, name: PathName) -> Response:
+    """The version in use, as a file. Built-in calibrations are files of this kind."""
+    info = (await store.ready()).get(name)
+    artefact = await store.artefact(info.digest) if info else None
+    if info is None or artefact is None:
+        raise _unknown(name)
+    content = artefact if info.builtin else exported(info, artefact)
+    return Response(content, media_type="application/octet-stream")
 
 
 @router.put(
@@ -154,4 +185,6 @@ def _fitted(info: CalibrationInfo) -> FittedOut:
         left_out=info.left_out,
         reports=info.reports,
         created_ms=info.created_ms,
+        builtin=info.builtin,
+        notice=info.notice or None,
     )

@@ -73,6 +73,10 @@ class FittedOut(Open):
     """Why scenarios or cells of the bank were not used -> how many."""
     reports: list[AttributeReportOut]
     created_ms: int
+    builtin: bool = False
+    """Whether it ships with the service. One that is fitted under the same name hides it."""
+    notice: Maybe[str] = None
+    """Whose labels it was fitted on, and under which licence."""
 
 
 class CalibrationOut(Open):

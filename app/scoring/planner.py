@@ -80,11 +80,13 @@ class Planner:
         banks: BankStore,
         fleet: Fleet,
         default_model: str | None,
+        default_method: str,
     ) -> None:
         self._attribute_sets = attribute_sets
         self._banks = banks
         self._fleet = fleet
         self._default_model = default_model
+        self._default_method = default_method
 
     async def resolve(
         self,
@@ -93,10 +95,13 @@ class Planner:
         *,
         may_choose: bool = False,
     ) -> Resolved:
-        """Resolve the method and attributes of a request.
+        """Resolve the method and attributes of a request. A request that names no method gets the
+        service's default.
 
         Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`.
         """
+        if "method" not in request.scoring.model_fields_set:
+            request.scoring.method = self._default_method
         traits = traits_of(request.scoring.method, may_choose=may_choose)
         check_joint(request.scoring)
         check_prompt_order(request.scoring)

@@ -63,7 +63,8 @@ class Scoring(Closed):
     """How to score. Scores are cached separately for each combination of options."""
 
     method: str = "comparative"
-    """`comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
+    """How to score. The default is the service's: `comparative`, unless `AZIMUTH_DEFAULT_METHOD` is
+    another. `comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
     `kaleido`: valence from a Kaleido model. `probe`: hidden states of a judge that reads each
     candidate once, of which a calibration that was fitted for it makes scores. `/select` also
     accepts methods that choose without scoring: `prompt_aligned` (the model is shown the target and

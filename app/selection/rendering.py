@@ -70,11 +70,14 @@ def preferred_out(choice: Cell, presentation: Presentation) -> Rendered:
 
 def calibration_out(calibrated: Calibrated) -> Rendered:
     """A `CalibrationRefOut`."""
-    return {
+    rendered: Rendered = {
         "name": calibrated.name,
         "digest": calibrated.digest,
         "basis": calibrated.estimate.basis,
     }
+    if calibrated.notice:
+        rendered["notice"] = calibrated.notice
+    return rendered
 
 
 def _selection(

@@ -82,6 +82,8 @@ class CalibrationRefOut(Open):
     basis: Literal["together", "alone"]
     """`together`: each score is calibrated from the scores on all attributes of the calibration.
     `alone`: some of them are not scored, so each is calibrated from its own scores."""
+    notice: Maybe[str] = None
+    """For a built-in calibration: whose labels it was fitted on, and under which licence."""
 
 
 class SelectionOut(Open):

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from app.domain.calibration.model import AttributeReport, with_reports
-from app.domain.scorer import BankRef, Scorer
+from app.domain.calibration.info import CalibrationInfo
+from app.domain.calibration.model import with_reports
+from app.store.builtin_calibrations import builtin_calibrations
 from app.store.notices import CalibrationNotice
 from app.store.redis import NOTICES, PREFIX, as_text, translated
 from app.store.scripts import script
@@ -21,33 +22,6 @@ _FITS = PREFIX + "calibration-fits"
 _ALIVE = PREFIX + "calibration-alive:"
 _DATA = PREFIX + "calibration-data:"
 _RETIRED_S = 86_400
-
-
-class CalibrationInfo(Struct, frozen=True):
-    """A fitted calibration, without its arrays."""
-
-    name: str
-    digest: str
-    """Version: hash of the artefact's content."""
-    fingerprint: str
-    """Of the scorer that it applies to."""
-    scorer: Scorer
-    fields: tuple[str, ...]
-    """Cell fields (`name@digest`) of the attributes that it covers."""
-    bank: BankRef
-    """The labelled bank that it was fitted on."""
-    scenarios: int
-    """Scenarios that the judge scored for it."""
-    left_out: dict[str, int]
-    """Reason -> number of scenarios or cells of the bank that were not used for it."""
-    reports: tuple[AttributeReport, ...]
-    created_ms: int
-    labelled: int = 0
-    """Scenarios whose labels surface features were fitted on; 0 if those were the scored ones."""
-    builtin: bool = False
-    """Whether it comes with Azimuth."""
-    notice: str = ""
-    """For a built-in one: whose labels it was fitted on, and under which licence."""
 
 
 class FitProgress(Struct, frozen=True):
@@ -84,20 +58,27 @@ class CalibrationStore:
         self._update = script(redis, "update_fit")
 
     async def ready(self) -> dict[str, CalibrationInfo]:
-        """Every fitted calibration of the tenant by name."""
+        """Every fitted calibration of the tenant by name, and the built-in ones.
+
+        A fitted one hides a built-in one of the same name.
+        """
+        return _builtin_infos() | await self._fitted()
+
+    async def _fitted(self) -> dict[str, CalibrationInfo]:
         with translated():
             stored = await self._redis.hgetall(_READY)
         return _infos(own_names(stored))
 
     async def states(self) -> dict[str, CalibrationState]:
-        """Every calibration of the tenant that is ready, is being fitted, or failed, by name.
+        """Every calibration of the tenant that is ready, is being fitted, or failed, by name; and
+        the built-in ones.
 
         A fit whose process has died is `interrupted`.
         """
         with translated():
             fitting, stored, alive = await self._list(keys=[_FITS, _READY], args=[_ALIVE])
         living = own_names(dict.fromkeys(map(as_text, alive)))
-        infos = _infos(own_names(_pairs(stored)))
+        infos = _builtin_infos() | _infos(own_names(_pairs(stored)))
         fits: dict[str, FitProgress] = {}
         for name, value in own_names(_pairs(fitting)).items():
             fit = msgspec.json.decode(value, type=FitProgress)
@@ -114,7 +95,7 @@ class CalibrationStore:
 
         False when neither exists.
         """
-        before = (await self.ready()).get(name)
+        before = (await self._fitted()).get(name)
         with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hdel(_READY, own(name))
@@ -137,6 +118,9 @@ class CalibrationStore:
 
     async def artefact(self, digest: str) -> bytes | None:
         """The bytes of one version."""
+        for builtin in builtin_calibrations().values():
+            if builtin.info.digest == digest:
+                return builtin.content
         with translated():
             stored: Any = await self._redis.get(_DATA + digest)
         return bytes(stored) if stored else None
@@ -177,7 +161,7 @@ class CalibrationStore:
 
         False, with nothing stored, when the fit was no longer `fit.owner`'s.
         """
-        before = (await self.ready()).get(info.name)
+        before = (await self._fitted()).get(info.name)
         over = msgspec.structs.replace(fit, owner="")
         notice = msgspec.json.encode(CalibrationNotice(info.name))
         content = (msgspec.json.encode(info), artefact, NOTICES, notice)
@@ -192,6 +176,10 @@ class CalibrationStore:
 
 
 INTERRUPTED = "the process that fitted it ended; PUT it again to continue: scores so far are cached"
+
+
+def _builtin_infos() -> dict[str, CalibrationInfo]:
+    return {name: builtin.info for name, builtin in builtin_calibrations().items()}
 
 
 def _infos(stored: Mapping[str, Any]) -> dict[str, CalibrationInfo]:

@@ -47,6 +47,8 @@ def options_of(arguments: argparse.Namespace) -> CalibrateOptions:
         method=arguments.method,
         only=tuple(arguments.only or ()),
         examples_bank=arguments.examples_bank,
+        export=arguments.export,
+        notice=arguments.notice,
         scorer=ScorerOptions.from_arguments(arguments),
     )
 
@@ -75,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--sample-seed", type=int, default=0, metavar="S")
     add("--url", default=DEFAULT_URL)
+    add("--export", type=Path, metavar="FILE", help="write it to this file as well (.npz)")
+    add("--notice", default="", metavar="TEXT", help="whose labels the file is fitted on")
     how = command_line.add_argument_group("how to score", "as requests will that it is for")
     add = how.add_argument
     scoring = [name for name, traits in METHODS.items() if traits.kind == "score"]

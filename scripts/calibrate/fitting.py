@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from app.calibrations.schemas import CalibrationOut
 from app.domain.bank_files.reading import AS_THEY_ARE, Options
+from app.domain.calibration.artefact import with_description
+from app.store.builtin_calibrations import imported
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.report import report
 from scripts.client.connection import api_key_of_environment
@@ -51,6 +53,10 @@ class CalibrateOptions:
     """Names of attributes; empty for all."""
     examples_bank: str | None = None
     scorer: ScorerOptions = SERVICE_DEFAULTS
+    export: Path | None = None
+    """File to write the fitted calibration to."""
+    notice: str = ""
+    """Whose labels the exported calibration is fitted on."""
 
 
 def calibrate(options: CalibrateOptions) -> str:
@@ -77,8 +83,17 @@ async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
             dynamic_ncols=True,
         ) as bar:
             ready = await _follow(service, options.name, body, bar)
+        if options.export:
+            content = await service.calibration_file(options.name)
+            options.export.write_bytes(with_notice(content, options.notice))
     assert ready.fitted is not None, "a ready calibration is fitted"
     return report(ready.name, ready.fitted)
+
+
+def with_notice(content: bytes, notice: str) -> bytes:
+    """A calibration's file that names whose labels it is fitted on."""
+    info = msgspec.structs.replace(imported(content).info, builtin=False, notice=notice)
+    return with_description(content, msgspec.json.encode(info))
 
 
 async def _start(service: Service, name: str, body: Body) -> CalibrationOut:

@@ -118,6 +118,11 @@ class Service:
         response = await self._connection.send("GET", _path("calibrations", name))
         return CalibrationOut.model_validate_json(response.content)
 
+    async def calibration_file(self, name: str) -> bytes:
+        """A fitted calibration as a file."""
+        response = await self._connection.send("GET", _path("calibration-files", name))
+        return response.content
+
     async def _scored(self, path: str, body: Body, kind: type[_Answer]) -> _Answer | ScoreSetOut:
         """Send a scoring request; while its scores are pending, poll and send it again.
 

@@ -61,7 +61,7 @@ def _serve(stack: Stack, cleanup: contextlib.ExitStack, *, check: bool) -> int:
         report("no sample request: it would need an API key")
         selection = None
     else:
-        selection = _sample(stack.url, check=check)
+        selection = _sample(stack, check=check)
     stack.sampling = False
     if check:
         if selection is not None:
@@ -100,10 +100,10 @@ def _only_one() -> IO[str]:
     return handle
 
 
-def _sample(url: str, *, check: bool) -> str | None:
+def _sample(stack: Stack, *, check: bool) -> str | None:
     """Show the sample requests. A failure ends a check, but not a service that others may use."""
     try:
-        return asyncio.run(demo.show(url))
+        return asyncio.run(demo.show(stack.url, reads=stack.reads_states))
     except (ServiceProblem, ServiceAway) as error:
         if check:
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.scores.schemas import FailedPairOut, ScoreSetOut, SelectOut
+from app.scores.schemas import CandidateScoreOut, FailedPairOut, ScoreSetOut, SelectOut
 from app.selection.schemas import SelectionOut
 from scripts.client.answers import scored_of
 from scripts.client.problems import ServiceProblem
@@ -41,26 +41,30 @@ SELECT: dict[str, Any] = {
     "responses": RESPONSES,
     "attributes": ATTRIBUTES,
     "target": TARGET,
-    "scoring": {"samples": 3},
 }
+SAMPLED: dict[str, Any] = {"scoring": {"samples": 3}}
+"""For judges that write: the means of three answers."""
 NEW_TARGETS: list[tuple[str, dict[str, float]]] = [
     ("a reader who wants every detail", {"helpfulness": 1.0, "complexity": 1.0, "verbosity": 1.0}),
     ("a reader who wants to be teased", {"helpfulness": 0.0, "verbosity": 0.0}),
 ]
 
 
-async def show(url: str) -> str:
+async def show(url: str, *, reads: bool = False) -> str:
     """Send the sample requests and print them; the selection as one line of JSON.
 
-    Raises `ServiceProblem` and `ServiceAway`.
+    With `reads`, the service reads hidden states by default and writes nothing. Raises
+    `ServiceProblem` and `ServiceAway`.
     """
     async with Service(url) as service:
         print(f"\nQuestion: {QUESTION}")
         for response in RESPONSES:
             print(f"  {response['id']:>9}: {_clip(response['text'])}")
-        print(f"\nSelect for the target {_words(TARGET)}; scores are means of three samples:\n")
-        print(_curl(url, "/v1/select", SELECT))
-        answer, _ = await service.select(SELECT)
+        how = "made of the model's hidden states" if reads else "means of three samples"
+        print(f"\nSelect for the target {_words(TARGET)}; scores are {how}:\n")
+        body = SELECT if reads else SELECT | SAMPLED
+        print(_curl(url, "/v1/select", body))
+        answer, _ = await service.select(body)
         _print_answer(answer)
         for reader, target in NEW_TARGETS:
             await _show_retarget(service, url, answer.score_set.id, reader, target)
@@ -83,7 +87,9 @@ async def _show_retarget(
 
 def _print_answer(answer: SelectOut) -> None:
     model = answer.score_set.scorer.model
-    if model in CAVEATS:
+    if answer.score_set.calibration and answer.score_set.calibration.notice:
+        print(f"  Note: {answer.score_set.calibration.notice}\n")
+    elif model in CAVEATS:
         print(f"  Note: {CAVEATS[model]}\n")
     _print_scores(answer.score_set)
     _print_selection(answer.selection)
@@ -99,13 +105,20 @@ def _print_scores(score_set: ScoreSetOut) -> None:
     ids = [candidate.id for candidate in score_set.candidates]
     print(f"  {'':12}" + "".join(f"{name:>16}" for name in ids))
     for cell in scored_of(score_set.cells):
-        scores = "".join(f"{f'{s.score:.2f} ± {s.spread:.2f}':>16}" for s in cell.scores)
+        scores = "".join(f"{_score(s):>16}" for s in cell.scores)
         print(f"  {cell.attribute:12}{scores}" + ("   from the cache" if cell.cached else ""))
     print()
     first = scored_of(score_set.cells)[0]
+    if not any(score.reasoning for score in first.scores):
+        return
     for name, score in zip(ids, first.scores, strict=True):
         print(f"  {first.attribute} of {name}: {score.reasoning or '(no reasoning)'}")
     print()
+
+
+def _score(score: CandidateScoreOut) -> str:
+    error = score.calibrated.standard_error if score.calibrated else score.spread
+    return f"{score.score:.2f} ± {error:.2f}"
 
 
 def _print_selection(selection: SelectionOut) -> None:

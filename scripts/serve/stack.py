@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from app.banks.schemas import BankWithIndexOut
+from app.domain.methods import METHODS
 from app.health.schemas import ReadyOut
 from app.settings import Settings
 from scripts.serve.processes import STATE, Child, free_port, start_redis
@@ -39,6 +40,8 @@ class Stack:
         self.sampling = False
         self.asks_for_keys = settings.api.auth == "keys"
         self._settings = settings
+        traits = METHODS.get(settings.api.default_method)
+        self._shows_examples = traits is None or traits.uses_examples
         # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
         self._temporary = tempfile.mkdtemp(prefix="azimuth-")
         self._environment = os.environ | {
@@ -50,6 +53,12 @@ class Stack:
         self._worker: Child | None = None
         self._restarts = 0
         LOGS.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def reads_states(self) -> bool:
+        """Whether requests that name no method read hidden states."""
+        traits = METHODS.get(self._settings.api.default_method)
+        return traits is not None and traits.reads_states
 
     @property
     def stopping(self) -> bool:
@@ -85,7 +94,7 @@ class Stack:
         with httpx.Client(base_url=self.url, timeout=5) as client, Progress() as progress:
             while time.monotonic() < end and not self.stopping:
                 self.mend(restart=False)
-                state = _waiting_for(client)
+                state = _waiting_for(client, with_bank=self._shows_examples)
                 if state is None:
                     progress.done(f"ready after {time.monotonic() - started:.0f} s")
                     return
@@ -150,13 +159,15 @@ class Keeper:
                 return
 
 
-def _waiting_for(client: httpx.Client) -> str | None:
+def _waiting_for(client: httpx.Client, *, with_bank: bool) -> str | None:
     """What is not ready yet; None when everything is."""
     try:
         ready = ReadyOut.model_validate_json(client.get("/readyz").content)
         if ready.status != "ready":
             parts = (ready.redis, ready.worker, ready.model)
             return next((part.detail for part in parts if part.state != "ready"), "starting")
+        if not with_bank:
+            return None
         answer = client.get("/v1/banks/helpsteer2")
         if answer.status_code == 401:
             return None  # only those who have an API key can ask

@@ -9,9 +9,12 @@ import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import AttributeReport
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
-from app.store.calibrations import CalibrationInfo, CalibrationStore, FitProgress
+from app.store import calibrations
+from app.store.builtin_calibrations import BuiltinCalibration
+from app.store.calibrations import CalibrationStore, FitProgress
 from app.store.notice_hub import NoticeHub
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
@@ -24,7 +27,15 @@ def info(name: str, digest: str = "d") -> CalibrationInfo:
 
 
 @pytest.fixture
-def store(redis: Redis) -> CalibrationStore:
+def builtin(monkeypatch) -> dict[str, BuiltinCalibration]:
+    """The built-in calibrations, for a test to fill."""
+    known: dict[str, BuiltinCalibration] = {}
+    monkeypatch.setattr(calibrations, "builtin_calibrations", lambda: known)
+    return known
+
+
+@pytest.fixture
+def store(redis: Redis, builtin) -> CalibrationStore:
     return CalibrationStore(redis)
 
 
@@ -153,3 +164,17 @@ async def test_every_process_is_notified_of_stored_and_deleted_calibrations(stor
     await store.delete("x")
     await hears(3)
     await hub.close()
+
+
+async def test_a_built_in_calibration_is_there_until_one_of_its_name_is_fitted(store, builtin):
+    ships = replace(info("x", "ships"), builtin=True)
+    builtin["x"] = BuiltinCalibration(ships, b"bytes of the file")
+    assert await store.ready() == {"x": ships}
+    assert await store.artefact("ships") == b"bytes of the file"
+    assert not await store.delete("x")
+    await store.begin("x", MINE, ttl_s=9)
+    assert (await store.states())["x"].info == ships
+    await store.finish(info("x"), b"bytes", replace(MINE, state="done"))
+    assert (await store.ready())["x"] == info("x")
+    assert await store.delete("x")
+    assert (await store.states())["x"].info == ships

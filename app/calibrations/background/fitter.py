@@ -19,12 +19,13 @@ from app.calibrations.fitting.learners import PRELOAD
 from app.calibrations.fitting.rows import LabelledEvidence, UnfitBank
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.scorer import BankRef
 from app.errors import AzimuthError, CalibrationRunning
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
 from app.store.banks import BankStore
-from app.store.calibrations import INTERRUPTED, CalibrationInfo, CalibrationStore
+from app.store.calibrations import INTERRUPTED, CalibrationStore
 
 _log = logging.getLogger(__name__)
 

@@ -23,6 +23,8 @@ from app.domain.selection.uncertainty import SharedErrors
 _FORMAT = "azimuth-calibration/3"
 _READABLE = ("azimuth-calibration/1", "azimuth-calibration/2", _FORMAT)
 _HEAD = "head"
+_ABOUT = "about.json"
+"""Member of a file with the description, which is no array."""
 _DIGEST_CHARS = 32
 _FOREST = ("feature", "threshold", "left", "right", "value", "roots")
 _STATES = ("center", "scale", "coefficients", "intercept", "axes")
@@ -96,7 +98,7 @@ def from_bytes(content: bytes) -> Calibration:
     """Read the output of `to_bytes`. Raises `InvalidArtefact`."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files if name != _ABOUT}
         head = with_reports(arrays[_HEAD].tobytes(), _Head)
         if head.format not in _READABLE:
             known = ", ".join(_READABLE)
@@ -110,6 +112,30 @@ def from_bytes(content: bytes) -> Calibration:
             raise
         raise InvalidArtefact(f"the content cannot be read: {error}") from error
     return replace(calibration, digest=_digest(arrays))
+
+
+def with_description(content: bytes, about: bytes) -> bytes:
+    """The output of `to_bytes` with a description, in place of the one that it may have."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as given,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        # Fixed times, so that equal contents are equal files.
+        for name in given.namelist():
+            if name != _ABOUT:
+                archive.writestr(zipfile.ZipInfo(name), given.read(name), zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(_ABOUT), about, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def description_of(content: bytes) -> bytes:
+    """The description in a file. Raises `InvalidArtefact`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(_ABOUT)
+    except (KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InvalidArtefact(f"the content has no description: {error}") from error
 
 
 def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:

@@ -12,12 +12,12 @@ from app.calibrations.fitting.fit import fit
 from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.calibration.artefact import to_bytes, with_digest
 from app.domain.calibration.evidence import Evidence
+from app.domain.calibration.info import CalibrationInfo
 from app.domain.cells import CandidateScore, Cell
 from app.domain.features import NAMES, VERSION, SurfaceFeatures
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
 from app.errors import InvalidRequest, UnknownCalibration
-from app.store.calibrations import CalibrationInfo
 
 SCORER = Scorer(ScorerSettings(), ModelIdentity("m", "r", "fake", 1, "e", {"comparative": "p"}))
 

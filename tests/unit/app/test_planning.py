@@ -84,7 +84,7 @@ def test_an_unknown_attribute_is_rejected_with_a_pointer(fields, target, pointer
 def test_score_rejects_methods_that_choose_and_refers_to_select():
     with pytest.raises(UnknownMethod, match="use it with /select") as caught:
         traits_of("unaligned", may_choose=False)
-    assert caught.value.extensions["known"] == ["comparative", "regression", "kaleido"]
+    assert caught.value.extensions["known"] == ["comparative", "regression", "kaleido", "probe"]
     assert traits_of("unaligned", may_choose=True).kind == "choice"
 
 

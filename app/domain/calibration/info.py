@@ -1,0 +1,35 @@
+"""What is known of a fitted calibration besides its arrays."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from app.domain.calibration.model import AttributeReport
+from app.domain.scorer import BankRef, Scorer
+
+
+class CalibrationInfo(Struct, frozen=True):
+    """A fitted calibration, without its arrays."""
+
+    name: str
+    digest: str
+    """Version: hash of the artefact's content."""
+    fingerprint: str
+    """Of the scorer that it applies to."""
+    scorer: Scorer
+    fields: tuple[str, ...]
+    """Cell fields (`name@digest`) of the attributes that it covers."""
+    bank: BankRef
+    """The labelled bank that it was fitted on."""
+    scenarios: int
+    """Scenarios that the judge scored for it."""
+    left_out: dict[str, int]
+    """Reason -> number of scenarios or cells of the bank that were not used for it."""
+    reports: tuple[AttributeReport, ...]
+    created_ms: int
+    labelled: int = 0
+    """Scenarios whose labels surface features were fitted on; 0 if those were the scored ones."""
+    builtin: bool = False
+    """Whether it comes with Azimuth."""
+    notice: str = ""
+    """For a built-in one: whose labels it was fitted on, and under which licence."""
