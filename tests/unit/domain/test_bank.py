@@ -10,8 +10,6 @@ from app.domain.bank import (
     parse_bank,
     serialize_bank,
 )
-from app.store.attribute_sets import builtin_attribute_sets
-from app.store.banks import builtin_banks
 
 GOOD = {
     "id": "s1",
@@ -101,19 +99,3 @@ def test_coverage_of_continuous_labels_is_a_range():
     coverage = label_coverage(parse_bank(lines(*many)).scenarios)
     assert coverage["d"].levels is None
     assert (coverage["d"].low, coverage["d"].high) == (0, 1)
-
-
-@pytest.mark.parametrize("name", ["helpsteer2", "moral-foundations"])
-def test_built_in_banks_cover_every_level_with_reasonings(name):
-    attribute_set = builtin_attribute_sets()[name]
-    assert attribute_set.bank is not None
-    bank = builtin_banks()[attribute_set.bank].bank
-    assert len(bank.scenarios) >= 40
-    for attribute in attribute_set.attributes:
-        shown = {r[attribute.name] for s in bank.scenarios for r in s.labels}
-        assert shown == set(attribute.levels)
-    for scenario in bank.scenarios:
-        assert scenario.reasonings is not None
-        for labels, reasonings in zip(scenario.labels, scenario.reasonings, strict=True):
-            assert labels.keys() == reasonings.keys()
-            assert all(len(text) <= 240 for text in reasonings.values())
