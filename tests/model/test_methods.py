@@ -45,11 +45,10 @@ def test_joint_attributes_are_scored_in_one_answer(real_azimuth):
 
 
 def usage_of(azimuth, question, **scoring):
-    """Tokens of one scenario on three attributes, and the share that the prefix cache served."""
+    """Tokens of one scenario on two attributes, and the share that the prefix cache served."""
     body = BODY | {
         "question": question,
-        "attributes": ["helpfulness", "verbosity", "coherence"],
-        "scoring": {"reasoning_chars": 20, **scoring},
+        "scoring": {"reasoning_chars": 20, "examples": 3, **scoring},
     }
     with azimuth.client(timeout_s=500) as client:
         response = client.post("/v1/select", json=body)
@@ -62,8 +61,8 @@ def test_with_the_item_first_attributes_share_question_and_candidates(real_azimu
     long = {"bank": None, "prompt_order": "item_first"}
     question = "Which towns lie on the river that runs through Paris? " * 12
     _, shared = usage_of(real_azimuth, question, **long)
-    # Two of three prompts are served but for their attribute and the last block.
-    assert shared > 0.4
+    # One of two prompts is served but for its attribute and the last block.
+    assert shared > 0.35
     _, shared = usage_of(real_azimuth, question + "And why?", bank=None)
     assert shared < 0.2
 
@@ -77,7 +76,7 @@ def test_fixed_examples_are_served_from_the_prefix_cache_for_every_later_scenari
     usage, shared = usage_of(real_azimuth, "Who built the Louvre?", **options)
     assert shared > 0.7
     _, similar = usage_of(real_azimuth, "Who built the Pantheon?", prompt_order=order)
-    assert usage["prompt_tokens"] > 1000
+    assert usage["prompt_tokens"] > 800
     assert shared > similar + 0.1
 
 

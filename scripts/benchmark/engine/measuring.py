@@ -169,7 +169,7 @@ def _body(
         "question": question,
         "responses": list(responses),
         "attributes": list(options.attributes),
-        "scoring": {"bank": _BANK, **scoring},
+        "scoring": {"method": "comparative", "bank": _BANK, **scoring},
     }
 
 
