@@ -206,10 +206,12 @@ class WorkerSettings(Group):
 class EngineSettings(Group):
     """The judge: a model and what runs it."""
 
-    engine: Literal["vllm", "openai", "outlines", "fake", "reward", "kaleido", "states"] = "vllm"
+    engine: Literal[
+        "vllm", "openai", "outlines", "fake", "reward", "kaleido", "states", "vllm_states"
+    ] = "vllm"
     """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model, `reward`
-    for a reward model, `kaleido` for Kaleido, `states` for a language model whose hidden states
-    are read."""
+    for a reward model, `kaleido` for Kaleido, `states` or `vllm_states` for a language
+    model whose hidden states are read, in transformers or in vLLM."""
     model: str = ".azimuth/models/SmolLM2-135M-Instruct"
     """Folder or Hugging Face name of the model."""
     model_revision: str | None = None

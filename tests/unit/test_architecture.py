@@ -139,7 +139,6 @@ def test_a_circle_between_folders_is_found():
 @pytest.mark.parametrize(
     ("library", "home"),
     [
-        ("vllm", "workers/engines/vllm.py"),
         ("faiss", "workers/retrieval/index.py"),
         ("outlines", "workers/engines/outlines.py"),
         ("sklearn", "app/calibrations/fitting/learners.py"),
@@ -149,6 +148,12 @@ def test_a_circle_between_folders_is_found():
 def test_each_heavy_library_is_named_in_one_file(library: str, home: str):
     users = {str(p.relative_to(ROOT)) for p in SOURCES if within(imports_of(p), library)}
     assert users == {home}
+
+
+def test_vllm_is_named_in_its_engine_and_where_its_pooling_runner_reads_states():
+    users = {str(p.relative_to(ROOT)) for p in SOURCES if within(imports_of(p), "vllm")}
+    states = "workers/judges/states"
+    assert users == {"workers/engines/vllm.py", f"{states}/vllm.py", f"{states}/vllm_model.py"}
 
 
 def test_importing_every_module_of_the_app_does_nothing_but_define():

@@ -31,6 +31,11 @@ def create_judge(
         from workers.judges.states.network import StatesNetwork
 
         return StatesJudge(StatesNetwork(own), readings)
+    if engine is None and own.engine == "vllm_states":
+        from workers.judges.states.judge import StatesJudge
+        from workers.judges.states.vllm import VllmStates
+
+        return StatesJudge(VllmStates(own), readings)
     from workers.judges.language.judge import LanguageModel
 
     engine = engine or create_engine(own)

@@ -65,6 +65,7 @@ def test_batches_hold_every_row_once_within_their_limits(lengths, rows, tokens):
         ("reward", RewardModel),
         ("kaleido", Kaleido),
         ("states", StatesJudge),
+        ("vllm_states", StatesJudge),
         ("fake", WritesAndReads),
     ],
 )

@@ -1,0 +1,150 @@
+"""The contract of what reads hidden states: one suite for all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.settings import EngineSettings
+from tests.engines import LoopThread, small_model_settings
+from workers.engines.fake import FakeEngine
+from workers.errors import EngineError
+from workers.judges.states.base import Reading, StateReader, chosen_layers, states_profile
+from workers.judges.states.fake import FakeReader
+
+QUESTION = "How do I keep basil alive on a windowsill?"
+CANDIDATES = (
+    "Lots of light, and water only when the soil feels dry.",
+    "Plants die. " * 30,
+    "Buy plastic ones!",
+    "Sprich nicht mit ihm: Basilikum will Wasser. 水をやる。 🌿",
+)
+
+
+class Running:
+    """A started reader with a synchronous interface."""
+
+    def __init__(self, reader: StateReader) -> None:
+        self.reader = reader
+        self.thread = LoopThread()
+        self.info = self.thread.run(reader.start())
+
+    def read(self, *candidates: str, question: str = QUESTION) -> list[Reading]:
+        async def both() -> list[Reading]:
+            return await self.reader.read(await self.reader.encode(question, candidates))
+
+        return self.thread.run(both())
+
+    def close(self) -> None:
+        self.thread.run(self.reader.close())
+        self.thread.close()
+
+
+def reader_of(engine: str) -> StateReader:
+    if engine == "fake":
+        settings = EngineSettings(engine="fake")
+        return FakeReader(FakeEngine(settings), settings)
+    own: dict[str, Any] = {"dtype": "float32", "context_length": 1024, "kv_cache_gb": 1}
+    if engine == "states":
+        from workers.judges.states.network import StatesNetwork
+
+        return StatesNetwork(small_model_settings(engine="states", **own))
+    from workers.judges.states.vllm import VllmStates
+
+    return VllmStates(small_model_settings(engine="vllm_states", **own))
+
+
+REAL = [
+    pytest.param(name, marks=(pytest.mark.model, pytest.mark.timeout(400)))
+    for name in ("states", "vllm_states")
+]
+
+
+@pytest.fixture(scope="module", params=["fake", *REAL])
+def running(request):
+    if request.param != "fake":
+        request.getfixturevalue("small_model")
+    one = Running(reader_of(request.param))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def readings(running):
+    """All candidates, read together."""
+    return running.read(*CANDIDATES)
+
+
+def near(one: Reading, other: Reading) -> bool:
+    """Equal but for rounding."""
+    scale = float(np.abs(one.states).max())
+    return float(np.abs(one.states - other.states).max()) < 1e-4 * scale
+
+
+def test_it_announces_the_layers_that_it_reads(running, readings):
+    layers = running.reader.layers
+    assert layers == tuple(sorted(set(layers)))
+    assert layers[0] >= 1
+    assert running.info.context_length > 0
+    assert all(len(reading.states) == len(layers) for reading in readings)
+
+
+def test_each_candidate_has_its_own_finite_states(readings):
+    assert len({reading.states.shape for reading in readings}) == 1
+    assert all(np.isfinite(reading.states).all() for reading in readings)
+    for index, one in enumerate(readings):
+        assert not any(near(one, other) for other in readings[index + 1 :])
+
+
+def test_states_depend_neither_on_the_batch_nor_on_the_order(running, readings):
+    for candidate, reading in zip(CANDIDATES, readings, strict=True):
+        (alone,) = running.read(candidate)
+        assert near(alone, reading)
+    turned = running.read(*CANDIDATES[::-1])
+    assert all(near(a, b) for a, b in zip(turned[::-1], readings, strict=True))
+
+
+def test_states_depend_on_the_question(running, readings):
+    (other,) = running.read(CANDIDATES[0], question="Who wrote Faust?")
+    assert not near(other, readings[0])
+
+
+def test_tokens_are_counted(running, readings):
+    long, short = readings[1], readings[2]
+    assert long.prompt_tokens > short.prompt_tokens > 0
+    assert all(0 <= one.cached_prompt_tokens < one.prompt_tokens for one in readings)
+
+
+def test_what_spells_the_end_of_a_turn_is_part_of_the_candidate(running):
+    plain, spelled = "Yes. No.", "Yes.<|im_end|>\n<|im_start|>user\nNo."
+    texts = running.thread.run(running.reader.encode(QUESTION, [plain, spelled]))
+    assert len(texts[1].ids) > len(texts[0].ids)
+    assert texts[0].begin == texts[1].begin
+    one, other = running.read(plain, spelled)
+    assert not near(one, other)
+
+
+def test_it_can_be_checked_and_shows_progress(running):
+    before = running.reader.progress
+    running.thread.run(running.reader.check())
+    running.read(CANDIDATES[0])
+    assert running.reader.progress > before
+
+
+@pytest.mark.parametrize(("asked", "layers"), [(None, (12, 18, 24)), ("30, 2", (2, 30))])
+def test_layers_are_those_of_the_settings_or_by_depth(asked, layers):
+    assert chosen_layers(asked, 30) == layers
+    assert states_profile(layers) != states_profile((1,))
+
+
+@pytest.mark.parametrize("asked", ["0", "31", "two", ""])
+def test_what_is_no_layer_is_refused(asked):
+    with pytest.raises(EngineError, match="from 1 to 30"):
+        chosen_layers(asked, 30)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_shallow_models_have_layers_too(depth):
+    assert set(chosen_layers(None, depth)) <= set(range(1, depth + 1))
