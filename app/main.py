@@ -29,6 +29,7 @@ from app.http import problems
 from app.http.middleware import RequestMiddleware
 from app.http.openapi import document_problems
 from app.http.provided import LifespanState
+from app.http.routing import is_direct
 from app.http.tracing import TracingMiddleware
 from app.listening import CannotListen, bound_sockets, duplicated
 from app.models.endpoints import router as models
@@ -81,6 +82,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (attribute_sets, banks, calibrations, models, keys):
         app.include_router(router, prefix="/v1")
     app.include_router(health)
+    # Routes are tried in turn, so the most frequent ones come first.
+    app.router.routes.sort(key=lambda route: not is_direct(route))
     problems.install(app)
     _add_middleware(app, settings.api)
     document_problems(app)

@@ -7,7 +7,8 @@ the `Host` header shows it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -37,20 +38,17 @@ class HostMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for host in _hosts(scope["headers"]):
-                if _name(host) not in self._names:
-                    raise WrongHost(
-                        f"the service is not called {host[:100]!r} (AZIMUTH_ALLOWED_HOSTS)"
-                    )
+            # Every `Host`. Without one, as in HTTP/1.0, the request is not a browser's.
+            for name, value in scope["headers"]:
+                if name == b"host" and _name(value) not in self._names:
+                    host = value.decode("latin-1")[:100]
+                    raise WrongHost(f"the service is not called {host!r} (AZIMUTH_ALLOWED_HOSTS)")
         await self._app(scope, receive, send)
 
 
-def _hosts(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    """Every `Host`. Without one, as in HTTP/1.0, the request is not a browser's."""
-    return [value.decode("latin-1") for name, value in headers if name == b"host"]
-
-
-def _name(host: str) -> str:
+@lru_cache(maxsize=256)
+def _name(value: bytes) -> str:
     """The name in a `Host` header, without the port."""
-    name, colon, port = host.strip().lower().rpartition(":")
-    return name if colon and (port.isdigit() or not port) else host.strip().lower()
+    host = value.decode("latin-1").strip().lower()
+    name, colon, port = host.rpartition(":")
+    return name if colon and (port.isdigit() or not port) else host

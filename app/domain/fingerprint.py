@@ -66,9 +66,9 @@ def _scorer_fingerprint(encoded: bytes) -> str:
     return digest("scorer", settings, model, scorer.prompt_profile, bank, *search)
 
 
-def score_set_digest(scenario: Scenario, scorer: Scorer) -> str:
-    """Hash of a scenario and its scorer: the key under which cells are cached."""
-    return digest("score-set/2", scenario, scorer_fingerprint(scorer))
+def score_set_digest(scenario: Scenario, fingerprint: str) -> str:
+    """Hash of a scenario and of its scorer's hash: the key under which cells are cached."""
+    return digest("score-set/2", scenario, fingerprint)
 
 
 @lru_cache(maxsize=4096)
@@ -107,6 +107,8 @@ def presentation_digest(presentation: Presentation) -> str:
 
 
 def _normalise(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, dict):

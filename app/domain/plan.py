@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -63,19 +64,20 @@ def plan_scores(
     """
     refuse_repeats("candidate id", "#/responses", [c.id for c in candidates])
     refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
-    scenario, presentation, surface = _read(question, candidates)
+    fingerprint = scorer_fingerprint(scorer)
+    scenario, presentation, surface, digest, view = _read(question, candidates, fingerprint)
     wanted = {} if choice is not None else {attribute_field(a): a for a in attributes}
     return ScorePlan(
         scenario=scenario,
         presentation=presentation,
         surface=surface,
         score_set=ScoreSet(
-            digest=owner + score_set_digest(scenario, scorer),
+            digest=owner + digest,
             scorer=scorer,
-            fingerprint=scorer_fingerprint(scorer),
+            fingerprint=fingerprint,
             surface=surface,
             presentation=presentation,
-            view=presentation_digest(presentation),
+            view=view,
         ),
         asked=_asked(wanted, scorer, choice),
         attributes=wanted,
@@ -108,24 +110,37 @@ def canonical_scenario(
     return Scenario(question=as_read(question), candidates=tuple(texts)), presentation
 
 
-def _read(
-    question: str, candidates: Sequence[Candidate]
-) -> tuple[Scenario, Presentation, SurfaceFeatures]:
-    """The canonical scenario, its presentation, and the candidates' surface features."""
+class _Read(NamedTuple):
+    """What follows from the texts of a request and its scorer."""
+
+    scenario: Scenario
+    presentation: Presentation
+    surface: SurfaceFeatures
+    digest: str
+    view: str
+
+
+def _read(question: str, candidates: Sequence[Candidate], fingerprint: str) -> _Read:
     ids, texts = tuple(c.id for c in candidates), tuple(c.text for c in candidates)
     if len(question) + sum(map(len, texts)) <= _KEPT_CHARS:
-        return _read_before(question, ids, texts)
-    return _read_before.__wrapped__(question, ids, texts)
+        return _read_before(question, ids, texts, fingerprint)
+    return _read_before.__wrapped__(question, ids, texts, fingerprint)
 
 
 @lru_cache(maxsize=1000)
 def _read_before(
-    question: str, ids: tuple[str, ...], texts: tuple[str, ...]
-) -> tuple[Scenario, Presentation, SurfaceFeatures]:
+    question: str, ids: tuple[str, ...], texts: tuple[str, ...], fingerprint: str
+) -> _Read:
     """Kept, because scenarios come again with other targets, and features take a while."""
     candidates = list(map(Candidate, ids, texts))
     scenario, presentation = canonical_scenario(question, candidates)
-    return scenario, presentation, surface_of(scenario)
+    return _Read(
+        scenario,
+        presentation,
+        surface_of(scenario),
+        score_set_digest(scenario, fingerprint),
+        presentation_digest(presentation),
+    )
 
 
 def refuse_repeats(what: str, pointer: str, names: Sequence[str]) -> None:

@@ -63,6 +63,8 @@ class ScoreSet(Struct, frozen=True):
     @property
     def states(self) -> Cell | None:
         """The cell with states, for methods that read them, once they are read."""
+        if not self.reads_states:
+            return None
         return next((cell for cell in self.scored.values() if cell.kind == "states"), None)
 
     @property
@@ -78,7 +80,7 @@ class ScoreSet(Struct, frozen=True):
     @property
     def fresh(self) -> list[Cell]:
         """Cells that were scored for this request and did not come from the cache."""
-        if len(self.cached) == len(self.cells):
+        if self.cached == self.cells.keys():
             return []
         return [cell for field, cell in self.scored.items() if field not in self.cached]
 

@@ -12,10 +12,9 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import AzimuthError
+from app.errors import MalformedBody
 from app.http.provided import Provided
 
 Parse = Callable[[bytes], Any]
@@ -28,8 +27,8 @@ class _Parameters(NamedTuple):
     request: str | None
     body: tuple[str, type[BaseModel]]
     provided: tuple[tuple[str, Provided[Any]], ...]
-    headers: tuple[tuple[str, str], ...]
-    """Name of the parameter and of the header; None without the header."""
+    headers: tuple[tuple[str, bytes], ...]
+    """Name of the parameter, and of the header in lower case."""
 
 
 def direct_app(dependant: Dependant, parse: Parse) -> ASGIApp | None:
@@ -45,16 +44,14 @@ def direct_app(dependant: Dependant, parse: Parse) -> ASGIApp | None:
     body_name, model = parameters.body
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        headers = request.headers
-        body = await _body(request, headers.get("content-type"), parse)
+        body = await _body(receive, _header(scope, b"content-type"), parse)
         arguments: dict[str, Any] = {body_name: _validated(model, body)}
         for name, found in parameters.provided:
             arguments[name] = found.find(scope)
         for name, header in parameters.headers:
-            arguments[name] = headers.get(header)
+            arguments[name] = _header(scope, header)
         if parameters.request is not None:
-            arguments[parameters.request] = request
+            arguments[parameters.request] = Request(scope)
         response = await endpoint(**arguments)
         await response(scope, receive, send)
 
@@ -83,21 +80,33 @@ def _parameters(dependant: Dependant) -> _Parameters | None:
         provided.append((one.name, one.call))
     if any(header.field_info.annotation != str | None for header in dependant.header_params):
         return None
-    headers = tuple((header.name, header.alias) for header in dependant.header_params)
+    headers = tuple((one.name, one.alias.lower().encode()) for one in dependant.header_params)
     return _Parameters(dependant.request_param_name, (body.name, model), tuple(provided), headers)
 
 
-async def _body(request: Request, content_type: str | None, parse: Parse) -> Any:
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    """The first value of a header; None without one."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            given: str = value.decode("latin-1")
+            return given
+    return None
+
+
+async def _body(receive: Receive, content_type: str | None, parse: Parse) -> Any:
     """The body: parsed if it was sent as JSON, else its bytes; None without one."""
-    try:
-        content = await request.body()
-        if not content:
-            return None
-        return parse(content) if content_type and _is_json(content_type) else content
-    except AzimuthError:
-        raise
-    except Exception as error:  # e.g. the client is gone
-        raise HTTPException(400) from error
+    chunks: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBody("the body cannot be read: the client is gone")
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    content = b"".join(chunks)
+    if not content:
+        return None
+    return parse(content) if content_type and _is_json(content_type) else content
 
 
 @lru_cache(maxsize=256)

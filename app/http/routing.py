@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
 from app.errors import FieldError, InvalidRequest, MalformedBody, escaped
@@ -22,7 +23,10 @@ class JsonRoute(APIRoute):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if (direct := direct_app(self.dependant, parsed_body)) is not None:
+        direct = direct_app(self.dependant, parsed_body)
+        self.direct = direct is not None
+        """Whether its endpoint is called without FastAPI."""
+        if direct is not None:
             self.app = direct
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -33,6 +37,11 @@ class JsonRoute(APIRoute):
             return await handler(_JsonRequest(request.scope, request.receive))
 
         return handle
+
+
+def is_direct(route: BaseRoute) -> bool:
+    """Whether a route calls its endpoint without FastAPI."""
+    return isinstance(route, JsonRoute) and route.direct
 
 
 class _JsonRequest(Request):

@@ -78,6 +78,8 @@ class RecentScoreSets:
             return None
         if stored.surface is None or stored.surface.version != VERSION:
             return None  # the next request for its scores adds them, without a notice
+        if stored.states is not None:
+            return stored  # a calibration makes scores on any attribute from them
         if not all(_is_scored(stored, name) for name in attributes):
             return None  # it may have been scored since, or have a reason why not
         return stored
@@ -102,8 +104,6 @@ def _without_texts(stored: ScoreSet) -> ScoreSet:
 
 
 def _is_scored(stored: ScoreSet, attribute: str) -> bool:
-    if stored.states is not None:  # from which a calibration makes scores on any attribute
-        return True
     return any(isinstance(cell, Cell) for cell in stored.named(attribute).values())
 
 

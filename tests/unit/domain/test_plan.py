@@ -40,6 +40,10 @@ HELP = Attribute("helpfulness", "How useful it is.")
 CARE = Attribute("care", "How kind it is.")
 
 
+def digest_of(scenario: Scenario, scorer: Scorer) -> str:
+    return score_set_digest(scenario, scorer_fingerprint(scorer))
+
+
 def candidates(*texts: str) -> list[Candidate]:
     return [Candidate(f"id{i}", text) for i, text in enumerate(texts)]
 
@@ -70,7 +74,7 @@ def test_candidates_that_look_the_same_are_one_text_under_one_key(other):
     composed, _ = canonical_scenario("O\u00f9 ?", candidates("Bonne id\u00e9e.", "Non."))
     scenario, presentation = canonical_scenario("Ou\u0300 ? ", candidates(other, "Non."))
     assert scenario == composed
-    assert score_set_digest(scenario, SCORER) == score_set_digest(composed, SCORER)
+    assert digest_of(scenario, SCORER) == digest_of(composed, SCORER)
     both, presentation = canonical_scenario("q", candidates("Bonne id\u00e9e.", other, "Non."))
     assert len(both.candidates) == 2
     assert presentation.positions[0] == presentation.positions[1]
@@ -208,9 +212,9 @@ def test_the_fingerprint_ignores_settings_without_effect_on_scores(change):
     ids=repr,
 )
 def test_the_score_set_digest_covers_question_and_texts(other):
-    one = score_set_digest(Scenario("q", ("a", "b")), SCORER)
-    assert score_set_digest(other, SCORER) != one
-    assert score_set_digest(Scenario("q", ("a", "b")), settings(seed=1)) != one
+    one = digest_of(Scenario("q", ("a", "b")), SCORER)
+    assert digest_of(other, SCORER) != one
+    assert digest_of(Scenario("q", ("a", "b")), settings(seed=1)) != one
 
 
 @pytest.mark.parametrize(
@@ -232,7 +236,7 @@ def test_the_cell_field_covers_the_whole_definition(change):
 def test_cache_keys_are_stable_across_versions():
     """Stored score sets must be found after an upgrade."""
     scenario = Scenario("q", ("a", "b"))
-    assert score_set_digest(scenario, SCORER) == "772198c4eea532f35c3f75b207e88858"
+    assert digest_of(scenario, SCORER) == "772198c4eea532f35c3f75b207e88858"
     assert attribute_field(CARE) == "care@cb7634cdbd3e"
     listed = plan_scores("q", candidates("b", "a"), [CARE], SCORER).score_set.id
     assert listed == "e314386c6f09ee24591cbe52153fcb46.2ea511af"
@@ -241,7 +245,7 @@ def test_cache_keys_are_stable_across_versions():
 def test_separators_cannot_be_forged():
     one = Scenario(question='q","candidates":["x', candidates=("y",))
     other = Scenario(question="q", candidates=("x", "y"))
-    assert score_set_digest(one, SCORER) != score_set_digest(other, SCORER)
+    assert digest_of(one, SCORER) != digest_of(other, SCORER)
 
 
 def test_integral_floats_and_integers_have_the_same_digest():
