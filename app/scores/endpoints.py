@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import Response
+from msgspec.structs import replace
 
 from app.calibrations.applied import Calibrated, Raw
 from app.calibrations.applying import Calibrator

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from app.calibrations.applied import Calibrated
@@ -36,8 +37,7 @@ from app.selection.rendering import Chosen, selection_out
 _NONE = -1
 
 
-@dataclass(frozen=True, slots=True)
-class SetSelections:
+class SetSelections(Struct, frozen=True):
     """The selections for one score set and all targets."""
 
     score_set_id: str
@@ -81,8 +81,7 @@ class NamedCells:
         return {field for field, _ in self.cells.values()}
 
 
-@dataclass(frozen=True, slots=True)
-class ChoosingTask:
+class ChoosingTask(Struct, frozen=True):
     """One score set, with everything needed to select for all targets."""
 
     score_set: ScoreSet
@@ -162,12 +161,14 @@ def _without_unscored(
 
     A target keeps its unscored attributes if it has no others.
     """
+    if not named.lacks or not options.ignore_unscored:
+        return targets, {}
     columns = [
         a
         for a, name in enumerate(targets.attributes)
-        if (lack := named.lacks.get(name)) is not None and lack.unscored is not None
+        if name in named.lacks and named.lacks[name].unscored is not None
     ]
-    if not options.ignore_unscored or not columns:
+    if not columns:
         return targets, {}
     rest = targets.counting.copy()
     rest[:, columns] = False
@@ -300,7 +301,7 @@ def _named_part(
     targets: TargetMatrix, covariance: Floats | None
 ) -> tuple[TargetMatrix, Floats | None]:
     """The targets and the covariance, restricted to attributes that some target names."""
-    if targets.named.all():
+    if targets.alike or targets.named.all():
         return targets, covariance
     columns = np.flatnonzero(targets.named.any(axis=0))
     within = None if covariance is None else covariance[np.ix_(columns, columns)]

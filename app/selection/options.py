@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from app.domain.names import normalised
 from app.domain.selection.distance import Distance
@@ -15,8 +16,7 @@ from app.selection.requests import BoundsIn, RetargetRequest, SelectionOptions, 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The selection options of a request to `/select` or `/retarget`."""
 
     weights: Mapping[str, float]

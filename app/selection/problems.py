@@ -132,6 +132,8 @@ def named_twice(
 
     `name` and `name@digest` may refer to the same cell; `field_of` maps names to fields.
     """
+    if len(set(field_of.values())) == len(field_of):
+        return {}
     columns_of: dict[str, list[int]] = {}
     for a, name in enumerate(targets.attributes):
         if name in field_of:

@@ -6,9 +6,9 @@ Each function renders a model of `app.selection.schemas`, as plain data.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from app.calibrations.applied import Calibrated
 from app.domain.arrays import Floats
@@ -20,8 +20,7 @@ from app.domain.selection.uncertainty import Abstention
 from app.schema import Rendered
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """A selection with its probabilities and explanation. Candidates are in the caller's order."""
 
     selection: Selection
@@ -29,7 +28,7 @@ class Chosen:
     """(C,), probability of each candidate to be the nearest; None if errors are unknown."""
     abstention: Abstention | None = None
     explanation: Explanation | None = None
-    reasonings: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    reasonings: Mapping[str, Sequence[str | None]] = {}
     """Attribute -> the judge's reasoning about each candidate."""
     ignored: tuple[str, ...] = ()
     calibrated: Calibrated | None = None

@@ -137,17 +137,18 @@ class Selector:
     ) -> ChoosingTask:
         problem = PairProblem.of(applied.error()) if isinstance(applied, Refused) else None
         covariance = None
-        # A target may use the field of a cell, `name@digest`; banks use names.
-        names = [
-            named.cells[name][1].attribute if name in named.cells else name
-            for name in matrix.attributes
-        ]
-        try:
-            covariance = await self._covariance(score_set, names, options, bank)
-        except (InvalidRequest, UnknownBank) as error:
-            problem = problem or PairProblem.of(error)
-        for lack in _unlabelled(matrix.attributes, names, covariance, options):
-            named.lacks.setdefault(lack.attribute, lack)
+        if options.metric == "mahalanobis":
+            # A target may use the field of a cell, `name@digest`; banks use names.
+            names = [
+                named.cells[name][1].attribute if name in named.cells else name
+                for name in matrix.attributes
+            ]
+            try:
+                covariance = await self._covariance(score_set, names, options, bank)
+            except (InvalidRequest, UnknownBank) as error:
+                problem = problem or PairProblem.of(error)
+            for lack in _unlabelled(matrix.attributes, names, covariance, options):
+                named.lacks.setdefault(lack.attribute, lack)
         return ChoosingTask(
             score_set=score_set,
             named=named,

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from app.domain.arrays import Floats
 from app.domain.selection.targets import TargetMatrix
 
+_FEW = 4096
+"""Numbers (T x C x A) that are computed at once: calls of NumPy take longer than the arithmetic."""
+
 Distance = Literal["euclidean", "manhattan", "chebyshev", "mahalanobis"]
 
 
@@ -38,26 +41,34 @@ def distances(
     """
     if metric == "mahalanobis":
         return _mahalanobis(scores, targets, covariance)
-    total = np.zeros((len(targets.values), len(scores)))
-    # One attribute at a time: the (T, C, A) array of all differences may exceed the CPU cache.
-    for a in range(scores.shape[1]):
-        difference = _outside(scores[None, :, a], targets, a)
-        weight = targets.weights[:, a, None]
-        if metric == "chebyshev":
-            np.maximum(total, weight * difference, out=total)
-        elif metric == "manhattan":
-            total += weight * difference
-        else:
-            total += weight * difference * difference
+    if len(targets.values) * scores.size <= _FEW:
+        weighted = _weighted(scores, targets, slice(None), metric)
+        total: Floats = weighted.max(axis=2) if metric == "chebyshev" else weighted.sum(axis=2)
+    else:
+        total = np.zeros((len(targets.values), len(scores)))
+        # One attribute at a time: all (T, C, A) differences may exceed the CPU cache.
+        for a in range(scores.shape[1]):
+            one = slice(a, a + 1)
+            weighted = _weighted(scores[:, one], targets, one, metric)[:, :, 0]
+            (np.maximum if metric == "chebyshev" else np.add)(total, weighted, out=total)
     return np.sqrt(total, out=total) if metric == "euclidean" else total
 
 
-def _outside(scores: Floats, targets: TargetMatrix, a: int) -> Floats:
-    """Distance of scores (1, C) from the desired value or bounds of attribute `a`: (T, C)."""
-    below: Floats = targets.values[:, a, None] - scores
+def _weighted(scores: Floats, targets: TargetMatrix, part: slice, metric: Distance) -> Floats:
+    """What each of K attributes adds to the distance, or to its square: (T, C, K)."""
+    difference = _outside(scores, targets, part)
+    weighted: Floats = targets.weights[:, None, part] * difference
+    if metric == "euclidean":
+        weighted *= difference
+    return weighted
+
+
+def _outside(scores: Floats, targets: TargetMatrix, part: slice) -> Floats:
+    """Distance of scores (C, K) from the desired values or bounds of K attributes: (T, C, K)."""
+    below: Floats = targets.values[:, None, part] - scores
     if targets.upper is None:
         return np.abs(below, out=below)
-    np.maximum(below, scores - targets.upper[:, a, None], out=below)
+    np.maximum(below, scores - targets.upper[:, None, part], out=below)
     return np.maximum(below, 0.0, out=below)
 
 

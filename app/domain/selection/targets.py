@@ -42,6 +42,8 @@ class TargetMatrix(Struct, frozen=True):
     """(T, A), whether the target names the attribute (its weight may still be 0)."""
     upper: Floats | None = None
     """(T, A), desired values or upper bounds; None if no target has bounds."""
+    alike: bool = False
+    """Whether all targets are known to name all attributes."""
 
     @property
     def counting(self) -> NDArray[np.bool_]:
@@ -123,4 +125,6 @@ def _alike(
         raise WeightlessTarget("every attribute of a target has weight 0")
     weight = np.empty(values.shape)
     weight[:] = weight_of
-    return TargetMatrix(attributes, values, weight, np.ones(values.shape, dtype=np.bool_), upper)
+    return TargetMatrix(
+        attributes, values, weight, np.ones(values.shape, dtype=np.bool_), upper, True
+    )
