@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,21 @@ from workers.tokenization.chat import ChatEncoder, why_not_single_tokens
 from workers.tokenization.conversation import Message, Prompt
 
 _CPU_BLOCK_TOKENS = 32  # vLLM's 128 would waste most of a prefix shared by two prompts
+
+
+def ending_quietly(kind: type[Any]) -> type[Any]:
+    """Return the class with a finalizer whose errors are dropped.
+
+    vLLM's cancels a task when the interpreter ends or collects garbage. The task's event loop may
+    be closed by then, and Python would print the error. `VllmEngine.close` has ended all before.
+    """
+
+    class Quiet(kind):  # type: ignore[misc]
+        def __del__(self) -> None:
+            with suppress(Exception):
+                super().__del__()
+
+    return Quiet
 
 
 class VllmEngine:
@@ -62,7 +78,8 @@ class VllmEngine:
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_arguments(self._settings)))
+        arguments = AsyncEngineArgs(**engine_arguments(self._settings))
+        return ending_quietly(AsyncLLM).from_engine_args(arguments)
 
     def _count_steps(self, core: Any) -> None:
         """Count what the engine process sends: with a full batch, no answer may end for long."""
