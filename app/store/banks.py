@@ -31,8 +31,12 @@ _INDEX_FAILED = PREFIX + "bank-index-failed:"
 _CHANGED = msgspec.json.encode(NamesNotice("banks"))
 _RETIRED_S = 86_400
 _PIECE_BYTES = 1_000_000
-"""Embeddings are stored in pieces of this size. Redis limits the size of a string (512 MB by
-default, 1 MiB at least), and a single write must stay within the client's time-out."""
+"""Embeddings and large banks are stored in pieces of this size. Redis limits the size of a string
+(512 MB by default, 1 MiB at least), and a single write must stay within the client's time-out."""
+_WHOLE_BYTES = 32_000_000
+"""Content up to this size, compressed, is stored as one string."""
+_IN_PIECES = b"in pieces"
+"""Stands in place of content that is stored in pieces."""
 _PIECES = "pieces"
 """Field that holds the number of pieces; it is written last."""
 
@@ -136,6 +140,11 @@ class BankStore:
         info = await asyncio.to_thread(describe, name, bank)
         content = await asyncio.to_thread(lambda: zlib.compress(serialize_bank(bank), level=3))
         notice = msgspec.json.encode(BankNotice(digest=bank.digest))
+        pieces: list[str] = []
+        if len(content) > _WHOLE_BYTES:
+            pieces.append(_pieces_key(bank.digest))
+            await self._put_pieces(pieces[0], content)
+            content = _IN_PIECES
         with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hget(_NAMES, own(name))
@@ -145,8 +154,9 @@ class BankStore:
             pipe.publish(NOTICES, _CHANGED)
             before, *_ = await pipe.execute()
             self.forget()
-            # This version may have been stored before: its embeddings must not expire.
-            await self._follow(keys=[_DATA + bank.digest, _EMBEDDED + bank.digest], args=[])
+            # What belongs to it lives as long. This version may have been stored before: its
+            # embeddings must not expire.
+            await self._follow(keys=[_DATA + bank.digest, _EMBEDDED + bank.digest], args=pieces)
         await self._let_expire(before)
         return info
 
@@ -181,6 +191,8 @@ class BankStore:
             return packaged.bank
         with translated():
             content: Any = await self._redis.get(_DATA + digest)
+        if content == _IN_PIECES:
+            content = await self._pieces(_pieces_key(digest))
         if not content:
             return None
         # Off the event loop: a large bank takes seconds to read.
@@ -196,7 +208,10 @@ class BankStore:
 
     async def vectors(self, digest: str, embedder: str) -> bytearray | None:
         """Embeddings of a bank's questions, float32, row-major; None unless all are stored."""
-        key = _vectors_key(digest, embedder)
+        return await self._pieces(_vectors_key(digest, embedder))
+
+    async def _pieces(self, key: str) -> bytearray | None:
+        """What `put_vectors` or `_put_pieces` wrote; None unless all of it is there."""
         whole = bytearray()
         with translated():
             pieces = int(await self._redis.hget(key, _PIECES) or 0)
@@ -206,6 +221,16 @@ class BankStore:
                     return None
                 whole += piece
         return whole or None
+
+    async def _put_pieces(self, key: str, content: bytes) -> None:
+        """Write content in pieces, which expire unless a bank keeps them."""
+        starts = range(0, len(content), _PIECE_BYTES)
+        with translated():
+            for number, start in enumerate(starts):
+                piece: Any = content[start : start + _PIECE_BYTES]
+                await self._redis.hset(key, str(number), piece)
+                await self._redis.expire(key, _RETIRED_S)
+            await self._redis.hset(key, _PIECES, str(len(starts)))
 
     async def put_vectors(self, digest: str, embedder: str, vectors: bytes | memoryview) -> None:
         """Share a bank's embeddings with the other workers: all of them, or none.
@@ -275,6 +300,10 @@ class BankStore:
 
 def _packaged(digest: str) -> _Packaged | None:
     return next((p for p in builtin_banks().values() if p.bank.digest == digest), None)
+
+
+def _pieces_key(digest: str) -> str:
+    return f"{_DATA}{digest}:{_PIECES}"
 
 
 def _vectors_key(digest: str, embedder: str) -> str:

@@ -87,6 +87,21 @@ async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis,
     assert made.bank == taken.bank == bank
 
 
+async def test_a_bank_may_exceed_the_size_limit_of_a_redis_string(frugal_redis, monkeypatch):
+    monkeypatch.setattr(banks_module, "_WHOLE_BYTES", 1000)
+    monkeypatch.setattr(banks_module, "_PIECE_BYTES", 1000)
+    store, bank = BankStore(frugal_redis), bank_of(1000)
+    await store.put("b", bank)
+    assert await store.load(bank.digest) == bank
+    (key,) = await frugal_redis.keys("*bank-data*pieces")
+    assert await frugal_redis.hlen(key) > 5
+    assert await frugal_redis.ttl(key) == -1
+    await store.delete("b")
+    assert 0 < await frugal_redis.ttl(key) <= 86_400
+    await store.put("b", bank)
+    assert await frugal_redis.ttl(key) == -1
+
+
 async def test_incomplete_embeddings_are_not_used(redis):
     """A worker may have died while it stored them."""
     store, bank = BankStore(redis), bank_of(2)

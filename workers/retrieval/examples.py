@@ -163,6 +163,9 @@ def _level_map(
     levels_of: dict[int, frozenset[Level]], known: frozenset[Level] = frozenset()
 ) -> LevelMap[Level]:
     rows_of: dict[Level, list[int]] = {}
+    # Few sets differ, and a large bank has a million.
+    shared: dict[frozenset[Level], frozenset[Level]] = {}
+    levels_of = {row: shared.setdefault(levels, levels) for row, levels in levels_of.items()}
     for row, levels in levels_of.items():
         for level in levels:
             rows_of.setdefault(level, []).append(row)

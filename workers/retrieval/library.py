@@ -42,6 +42,7 @@ _LevelKey = tuple[str, tuple[float, ...]]
 """An attribute's name and declared levels, which determine its level map."""
 _MAX_BANKS = 32  # versions in memory; the least recently used is dropped first
 _MAX_LEVEL_MAPS = 256  # the same for the level maps of one bank
+_MAX_MAPPED_ROWS = 8_000_000  # and for the rows that all of them have; each takes 120 bytes
 _SHARED_BYTES = 100_000_000
 """Embeddings up to this size are stored in Redis for workers on other hosts."""
 
@@ -55,10 +56,11 @@ class IndexedBank:
         # Bounded, because callers can send any attributes and levels.
         self._rows_by_question = rows_by_question(bank.scenarios)
         self._repeated = repeated_rows(bank.scenarios, self._rows_by_question.values())
-        self._level_map = lru_cache(_MAX_LEVEL_MAPS)(
+        maps = max(8, min(_MAX_LEVEL_MAPS, _MAX_MAPPED_ROWS // len(bank.scenarios)))
+        self._level_map = lru_cache(maps)(
             partial(level_map, bank.scenarios, repeated=self._repeated)
         )
-        self._joint_level_map = lru_cache(_MAX_LEVEL_MAPS)(self._map_joint_levels)
+        self._joint_level_map = lru_cache(maps)(self._map_joint_levels)
 
     def examples(
         self, query: Vectors, scenario: Scenario, subject: Subject, settings: ScorerSettings
