@@ -174,7 +174,7 @@ def main() -> None:
     """Serve until the process receives SIGINT or SIGTERM."""
     _allow_many_connections()
     settings = Settings.from_environment()
-    configure(settings.api.log_level)
+    configure(settings.api.log_level, texts=settings.api.log_texts)
     configure_traces("azimuth-api")
     try:
         check_address(settings.api)

@@ -112,6 +112,9 @@ class ApiSettings(Group):
     `https://app.example.org,http://localhost:5173`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of log records, for API and worker."""
+    log_texts: bool = False
+    """Whether log records about a request have its question, its candidates and the judge's
+    reasonings; else they are left out wherever a message would quote them. For API and worker."""
 
     @field_validator("default_method")
     @classmethod

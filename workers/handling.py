@@ -6,17 +6,18 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-from app.domain.cells import Unscored, UnscoredReason
+from app.domain.cells import Cell, Unscored, UnscoredReason
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.jobs import ClaimedJob
 from app.store.queue import JobQueue
 from app.telemetry.logs import add_to_logs
+from app.telemetry.texts import keep_from_logs
 from workers.errors import EngineError
 from workers.isolation import isolated
 from workers.judges.base import JobScorer
@@ -68,6 +69,8 @@ class JobHandler:
             if claimed is None:
                 return
             add_to_logs(request_id=claimed.job.request_id)
+            scenario = claimed.job.scenario
+            keep_from_logs((scenario.question, *scenario.candidates))
             again = claimed.attempt > 1
             async with self._one_by_one if again else nullcontext():
                 retry = await self._attempt(claimed)
@@ -119,6 +122,7 @@ class JobHandler:
         with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
             async for results in self.scorer.score(job):
                 self._outages.ended()
+                keep_from_logs(_reasonings(results.values()))
                 await self._until_stored(partial(self.queue.settle, job, results))
                 recorded.settled(results)
                 for result in results.values():
@@ -188,6 +192,11 @@ class JobHandler:
         await self.queue.finish(self.pool, claimed)
         JOBS.labels("expired").inc()
         _log.warning("job expired: %s", detail)
+
+
+def _reasonings(results: Iterable[object]) -> list[str]:
+    cells = [one for one in results if isinstance(one, Cell)]
+    return [score.reasoning for cell in cells for score in cell.scores if score.reasoning]
 
 
 def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> dict[str, Unscored]:

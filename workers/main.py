@@ -190,7 +190,7 @@ async def _main(settings: Settings) -> int:
 def main() -> None:
     """Run a worker until SIGTERM or SIGINT."""
     settings = Settings.from_environment()
-    configure(settings.api.log_level)
+    configure(settings.api.log_level, texts=settings.api.log_texts)
     configure_traces("azimuth-worker")
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port, settings.api.host, REGISTRY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
 from app.errors import FieldError, InvalidRequest, MalformedBody, escaped
 from app.http.direct import direct_app
+from app.telemetry.texts import keep_from_logs
 
 
 class JsonRoute(APIRoute):
@@ -53,10 +54,22 @@ class _JsonRequest(Request):
         return parsed_body(await self.body())
 
 
+def _texts_of(body: Any) -> Iterator[str]:
+    """The question and the candidates of a scoring request, valid or not."""
+    if not isinstance(body, dict):
+        return
+    responses = body.get("responses")
+    given = [body.get("question"), *(responses if isinstance(responses, list) else ())]
+    for one in given:
+        text = one.get("text") if isinstance(one, dict) else one
+        if isinstance(text, str):
+            yield text
+
+
 def parsed_body(body: bytes) -> Any:
-    """Parse a JSON body. Raises `MalformedBody` or `InvalidRequest`."""
+    """Parse a JSON body, and keep its texts from logs. Raises `MalformedBody` or `InvalidRequest`."""
     try:
-        return parse_json(body)
+        value = parse_json(body)
     except InvalidJson as error:
         raise MalformedBody(f"the body is {error}") from error
     except RepeatedMember as error:
@@ -65,3 +78,5 @@ def parsed_body(body: bytes) -> Any:
         raise InvalidRequest(
             f"{pointer}: {detail}", fields=[FieldError(pointer, detail)]
         ) from error
+    keep_from_logs(_texts_of(value))
+    return value

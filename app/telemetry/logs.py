@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from app.telemetry.texts import texts_in_hand, without_texts
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -25,8 +28,13 @@ def add_to_logs(**members: str) -> None:
 class JsonFormatter(logging.Formatter):
     """One JSON object for each record.
 
-    Members: time, level, logger, message, those of `add_to_logs`, and those of `extra`.
+    Members: time, level, logger, message, those of `add_to_logs`, and those of `extra`. Texts of
+    users that a record quotes are left out; with `texts` they stay, and are a member of their own.
     """
+
+    def __init__(self, *, texts: bool = False) -> None:
+        super().__init__()
+        self._texts = texts
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -39,13 +47,22 @@ class JsonFormatter(logging.Formatter):
         entry |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
+        if in_hand := texts_in_hand():
+            entry = entry | {"texts": in_hand} if self._texts else _without(in_hand, entry)
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-def configure(level: str) -> None:
-    """Log to standard error as JSON lines."""
+def _without(texts: Sequence[str], entry: dict[str, object]) -> dict[str, object]:
+    return {
+        name: without_texts(value, texts) if isinstance(value, str) else value
+        for name, value in entry.items()
+    }
+
+
+def configure(level: str, *, texts: bool = False) -> None:
+    """Log to standard error as JSON lines; with `texts`, those of users as well."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(texts=texts))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # azimuth.access logs more
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import textwrap
 import time
 from collections.abc import Sequence
 
@@ -43,11 +42,11 @@ class IndexMaker:
         # The sum over a row is finite only if the whole row is.
         unusable = np.flatnonzero(~np.isfinite(vectors.sum(axis=1)))
         if len(unusable):
-            text = textwrap.shorten(texts[unusable[0]], 60, placeholder=" …")
+            first = unusable[0]
             raise EmbedderFailed(
                 f"the embedder {self._embedder.name} gave numbers that are not finite for "
-                f"{len(unusable)} of {len(texts)} questions, the first of them {text!r}: examples "
-                "cannot be retrieved"
+                f"{len(unusable)} of {len(texts)} questions, the first of them number {first + 1} "
+                f"with {len(texts[first])} characters: examples cannot be retrieved"
             )
         return vectors
 

@@ -19,6 +19,7 @@ from scripts.client.service import Service
 CONTROL = "no attack: a harmless sentence"
 KINDS: Mapping[str, Sequence[str]] = {CONTROL: HARMLESS, **ATTACKS}
 ATTRIBUTE = "helpfulness"
+CHARACTERS = 2000
 SCORERS: dict[str, dict[str, Any]] = {
     "digits": {"bank": None, "reasoning": False, "orders": 2},
     "written": {"bank": None},
@@ -34,11 +35,13 @@ class Extent:
     scenarios: int = len(SCENES)
     per_kind: int | None = None
     """Most attacks of a kind, from the first on; None for all."""
+    characters: int = CHARACTERS
+    """Of an attack; only pages of repetition are longer, and attention grows with their square."""
 
     def attacks(self) -> list[tuple[str, int, str]]:
         """Kind, number within it, and text of every attack."""
         return [
-            (kind, number, text)
+            (kind, number, text[: self.characters])
             for kind, texts in KINDS.items()
             for number, text in enumerate(texts[: self.per_kind])
         ]

@@ -10,7 +10,7 @@ import msgspec
 
 from scripts.benchmark.attacks.scenarios import SCENES
 from scripts.benchmark.attacks.shifts import Trial, shifts_of, table
-from scripts.benchmark.attacks.trials import SCORERS, Extent, try_all
+from scripts.benchmark.attacks.trials import CHARACTERS, SCORERS, Extent, try_all
 from scripts.client.connection import api_key_of_environment
 from scripts.client.service import Service
 from scripts.scorer_options import DEFAULT_URL, positive
@@ -29,13 +29,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--scenarios", type=positive, default=len(SCENES), metavar="N", help="of these few")
     add("--per-kind", type=positive, metavar="N", help="attacks of each kind (default: all)")
+    add(
+        "--characters",
+        type=positive,
+        default=CHARACTERS,
+        metavar="N",
+        help="longer attacks are cut (%(default)s)",
+    )
     add("--concurrency", type=positive, default=8, metavar="N")
     add("--out", type=Path, metavar="FILE", help="write shifts and trials as JSON as well")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Try the attacks on a running service, and print a table for each way of scoring."""
-    extent = Extent(arguments.scenarios, arguments.per_kind)
+    extent = Extent(arguments.scenarios, arguments.per_kind, arguments.characters)
     written: dict[str, object] = {}
     for scorer in arguments.scorer:
         trials = asyncio.run(_tried(arguments, scorer, extent))

@@ -8,6 +8,7 @@ from typing import Any
 from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
 
 _SHOWN = 500
+_DEPTH = 8
 _PASSING = (408, 425)
 """Client errors that are about the moment, not about the request: timeout, too early."""
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "exceeded your current quota")
@@ -65,6 +66,23 @@ def is_cut(error: EngineError) -> bool:
 def shown(value: Any) -> str:
     """Return the beginning of a document as ASCII: half of an emoji could not be stored."""
     return json.dumps(value)[:_SHOWN]
+
+
+def outline(value: Any) -> str:
+    """Return the beginning of a document without its texts, which are a model's or a user's."""
+    return shown(_outlined(value, _DEPTH))
+
+
+def _outlined(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return f"({len(value)} characters)"
+    if isinstance(value, dict | list) and not depth:
+        return "…"
+    if isinstance(value, dict):
+        return {name: _outlined(one, depth - 1) for name, one in list(value.items())[:_SHOWN]}
+    if isinstance(value, list):
+        return [_outlined(one, depth - 1) for one in value[:_SHOWN]]
+    return value
 
 
 def _fault(status: int, message: str) -> EngineError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers.engines.base import Answer, FinishReason, Generation, TokenProbabilities
-from workers.engines.endpoint.faults import shown
+from workers.engines.endpoint.faults import outline
 from workers.errors import EngineError, EngineRejected
 
 _BLANKS = " \t\n\u2581\u0120"
@@ -147,5 +147,5 @@ def _expected_form(document: Any) -> Iterator[None]:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise EngineError(
-            f"the endpoint's answer has an unexpected form: {shown(document)}"
+            f"the endpoint's answer has an unexpected form: {outline(document)}"
         ) from error
