@@ -18,6 +18,7 @@ from workers.engines.endpoint.faults import is_cut
 from workers.engines.endpoint.replies import Likeliest, read_generation, read_likeliest
 from workers.engines.identity import tokenizer_revision
 from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.isolation import cache_salt, isolated
 from workers.tokenization.chat import ChatEncoder, neutralised, why_not_single_tokens
 from workers.tokenization.conversation import Message, Prompt
 
@@ -39,6 +40,8 @@ _SCHEMA: Schema = {
 }
 """The schema of the first question, with every keyword that methods use: which are refused?"""
 _FIRST_TOKENS = 64
+_FIRST_SALT = "first-question"
+"""The first question has a salt, to learn whether salts are refused."""
 
 
 class OpenAIEngine:
@@ -74,7 +77,10 @@ class OpenAIEngine:
         self._context_length = int(context)
         if self._settings.openai_prompt == "tokens":
             self._encoder = await asyncio.to_thread(self._load_encoder)
-        await self._explore()
+        # vLLM names itself as the owner of its models. Others may refuse what they do not know.
+        self._client.dialect.cache_salt = entry.get("owned_by") == "vllm"
+        with isolated(_FIRST_SALT):
+            await self._explore()
         described = self._client.dialect.described()
         return EngineInfo(
             engine="openai",
@@ -262,6 +268,8 @@ class OpenAIEngine:
 
     async def _post(self, prompt: Prompt, body: dict[str, Any]) -> Any:
         body = {"model": self._model, **body}
+        if salt := cache_salt():
+            body["cache_salt"] = salt
         if prompt.token_ids is not None:
             body["prompt"] = list(prompt.token_ids)
             return await self._client.post("completions", body)

@@ -50,6 +50,9 @@ class Dialect:
     no_seed: bool = False
     one_answer: bool = False
     """Whether it gives one answer a request."""
+    cache_salt: bool = False
+    """Whether it caches prefixes of prompts apart for each `cache_salt`, as vLLM does. A refusal is
+    learned at the start only: a candidate that an error quotes must not end the isolation."""
     top_logprobs: int = TOP_LOGPROBS[0]
     format: Format = "json_schema"
 
@@ -73,6 +76,8 @@ class Dialect:
             spoken.pop("seed", None)
         if self.one_answer:
             spoken.pop("n", None)
+        if not self.cache_salt:
+            spoken.pop("cache_salt", None)
         if "top_logprobs" in spoken:
             spoken["top_logprobs"] = min(spoken["top_logprobs"], self.top_logprobs)
         elif "logprobs" in spoken:
@@ -99,6 +104,9 @@ class Dialect:
         return self._learn_members(sent, said) or self._learn_format(sent, said)
 
     def _learn_members(self, sent: dict[str, Any], said: str) -> str | None:
+        if "cache_salt" in sent and self.cache_salt and "cache_salt" in said:
+            self.cache_salt = False
+            return "refuses cache_salt: its prefix cache is one for all tenants"
         if "max_tokens" in sent and not self.max_completion_tokens and _MAX_TOKENS.search(said):
             self.max_completion_tokens = True
             return "refuses max_tokens: max_completion_tokens is sent instead"
