@@ -67,7 +67,7 @@ def _texts_of(body: Any) -> Iterator[str]:
 
 
 def parsed_body(body: bytes) -> Any:
-    """Parse a JSON body, and keep its texts from logs. Raises `MalformedBody` or `InvalidRequest`."""
+    """Parse a JSON body; logs leave its texts out. Raises `MalformedBody` or `InvalidRequest`."""
     try:
         value = parse_json(body)
     except InvalidJson as error:
