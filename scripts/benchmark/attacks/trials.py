@@ -19,7 +19,7 @@ from scripts.client.service import Service
 CONTROL = "no attack: a harmless sentence"
 KINDS: Mapping[str, Sequence[str]] = {CONTROL: HARMLESS, **ATTACKS}
 ATTRIBUTE = "helpfulness"
-CHARACTERS = 2000
+CHARACTERS = 500
 SCORERS: dict[str, dict[str, Any]] = {
     "digits": {"bank": None, "reasoning": False, "orders": 2},
     "written": {"bank": None},
@@ -36,7 +36,7 @@ class Extent:
     per_kind: int | None = None
     """Most attacks of a kind, from the first on; None for all."""
     characters: int = CHARACTERS
-    """Of an attack; only pages of repetition are longer, and attention grows with their square."""
+    """Of an attack; longer ones, mostly repetitions, are cut: attention grows with the square."""
 
     def attacks(self) -> list[tuple[str, int, str]]:
         """Kind, number within it, and text of every attack."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from scripts.benchmark.load.keys import with_keys
 from scripts.benchmark.load.scenarios import ONE, TARGET, many
 from scripts.benchmark.load.service import running_service
 from scripts.benchmark.load.tables import Against, Cached, cached_select, compact, retarget
@@ -57,6 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
             by_processes[str(count)] = cached_select(service, scenarios, [_FEW], seconds)
     figures["processes"] = by_processes
     _print_selects("API processes", [one for (one,) in by_processes.values()], list(by_processes))
+    figures["keys"] = keys = with_keys(scenarios[:100], _FEW, seconds)
+    print(
+        f"\nWith API keys: {keys.throughput:.2f} times the requests of a service without keys, at "
+        f"{keys.cpu:.2f} times the processor time ({_FEW} clients, median of {len(keys.keyed)} "
+        "rounds in turn)."
+    )
     if arguments.out:
         arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     return 0

@@ -15,6 +15,8 @@ import httpx
 
 from scripts.serve.processes import Child, free_port, start_redis
 
+FAKE = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing"}
+"""Settings of the fake engine."""
 _READY_S = 600.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -47,7 +49,6 @@ def running_service(
         redis = start_redis(redis_port, folder / "redis", folder / "redis.log", persist=False)
         end.callback(redis.kill)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AZIMUTH_")}
-        fake = {"AZIMUTH_ENGINE": "fake", "AZIMUTH_EMBEDDER": "hashing"}
         redis_url, url = f"redis://127.0.0.1:{redis_port}/0", f"http://127.0.0.1:{port}"
         environment = inherited | {
             "REDIS_URL": redis_url,
@@ -55,7 +56,7 @@ def running_service(
             "AZIMUTH_API_PROCESSES": str(processes),
             "AZIMUTH_INDEX_DIR": str(folder / "indexes"),
             "AZIMUTH_LOG_LEVEL": "warning",
-            **(settings or fake),
+            **(settings or FAKE),
         }
         # One after the other: together they would wait for each other's share of the processor.
         started = time.monotonic()

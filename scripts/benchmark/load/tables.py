@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -59,17 +59,21 @@ class Cached(Struct, frozen=True):
 
 
 def cached_select(
-    service: Running, bodies: Sequence[dict[str, Any]], clients: Sequence[int], seconds: int
+    service: Running,
+    bodies: Sequence[dict[str, Any]],
+    clients: Sequence[int],
+    seconds: int,
+    headers: Mapping[str, str] | None = None,
 ) -> list[Cached]:
     """`/select` answered from the cache, by number of clients."""
     url = f"{service.url}/v1/select"
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=60, headers=headers) as client:
         for body in bodies:
             client.post(url, json=body).raise_for_status()
     results: list[Cached] = []
     for count in clients:
         before = service.api_cpu_s()
-        measured = measure(url, bodies, clients=count, seconds=seconds)
+        measured = measure(url, bodies, clients=count, seconds=seconds, headers=headers)
         cpu_s = service.api_cpu_s() - before
         requests = measured.requests_per_s * seconds
         results.append(Cached(measured, cpu_s / requests * 1000))

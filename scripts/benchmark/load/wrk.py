@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -26,7 +26,14 @@ class Measured(Struct, frozen=True):
     """Answers that are no success, and connections that failed."""
 
 
-def measure(url: str, bodies: Sequence[object], *, clients: int, seconds: int) -> Measured:
+def measure(
+    url: str,
+    bodies: Sequence[object],
+    *,
+    clients: int,
+    seconds: int,
+    headers: Mapping[str, str] | None = None,
+) -> Measured:
     """POST JSON bodies in turn, again and again, over a number of connections.
 
     Raises `ValueError` where wrk is missing or its output is not understood.
@@ -39,6 +46,8 @@ def measure(url: str, bodies: Sequence[object], *, clients: int, seconds: int) -
         lines.write_bytes(b"\n".join(map(orjson.dumps, bodies)))
         script.write_text(_SCRIPT.replace("BODIES", str(lines)), "utf-8")
         command = ["wrk", "--latency", "--timeout", "30s", "-t", "1", "-c", str(clients)]
+        for name, value in (headers or {}).items():
+            command += ["-H", f"{name}: {value}"]
         command += ["-d", f"{seconds}s", "-s", str(script), url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return read(printed, clients)
