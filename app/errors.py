@@ -185,6 +185,10 @@ class RateLimited(AzimuthError):
         self.retry_after_s = retry_after_s
 
 
+class CallerLeft(AzimuthError):
+    """The caller has closed the connection: there is nobody to answer."""
+
+
 class DeadlinePassed(AzimuthError):
     """The request's deadline passed before all scores were ready."""
 

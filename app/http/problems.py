@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from app.errors import (
     AzimuthError,
+    CallerLeft,
     FieldError,
     InvalidRequest,
     MalformedBody,
@@ -32,6 +33,7 @@ _NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
 def install(app: FastAPI) -> None:
     """Add exception handlers to the app that render errors as problem documents."""
     app.add_exception_handler(AzimuthError, _on_azimuth_error)
+    app.add_exception_handler(CallerLeft, _on_caller_left)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
 
@@ -88,6 +90,11 @@ async def _on_azimuth_error(request: Request, error: Exception) -> Response:
         _log.error("unexpected error", exc_info=error)
         return internal_error(_request_id(request))
     return render(error, _request_id(request))
+
+
+async def _on_caller_left(request: Request, error: Exception) -> Response:
+    """Nobody gets this: the status is for logs and metrics, as nginx has it."""
+    return Response(status_code=499)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Request
 
 from app.domain.score_set import ScoreSet
@@ -27,7 +29,9 @@ class Operation:
         """Score a plan, and record its cost for the access log."""
         patience = patience_for(prefer, body.deadline_s, self._settings)
         state = request.scope["state"]
-        score_set = await self._scoring.score(planned, patience, state["request_id"])
+        # Who wants a URL to poll need not stay.
+        left = partial(_disconnected, request) if patience.wait_s else None
+        score_set = await self._scoring.score(planned, patience, state["request_id"], left=left)
         usage, timings = score_set.usage, score_set.timings
         state["log"] = {
             "score_set": score_set.digest,
@@ -52,3 +56,9 @@ class Operation:
         flagged = await flag_hostile(candidates_of(body))
         request.scope["state"]["log"]["hostile"] = len(flagged)
         return [HostileOut.model_validate(one) for one in flagged]
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has closed the connection. The body has been read by now."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +19,7 @@ from app.domain.plan import ScorePlan
 from app.domain.scenario import Attribute, Choice, States
 from app.domain.score_set import ScoreSet
 from app.errors import (
+    CallerLeft,
     ContextOverflow,
     DeadlinePassed,
     QueueFull,
@@ -65,6 +67,10 @@ class _Wait:
     """Time at which the request stops waiting."""
     deadline: float
     request_id: str
+    name: str
+    """Unlike that of any other waiting request."""
+    left: Callable[[], Awaitable[None]] | None
+    """Returns when the caller has left; None for one that cannot leave."""
 
 
 class ScoringService:
@@ -76,11 +82,22 @@ class ScoringService:
         self._hub = hub
         self._fleet = fleet
 
-    async def score(self, planned: PlannedRequest, patience: Patience, request_id: str) -> ScoreSet:
+    async def score(
+        self,
+        planned: PlannedRequest,
+        patience: Patience,
+        request_id: str,
+        *,
+        left: Callable[[], Awaitable[None]] | None = None,
+    ) -> ScoreSet:
         """Score a plan. Each cell of the result is scored, unscored or still pending.
 
+        When `left` returns, the caller has left: work that nobody else waits for and that has not
+        begun is dropped.
+
         Raises `ModelNotReady` if cells must be scored and no worker is ready, `QueueFull`,
-        `DeadlinePassed`, and `ContextOverflow` or `ScoringFailed` if every cell failed.
+        `DeadlinePassed`, `CallerLeft`, and `ContextOverflow` or `ScoringFailed` if every cell
+        failed.
         """
         started = time.monotonic()
         plan = planned.plan
@@ -89,7 +106,8 @@ class ScoringService:
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
-            wait = _Wait(planned, listener, until, deadline, request_id)
+            name = secrets.token_hex(16)
+            wait = _Wait(planned, listener, until, deadline, request_id, name, left)
             hits, settled, waiting = await self._collect(wait)
             if listener.resynced:
                 await self._restore_presentation(wait, settled, waiting)
@@ -120,15 +138,36 @@ class ScoringService:
         submission = await self._submit(wait, list(plan.asked))
         hits, waiting = submission.scored, set(submission.waiting)
         rest = [field for field in plan.asked if field not in hits]
-        while rest:
-            waiting = await self._wait_for(wait, waiting)
-            settled = hits | await self._cache.cells(plan.score_set.digest, rest)
-            again = _to_ask_again(rest, settled, waiting)
-            if not again or time.monotonic() >= wait.deadline:
-                return hits, settled, waiting - settled.keys()
-            wait.listener.settled.difference_update(again)
-            waiting |= set((await self._submit(wait, again)).waiting)
-        return hits, dict(hits), set()
+        if not rest:
+            return hits, dict(hits), set()
+        async with self._unless_left(wait):
+            while True:
+                waiting = await self._wait_for(wait, waiting)
+                settled = hits | await self._cache.cells(plan.score_set.digest, rest)
+                again = _to_ask_again(rest, settled, waiting)
+                if not again or time.monotonic() >= wait.deadline:
+                    return hits, settled, waiting - settled.keys()
+                wait.listener.settled.difference_update(again)
+                waiting |= set((await self._submit(wait, again)).waiting)
+
+    @asynccontextmanager
+    async def _unless_left(self, wait: _Wait) -> AsyncIterator[None]:
+        """End the wait within when the caller leaves. Raises `CallerLeft`."""
+        if wait.left is None:
+            yield
+            return
+        watch = asyncio.ensure_future(wait.left())
+        watch.add_done_callback(lambda _: wait.listener.close())
+        try:
+            yield
+        finally:
+            left = watch.done()
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        if left:
+            plan = wait.planned.plan
+            await self._queue.leave(plan.score_set.digest, list(plan.asked), wait.name)
+            raise CallerLeft("the caller closed the connection")
 
     async def _submit(self, wait: _Wait, fields: Sequence[str]) -> Submission:
         """Submit cells to the queue."""
@@ -153,6 +192,7 @@ class ScoringService:
             view=plan.score_set.view or "",
             presentation=plan.presentation,
             surface=plan.surface,
+            waiter=wait.name,
         )
 
     async def _wait_for(self, wait: _Wait, waiting: set[str]) -> set[str]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 from app.domain.cells import Cell
 from app.domain.job import Job
+from app.errors import QueueFull
+
+_RETRY_AFTER_S = 5
+_cell = msgspec.json.Decoder(Cell)
 
 
 class Submission(Struct, frozen=True):
@@ -47,3 +55,29 @@ class Backlog(Struct, frozen=True):
     """Waiting or started."""
     dead: int
     """Given up."""
+
+
+def submission_of(answer: Any) -> Submission:
+    """Read the answer of `submit_job.lua`. Raises `QueueFull`."""
+    state, depth, waiting, scored = answer
+    if state == b"full":
+        raise QueueFull(f"The queue is full ({depth} scenarios).", retry_after_s=_RETRY_AFTER_S)
+    return Submission(
+        waiting=tuple(field.decode() for field in waiting),
+        scored={
+            field.decode(): _cell.decode(cell)
+            for field, cell in zip(scored[::2], scored[1::2], strict=True)
+        },
+        queued=state == b"queued",
+        depth=depth,
+    )
+
+
+def flat(entries: Any) -> list[Any]:
+    """The entries of a stream: RESP3 nests them one list deeper."""
+    return entries[0] if entries and isinstance(entries[0], list) else entries
+
+
+def entries_of(raw: Sequence[Any]) -> list[tuple[str, str]]:
+    """Read entries as pairs of entry id and job id."""
+    return [(entry.decode(), values[b"job"].decode()) for entry, values in raw if values]

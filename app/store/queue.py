@@ -17,15 +17,22 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.domain.cells import Cell, CellResults, Unscored
+from app.domain.cells import CellResults, Unscored
 from app.domain.features import SurfaceFeatures
 from app.domain.fingerprint import attribute_name
 from app.domain.job import Job
 from app.domain.scenario import Presentation
-from app.errors import QueueFull
 from app.store.batching import BatchedScript
 from app.store.cell_writer import CellWriter
-from app.store.jobs import Backlog, ClaimedJob, StartedJob, Submission
+from app.store.jobs import (
+    Backlog,
+    ClaimedJob,
+    StartedJob,
+    Submission,
+    entries_of,
+    flat,
+    submission_of,
+)
 from app.store.redis import (
     GROUP,
     as_text,
@@ -40,7 +47,6 @@ from app.store.redis import (
 from app.store.scripts import script
 
 _log = logging.getLogger(__name__)
-_RETRY_AFTER_S = 5
 _JOB_GRACE_MS = 6 * 3_600_000
 """How long a job's body outlives its deadline, in case a worker works on it that long."""
 _POLL_GRACE_S = 60
@@ -50,8 +56,6 @@ _RELEASED_IDLE_MS = 30 * 24 * 3_600_000
 whose worker is silent."""
 _DEAD_LETTERS_KEPT = 1000
 _UNREADABLE = "the job was queued by another version of Azimuth and cannot be read; ask again"
-
-_cell = msgspec.json.Decoder(Cell)
 
 
 class JobQueue:
@@ -70,6 +74,7 @@ class JobQueue:
         self._renew = script(redis, "renew_lease")
         self._release = script(redis, "release_job")
         self._start = script(redis, "start_job")
+        self._leave = script(redis, "leave_jobs")
         self._looked_to: dict[str, str] = {}
         """Pool -> entry at which the next search for silent workers begins."""
 
@@ -82,11 +87,13 @@ class JobQueue:
         view: str,
         presentation: Presentation,
         surface: SurfaceFeatures,
+        waiter: str = "",
     ) -> Submission:
         """Request a job's cells: answer those scored, join those in flight, queue the rest.
 
         The job is not started later than `within_ms` from now, unless another request for the
-        same cells has a later deadline. Atomic, and safe to repeat. Raises `QueueFull`.
+        same cells has a later deadline. `waiter` names who waits, for `leave`; without a name
+        somebody always does. Atomic, and safe to repeat. Raises `QueueFull`.
         """
         fields: list[str] = []
         for field, asked in job.cells.items():
@@ -112,10 +119,22 @@ class JobQueue:
                     msgspec.json.encode(presentation),
                     msgspec.json.encode(surface),
                     job_key(""),
+                    waiter,
                     *fields,
                 ],
             )
-        return _submission(answer)
+        return submission_of(answer)
+
+    async def leave(self, score_set: str, fields: Sequence[str], waiter: str) -> int:
+        """No longer wait for cells; returns how many jobs nobody waits for and are dropped.
+
+        Jobs that have begun are finished: their scores are cached.
+        """
+        with translated():
+            dropped = await self._leave(
+                keys=[inflight_key(score_set)], args=[GROUP, job_key(""), waiter, *fields]
+            )
+        return int(dropped)
 
     async def depth(self, pool: str) -> int:
         """Jobs of a pool that wait or have started."""
@@ -156,7 +175,7 @@ class JobQueue:
             return []
         # RESP3 answers with a mapping, RESP2 with pairs.
         streams = answer.values() if isinstance(answer, Mapping) else [e for _, e in answer]
-        return _entries([entry for entries in streams for entry in _flat(entries)])
+        return entries_of([entry for entries in streams for entry in flat(entries)])
 
     async def take_over(
         self, pool: str, worker: str, *, count: int, lease_ms: int | None
@@ -178,7 +197,7 @@ class JobQueue:
                 count=count,
             )
         self._looked_to[pool] = answer[0].decode()  # 0-0 after the last entry
-        return _entries(answer[1])
+        return entries_of(answer[1])
 
     async def load(self, pool: str, entry_id: str, job_id: str) -> ClaimedJob | None:
         """Read a claimed job, without the cells that have been scored meanwhile.
@@ -317,28 +336,3 @@ class JobQueue:
             pipe.xdel(stream_key(pool), entry_id)
             pipe.delete(job_key(job_id))
             await pipe.execute()
-
-
-def _submission(answer: Any) -> Submission:
-    """Read the answer of `submit_job.lua`. Raises `QueueFull`."""
-    state, depth, waiting, scored = answer
-    if state == b"full":
-        raise QueueFull(f"The queue is full ({depth} scenarios).", retry_after_s=_RETRY_AFTER_S)
-    return Submission(
-        waiting=tuple(field.decode() for field in waiting),
-        scored={
-            field.decode(): _cell.decode(cell)
-            for field, cell in zip(scored[::2], scored[1::2], strict=True)
-        },
-        queued=state == b"queued",
-        depth=depth,
-    )
-
-
-def _flat(entries: Any) -> list[Any]:
-    # RESP3 nests the entries of a stream one list deeper.
-    return entries[0] if entries and isinstance(entries[0], list) else entries
-
-
-def _entries(raw: Sequence[Any]) -> list[tuple[str, str]]:
-    return [(entry.decode(), values[b"job"].decode()) for entry, values in raw if values]

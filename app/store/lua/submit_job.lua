@@ -19,7 +19,8 @@ local scorer = ARGV[8]
 local view = ARGV[9]
 local surface = ARGV[10]
 local job_key_prefix = ARGV[11]
-local FIRST_CELL = 12 -- then field, attribute name, field, attribute name, ...
+local waiter = ARGV[12] -- who waits for the cells; leave_jobs.lua takes the name back
+local FIRST_CELL = 13 -- then field, attribute name, field, attribute name, ...
 
 -- Deadlines go by Redis's clock alone: the clocks of API processes and workers may differ.
 local time = redis.call('TIME')
@@ -59,6 +60,7 @@ if #missing > 0 and depth >= queue_limit then
 end
 
 for _, other_key in ipairs(joined) do
+  redis.call('HSET', other_key, 'waiter:' .. waiter, 1)
   if tonumber(redis.call('HGET', other_key, 'deadline')) < deadline_ms then
     redis.call('HSET', other_key, 'deadline', deadline_ms)
     live_at_least(other_key, job_ttl_ms)
@@ -84,7 +86,7 @@ for _, field in ipairs(missing) do
 end
 live_at_least(inflight_key, job_ttl_ms)
 redis.call('HSET', job_key, 'body', job_body, 'deadline', deadline_ms, 'stream', stream_key,
-           'score_set', score_set_id, 'fields', table.concat(missing, '\n'), 'attempts', 0)
+           'score_set', score_set_id, 'fields', table.concat(missing, '\n'), 'attempts', 0,
+           'waiter:' .. waiter, 1, 'entry', redis.call('XADD', stream_key, '*', 'job', job_id))
 redis.call('PEXPIRE', job_key, job_ttl_ms)
-redis.call('XADD', stream_key, '*', 'job', job_id)
 return {'queued', depth + 1, waiting, scored}
