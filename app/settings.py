@@ -164,7 +164,7 @@ class StoreSettings(Group):
         validation_alias=AliasChoices("AZIMUTH_REDIS_URL", "REDIS_URL"),
         repr=False,  # it may hold a password
     )
-    """URL of Redis; `REDIS_URL` is read as well."""
+    """URL of Redis, perhaps with Sentinels or encrypted; `REDIS_URL` is read as well."""
     redis_connections: int = Field(64, ge=1)
     """Most connections to Redis of one process; further calls wait for a free one."""
     redis_connection_wait_s: float = Field(30.0, gt=0)

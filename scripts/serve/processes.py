@@ -93,8 +93,11 @@ def die_with_parent() -> None:
 
 
 def find_redis_server() -> str | None:
-    """A redis-server: the one on PATH, else the one from the wheel."""
-    return shutil.which("redis-server") or (str(_WHEEL_SERVER) if _WHEEL_SERVER.exists() else None)
+    """A redis-server or valkey-server: one on PATH, else the one from the wheel."""
+    for name in ("redis-server", "valkey-server"):
+        if (found := shutil.which(name)) is not None:
+            return found
+    return str(_WHEEL_SERVER) if _WHEEL_SERVER.exists() else None
 
 
 def free_port(preferred: int = 0) -> int:
