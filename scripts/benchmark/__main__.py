@@ -24,6 +24,7 @@ COMMANDS = {
     "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
     "retrieval": "measure the search of examples in a large bank, on this machine",
     "footprint": "measure what a service takes to start and to run, on this machine",
+    "soak": "ask a service while its processes are killed, and check every answer",
     "publish": "add runs to an archive of published runs",
     "results": "write the tables and pictures of RESULTS.md from the published runs",
 }
