@@ -192,6 +192,9 @@ class WorkerSettings(Group):
     """Seconds between checks that the model answers."""
     canary_timeout_s: float = Field(120.0, gt=0)
     """Seconds without an answer after which the model counts as hung: the worker exits."""
+    answer_s: float = Field(3600.0, gt=0)
+    """Seconds that a job may take for its next scores while the model answers others; then it is
+    retried."""
     warm_up_s: float = Field(600.0, gt=0)
     """Seconds that a loaded model may take for its first answer; then the worker exits."""
     take_over_s: float = Field(1.0, gt=0)

@@ -23,6 +23,10 @@ class EngineRejected(EngineError):
     """The engine will never accept this request."""
 
 
+class QuotaUsedUp(EngineRejected):
+    """The account behind the engine has nothing left; nothing passes until somebody pays."""
+
+
 class EmbedderFailed(Exception):
     """The embedder gave vectors that cannot be compared."""
 

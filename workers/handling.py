@@ -6,12 +6,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-from app.domain.cells import Cell, Unscored, UnscoredReason
+from app.domain.cells import Cell, CellResults, Unscored, UnscoredReason
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.jobs import ClaimedJob
@@ -120,7 +120,7 @@ class JobHandler:
             QUEUE_WAIT.observe(job.waited_ms / 1000)
         self.begun.add(job.id)
         with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
-            async for results in self.scorer.score(job):
+            async for results in self._in_time(self.scorer.score(job)):
                 self._outages.ended()
                 keep_from_logs(_reasonings(results.values()))
                 await self._until_stored(partial(self.queue.settle, job, results))
@@ -139,6 +139,24 @@ class JobHandler:
                 "ms": round(seconds * 1000, 1),
             },
         )
+
+    async def _in_time(self, scored: AsyncIterator[CellResults]) -> AsyncIterator[CellResults]:
+        """What `scored` yields. Raises `EngineError` if it yields nothing for too long.
+
+        The canary sees a model that hangs, but not that it has lost one request.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(self.settings.answer_s):
+                    results = await anext(scored)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise EngineError(
+                    f"the model gave no answer within {self.settings.answer_s:g} s "
+                    "(AZIMUTH_WORKER_ANSWER_S)"
+                ) from error
+            yield results
 
     async def _until_stored(self, store: Callable[[], Awaitable[None]]) -> None:
         """Repeat a step until Redis takes it: an answer of the model is not thrown away.

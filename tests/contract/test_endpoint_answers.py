@@ -8,7 +8,14 @@ from fastapi.responses import JSONResponse, Response
 from app.domain.cells import Cell, Unscored
 from tests.odd_endpoint import Endpoint, cell_of, refusal, started
 from workers.engines.base import Sampling
-from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.errors import (
+    EngineDead,
+    EngineError,
+    EngineOverloaded,
+    EngineRejected,
+    EngineUnavailable,
+    QuotaUsedUp,
+)
 from workers.methods.digit_reading.method import DIGITS
 from workers.tokenization.conversation import Message
 
@@ -127,11 +134,11 @@ async def test_an_answer_of_any_form_is_read_or_an_engine_error(answer):
         (200, {"error": "overloaded", "code": 503}, EngineUnavailable),
         (200, {"object": "error", "message": "too much", "code": 400}, EngineRejected),
         (200, {"choices": [{"error": {"code": 502, "message": "x"}}]}, EngineUnavailable),
-        (200, {"error": {"message": "x", "code": "insufficient_quota"}}, EngineRejected),
-        (429, {"error": {"message": "x", "type": "insufficient_quota"}}, EngineRejected),
-        (429, {"error": {"message": "You exceeded your current quota."}}, EngineRejected),
+        (200, {"error": {"message": "x", "code": "insufficient_quota"}}, QuotaUsedUp),
+        (429, {"error": {"message": "x", "type": "insufficient_quota"}}, QuotaUsedUp),
+        (429, {"error": {"message": "You exceeded your current quota."}}, QuotaUsedUp),
         (429, {"error": {"message": "Rate limit reached for requests"}}, EngineOverloaded),
-        (402, {"error": {"message": "Insufficient Balance"}}, EngineRejected),
+        (402, {"error": {"message": "Insufficient Balance"}}, QuotaUsedUp),
         (408, {"error": {"message": "timeout"}}, EngineUnavailable),
         (500, "no JSON", EngineUnavailable),
     ],
@@ -163,6 +170,26 @@ async def test_a_quota_that_is_used_up_is_reported_at_once():
     assert cell.reason == "engine-error"
     assert "quota" in cell.detail
     assert len(endpoint.bodies) == 1
+
+
+async def test_a_quota_that_comes_back_after_the_start_has_the_worker_start_again():
+    """What the endpoint refuses could not be found out: digits, for one, were not read."""
+
+    class Empty(Endpoint):
+        empty = True
+
+        def refuses(self, body):
+            checking = "response_format" not in body and "logprobs" not in body
+            if checking or not self.empty:
+                return None
+            return refusal(429, "x", type="insufficient_quota")
+
+    engine = await started(endpoint := Empty())
+    assert engine.check_tokens(("0", "1")) is not None
+    await engine.check()
+    endpoint.empty = False
+    with pytest.raises(EngineDead, match="quota again"):
+        await engine.check()
 
 
 async def test_the_start_waits_for_what_passes(monkeypatch):

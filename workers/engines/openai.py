@@ -17,7 +17,14 @@ from workers.engines.endpoint.dialect import TOP_LOGPROBS
 from workers.engines.endpoint.faults import is_cut
 from workers.engines.endpoint.replies import Likeliest, read_generation, read_likeliest
 from workers.engines.identity import tokenizer_revision
-from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.errors import (
+    EngineDead,
+    EngineError,
+    EngineOverloaded,
+    EngineRejected,
+    EngineUnavailable,
+    QuotaUsedUp,
+)
 from workers.isolation import cache_salt, isolated
 from workers.tokenization.chat import ChatEncoder, neutralised, why_not_single_tokens
 from workers.tokenization.conversation import Message, Prompt
@@ -64,6 +71,8 @@ class OpenAIEngine:
         self._context_length = 0
         self._unreadable: str | None = None
         """Why digits cannot be read; None if they can."""
+        self._unexplored = False
+        """Whether it is unknown what the endpoint refuses, because its quota was used up."""
 
     async def start(self) -> EngineInfo:
         """Ask the endpoint what it serves and what it refuses; load the tokenizer if needed."""
@@ -138,12 +147,14 @@ class OpenAIEngine:
         except (EngineOverloaded, EngineUnavailable):
             raise
         except EngineError as error:
+            self._unexplored |= isinstance(error, QuotaUsedUp)
             _log.warning("the endpoint does not answer in JSON: %s", error)
         try:
             likeliest = await patiently(lambda: self._likeliest(prompt))
         except (EngineOverloaded, EngineUnavailable):
             raise
         except EngineError as error:
+            self._unexplored |= isinstance(error, QuotaUsedUp)
             self._unreadable = str(error)
         else:
             if not likeliest.tokens:
@@ -258,13 +269,29 @@ class OpenAIEngine:
         return read_likeliest(await self._post(prompt, body))
 
     async def check(self) -> None:
-        """Have the endpoint write one token."""
+        """Have the endpoint write one token.
+
+        Raises `EngineDead` if it has a quota again and had none at the start: what was not found
+        out then changes what is announced.
+        """
         prompt = self.encode((Message("user", "Say yes."),))
         try:
             await self._post(prompt, {"max_tokens": 1})
         except EngineRejected as error:
             if not is_cut(error):
                 raise
+        if self._unexplored and await self._has_quota(prompt):
+            raise EngineDead("the endpoint has a quota again: what it can do must be found out")
+
+    async def _has_quota(self, prompt: Prompt) -> bool:
+        """Ask for the smallest JSON: some gateways let through what is smaller still."""
+        try:
+            await self._answers(prompt, _SCHEMA, Sampling(max_tokens=1))
+        except (QuotaUsedUp, EngineOverloaded, EngineUnavailable):
+            return False
+        except EngineError:
+            return True  # it refuses something else by now
+        return True
 
     async def _post(self, prompt: Prompt, body: dict[str, Any]) -> Any:
         body = {"model": self._model, **body}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
+from workers.errors import (
+    EngineError,
+    EngineOverloaded,
+    EngineRejected,
+    EngineUnavailable,
+    QuotaUsedUp,
+)
 
 _SHOWN = 500
 _DEPTH = 8
@@ -87,8 +93,8 @@ def _outlined(value: Any, depth: int) -> Any:
 
 def _fault(status: int, message: str) -> EngineError:
     what = f"the endpoint answered {status}: {message}"
-    if status == 429 and any(sign in message for sign in _QUOTA):
-        return EngineRejected(f"the quota of the endpoint's key is used up: {message}")
+    if status == 402 or (status == 429 and any(sign in message for sign in _QUOTA)):
+        return QuotaUsedUp(f"the quota of the endpoint's key is used up: {message}")
     if status == 429:
         return EngineOverloaded(what)
     if status >= 500 or status in _PASSING:
