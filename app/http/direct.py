@@ -51,7 +51,7 @@ def direct_app(dependant: Dependant, parse: Parse) -> ASGIApp | None:
         for name, header in parameters.headers:
             arguments[name] = _header(scope, header)
         if parameters.request is not None:
-            arguments[parameters.request] = Request(scope)
+            arguments[parameters.request] = Request(scope, receive)
         response = await endpoint(**arguments)
         await response(scope, receive, send)
 

@@ -165,6 +165,7 @@ class ScoringService:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         if left:
+            watch.result()  # raises what went wrong in it
             plan = wait.planned.plan
             await self._queue.leave(plan.score_set.digest, list(plan.asked), wait.name)
             raise CallerLeft("the caller closed the connection")
