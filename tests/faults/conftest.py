@@ -10,11 +10,21 @@ from tests.support import Service, running_service
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory) -> Iterator[Service]:
-    """Redis and API, shared by the tests of a module, which start workers and end them."""
+def shared_api(tmp_path_factory) -> Iterator[Service]:
+    """Redis and API, shared by the tests of a module."""
     with running_service(tmp_path_factory.mktemp("service")) as running:
         running.start_api()
         yield running
+
+
+@pytest.fixture
+def api(shared_api: Service) -> Iterator[Service]:
+    """Redis and API, for a test that starts workers; they end with it."""
+    yield shared_api
+    for child in shared_api.children:
+        if child.name == "worker":
+            child.kill()
+    shared_api.redis.flushall()
 
 
 @pytest.fixture

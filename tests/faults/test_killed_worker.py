@@ -49,7 +49,7 @@ def test_a_worker_is_killed_when(step: str, api: Service, proxy: Proxy, record: 
     with asking(api, SCENARIO | {"question": step, "attributes": ATTRIBUTES}) as answer:
         wait_until(reached, timeout_s=10, what=step)
         worker.kill()
-        successor = api.start_worker(ready=False, **settings)
+        api.start_worker(ready=False, **settings)
         response = answer.result(20)
     assert response.status_code == 200
     assert response.json()["status"] == "complete"
@@ -60,4 +60,3 @@ def test_a_worker_is_killed_when(step: str, api: Service, proxy: Proxy, record: 
     # What was stored is not asked again, what was not is asked once more at most.
     assert len(record.finished) == len(ATTRIBUTES)
     assert max(record.finished.values()) <= 2
-    successor.kill()
