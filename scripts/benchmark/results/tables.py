@@ -23,6 +23,8 @@ from scripts.benchmark.records.results import Results
 _BLOCK = re.compile(r"(<!-- generated: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _LARGER = "helpsteer2-qwen-1.5b-int8"
+_WHOLE = "helpsteer2-qwen-1.5b"
+"""The same judge in 16 bits on a GPU, on all scenarios."""
 _SMALLER = "helpsteer2-smollm2-135m"
 _TRIAGE = "triage-smollm2-135m"
 
@@ -56,6 +58,12 @@ CONTRASTS = (
     Contrast(f"{_LARGER}-6-comparative-few", f"{_LARGER}-9-digits-two-orders-calibrated", _BOTH),
     Contrast(f"{_LARGER}-8-digits-two-orders", f"{_LARGER}-9-digits-two-orders-calibrated", _BOTH),
     Contrast("helpsteer2-0-features", f"{_LARGER}-9-digits-two-orders-calibrated", ("sampled",)),
+    *(
+        Contrast(f"{_WHOLE}-6-comparative-few", f"{_WHOLE}-6-comparative-few-{other}", _BOTH)
+        for other in ("item-first", "fixed", "item-first-fixed", "joint", "calibrated")
+    ),
+    Contrast("helpsteer2-0-features", f"{_WHOLE}-6-comparative-few-calibrated", _BOTH),
+    Contrast("helpsteer2-0-features", f"{_WHOLE}-9-digits-two-orders-calibrated", _BOTH),
     Contrast(
         f"{_SMALLER}-7-digits-zero-calibrated", f"{_SMALLER}-6-comparative-few-calibrated", _BOTH
     ),
