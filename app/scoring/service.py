@@ -276,14 +276,13 @@ def _raise_failures(score_set: ScoreSet, patience: Patience) -> None:
     reasons = {cell.reason for cell in unscored}
     if reasons == {"context-overflow"}:
         worst = max(unscored, key=lambda cell: cell.prompt_tokens or 0)
-        raise ContextOverflow(
-            worst.detail,
-            extensions={
-                "prompt_tokens": worst.prompt_tokens,
-                "output_tokens": worst.output_tokens,
-                "context_length": worst.context_length,
-            },
-        )
+        counts = {
+            "prompt_tokens": worst.prompt_tokens,
+            "output_tokens": worst.output_tokens,  # none where the judge writes nothing
+            "context_length": worst.context_length,
+        }
+        known = {name: number for name, number in counts.items() if number is not None}
+        raise ContextOverflow(worst.detail, extensions=known)
     if reasons == {"engine-error"}:
         raise ScoringFailed(
             unscored[0].detail,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.domain.scenario import STATES
 from app.http.schemas import Problem, UnscoredProblem
 from app.scores.schemas import CellOut, ScoredCellOut, ScoreSetOut, UnscoredCellOut
 from scripts.client.problems import ServiceProblem
@@ -16,9 +17,13 @@ def scored_of(cells: Iterable[CellOut]) -> list[ScoredCellOut]:
 
 
 def unmark_cached(cells: Sequence[CellOut], fresh: set[str]) -> None:
-    """Unmark cells that are cached by now but were scored for this request."""
+    """Unmark cells that are cached by now but were scored for this request.
+
+    While hidden states are read, their one cell is pending in place of those of attributes.
+    """
+    states = any(field.startswith(f"{STATES}@") for field in fresh)
     for cell in cells:
-        if isinstance(cell, ScoredCellOut) and cell.definition_id in fresh:
+        if isinstance(cell, ScoredCellOut) and (states or cell.definition_id in fresh):
             cell.cached = False
 
 

@@ -22,6 +22,8 @@ from app.domain.selection.targets import TargetMatrix
 
 DRAWS = 4096
 """Number of draws for a probability, whose standard error is then below 0.008."""
+_MOST_NUMBERS = 4_000_000
+"""Most numbers that are drawn at once: a thousand candidates take several blocks."""
 
 
 class Limits(Struct, frozen=True):
@@ -173,15 +175,21 @@ def probabilities(
     source = np.random.default_rng(0)
     count, size = scores.shape
     won = np.zeros(count)
-    noise = errors.draw(source, DRAWS // 2, count)
-    # Antithetic draws: half the variance for the same work.
-    for sign in (1.0, -1.0):
-        drawn = errors.snap(scores + sign * noise)
-        distance = distances(drawn.reshape(-1, size), target, metric, covariance)
-        distance = distance.reshape(-1, count)
-        won += wins(distance).sum(axis=0)
+    for draws in _blocks(DRAWS // 2, max(1, _MOST_NUMBERS // (count * size))):
+        noise = errors.draw(source, draws, count)
+        # Antithetic draws: half the variance for the same work.
+        for sign in (1.0, -1.0):
+            drawn = errors.snap(scores + sign * noise)
+            distance = distances(drawn.reshape(-1, size), target, metric, covariance)
+            distance = distance.reshape(-1, count)
+            won += wins(distance).sum(axis=0)
     total = won.sum()
     return np.asarray(won / total if total > 0 else np.full(count, 1 / count))
+
+
+def _blocks(total: int, most: int) -> list[int]:
+    """Parts of `total`, each at most `most`."""
+    return [min(most, total - start) for start in range(0, total, most)]
 
 
 def wins(distance: Floats) -> Floats:

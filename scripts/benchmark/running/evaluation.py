@@ -65,6 +65,11 @@ def evaluate(options: RunOptions) -> bool:
             f"{options.method} asks the model once for each target, so `all` would take days: "
             "give sampled targets (sample:N or sampled:FILE)"
         )
+    if options.traits.reads_states and options.calibration is None:
+        raise UnusableData(
+            f"{options.method} has scores by a calibration only: fit one with scripts.calibrate "
+            f"--method {options.method}, and name it by --calibration"
+        )
     data = _read(options)
     features = _fit_features(options, data.levels) if options.method == "features" else None
     for option, why in without_effect(options):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.domain.calibration.artefact import from_bytes
+from app.store.builtin_calibrations import imported
 from tests.service.calibrations.support import (
     ATTRIBUTES,
     BANK,
@@ -22,6 +24,7 @@ from tests.service.calibrations.support import (
     select,
     selections,
 )
+from tests.support import wait_until
 
 PROBE = {"method": "probe"}
 
@@ -161,3 +164,43 @@ def test_a_set_whose_calibration_is_gone_still_shows_that_it_was_read(judged):
     shown = look_at(judged, score_set["id"], calibration="none")
     (cell,) = shown["cells"]
     assert (cell["attribute"], cell["kind"], cell["scores"]) == ("(states)", "states", [])
+
+
+def test_a_candidate_that_is_too_long_is_refused_and_the_others_are_read_without_it(judged, reading):
+    scenario = HELD_OUT[26]
+    more = {**scenario, "responses": [*scenario["responses"], "long " * 9000]}
+    problem = problem_of(
+        judged.post("/v1/score", ask(more, scoring=PROBE)), 422, "context-overflow"
+    )
+    assert problem["prompt_tokens"] > problem["context_length"]
+    assert score(judged, scenario, scoring=PROBE)["status"] == "complete"
+
+
+def test_an_answer_that_is_polled_shows_the_attributes(judged, reading):
+    body = ask(HELD_OUT[27], scoring=PROBE | {"model": "fake"})
+    response = judged.post("/v1/score", body, headers={"Prefer": "respond-async"})
+    assert response.status_code == 202
+    id_ = response.json()["score_set_id"]
+    shown = look_at(judged, id_)
+    assert [cell["attribute"] for cell in shown["cells"]] == ATTRIBUTES
+    done = wait_until(
+        lambda: one if (one := look_at(judged, id_))["status"] == "complete" else None,
+        what="the states",
+    )
+    assert raw(done) == raw(score(judged, HELD_OUT[27], scoring=PROBE))
+
+
+def test_several_sets_are_retargeted_together_with_sets_of_other_methods(judged, reading):
+    read = [score(judged, one, scoring=PROBE) for one in HELD_OUT[28:30]]
+    written = score(judged, HELD_OUT[28])
+    (*by_states, by_answers) = compact(judged, [*read, written])["selected"]
+    assert all(None not in selected for selected in (*by_states, by_answers))
+
+
+def test_a_fit_can_be_downloaded_as_a_file(judged, reading):
+    with judged.client() as client:
+        answer = client.get("/v1/calibration-files/reading")
+        assert client.get("/v1/calibration-files/nothing").status_code == 404
+    builtin = imported(answer.content)
+    assert builtin.info.digest == from_bytes(answer.content).digest == reading["digest"]
+    assert builtin.info.fingerprint == reading["scorer"]["fingerprint"]

@@ -206,3 +206,12 @@ def test_an_unknown_probability_misses_any_limit():
 
 def test_a_single_candidate_never_misses_a_margin():
     assert abstain(selection(0.1), None, Limits(min_margin=0.5)) is None
+
+
+def test_a_thousand_candidates_are_drawn_in_blocks():
+    """All at once would take gigabytes."""
+    scores = np.linspace(0.2, 0.8, 1000)[:, None]
+    errors = SharedErrors(np.array([[0.0001]]), np.zeros((1, 1)))
+    chances = probabilities(scores, errors, HIGH)
+    assert chances.sum() == pytest.approx(1)
+    assert chances[-50:].sum() > 0.9
