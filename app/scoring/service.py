@@ -281,7 +281,7 @@ def _raise_failures(score_set: ScoreSet, patience: Patience) -> None:
             "output_tokens": worst.output_tokens,  # none where the judge writes nothing
             "context_length": worst.context_length,
         }
-        known = {name: number for name, number in counts.items() if number is not None}
+        known: dict[str, object] = {n: count for n, count in counts.items() if count is not None}
         raise ContextOverflow(worst.detail, extensions=known)
     if reasons == {"engine-error"}:
         raise ScoringFailed(

@@ -166,7 +166,7 @@ def test_a_set_whose_calibration_is_gone_still_shows_that_it_was_read(judged):
     assert (cell["attribute"], cell["kind"], cell["scores"]) == ("(states)", "states", [])
 
 
-def test_a_candidate_that_is_too_long_is_refused_and_the_others_are_read_without_it(judged, reading):
+def test_a_candidate_that_is_too_long_is_refused_and_the_others_are_read_later(judged, reading):
     scenario = HELD_OUT[26]
     more = {**scenario, "responses": [*scenario["responses"], "long " * 9000]}
     problem = problem_of(
