@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.benchmark.engine.measuring import EngineOptions, compare
+from scripts.benchmark.engine.measuring import ORDERS, EngineOptions, compare
 from scripts.benchmark.engine.table import table
 from scripts.scorer_options import count, positive
 
@@ -36,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--attributes", nargs="+", default=["helpfulness", "verbosity"], metavar="NAME")
     add("--rounds", type=positive, default=2, metavar="N", help="turns of service and list (2)")
+    add("--default-only", action="store_true", help="no other orders of prompts")
     add("--model", metavar="FOLDER", help="(default: the small model)")
     add("--dtype", default="auto", help="data type of the weights (auto)")
     add("--kv-cache-gb", type=positive, default=2, metavar="N", help="of vLLM on a CPU (2)")
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         alone=min(arguments.alone, arguments.count),
         attributes=tuple(arguments.attributes),
         rounds=arguments.rounds,
+        orders=() if arguments.default_only else tuple(ORDERS)[1:],
         settings=settings,
     )
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"

@@ -7,6 +7,7 @@ compiled once, and the model's numbers are of the same type as vLLM's.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 
 from app.settings import Settings
-from scripts.benchmark.engine.work import Measured, read_work
+from scripts.benchmark.engine.work import Measured, processor_seconds, read_work
 
 REASONING_CHARS = 512
 """The longest reasoning that the paper's schema allows."""
@@ -45,7 +46,7 @@ def measure(path: Path) -> Measured:
     }
     setup_s = time.perf_counter() - started
     written = 0
-    started = time.perf_counter()
+    used, started = processor_seconds(os.getpgrp()), time.perf_counter()
     for one in work:
         processor: Any = processors[json.dumps(as_the_paper(one.schema))]
         processor.reset()
@@ -63,6 +64,7 @@ def measure(path: Path) -> Measured:
         written += output.shape[1] - ids.shape[1]
     return Measured(
         seconds=time.perf_counter() - started,
+        cpu_s=processor_seconds(os.getpgrp()) - used,
         prompts=len(work),
         prompt_tokens=sum(len(one.token_ids) for one in work),
         cached_prompt_tokens=0,

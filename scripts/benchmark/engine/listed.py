@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from app.settings import Settings
-from scripts.benchmark.engine.work import Measured, read_work
+from scripts.benchmark.engine.work import Measured, processor_seconds, read_work
 from workers.engines.base import Sampling
 from workers.engines.vllm import (
     as_input,
@@ -31,10 +32,11 @@ def measure(path: Path) -> Measured:
     llm.generate([as_input(range(100, 164))], sampling_parameters(schema, Sampling(16)))
     prompts = [as_input(one.token_ids) for one in work]
     parameters = [sampling_parameters(one.schema, Sampling(one.max_tokens)) for one in work]
-    started = time.perf_counter()
+    used, started = processor_seconds(os.getpgrp()), time.perf_counter()
     outputs = llm.generate(prompts, parameters, use_tqdm=False)
     return Measured(
         seconds=time.perf_counter() - started,
+        cpu_s=processor_seconds(os.getpgrp()) - used,
         prompts=len(work),
         prompt_tokens=sum(len(one.token_ids) for one in work),
         cached_prompt_tokens=sum(one.num_cached_tokens or 0 for one in outputs),

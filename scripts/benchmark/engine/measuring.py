@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,8 @@ class EngineOptions:
     alone: int
     attributes: tuple[str, ...]
     rounds: int
+    orders: tuple[str, ...]
+    """Orders of prompts to measure beside the default, once."""
     settings: Mapping[str, str]
 
 
@@ -68,31 +71,37 @@ class Comparison(Struct, frozen=True):
     alone: Way | None
     """Some of these prompts as the paper did; None where it was left out."""
 
-    def overheads(self) -> list[float]:
-        """Time of the service over that of `LLM.generate`, round by round."""
+    def overheads(self) -> list[tuple[float, float]]:
+        """Time and processor time of the service over those of `LLM.generate`, round by round."""
         pairs = zip(self.service[DEFAULT].rounds, self.listed.rounds, strict=True)
-        return [service.seconds / listed.seconds for service, listed in pairs]
+        return [
+            (service.seconds / listed.seconds, service.cpu_s / listed.cpu_s)
+            for service, listed in pairs
+        ]
 
 
 def compare(options: EngineOptions) -> Comparison:
     """Measure all ways, the service and `LLM.generate` in turns. Never two models at once."""
     scenarios = sampled(read_scenarios([options.scenarios])[0], options.count, seed=0)
-    service: dict[str, list[Measured]] = {name: [] for name in ORDERS}
+    service: dict[str, list[Measured]] = {name: [] for name in (DEFAULT, *options.orders)}
     listed: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="azimuth-engine-") as name:
         file = Path(name) / "work.json"
         for turn in range(options.rounds):
-            orders = list(ORDERS) if turn == options.rounds - 1 else [DEFAULT]
+            last = turn == options.rounds - 1
+            orders = [DEFAULT, *(options.orders if last else ())]
             measured, work = _through_the_service(options, scenarios, orders)
             for order, one in measured.items():
                 service[order].append(one)
             write_work(file, work)
             listed.append(run_alone("scripts.benchmark.engine.listed", file, options.settings))
+            _note("LLM.generate", listed[-1])
         alone = None
         if options.alone:
             chosen = _ordinary(scenarios, work, options.alone)
             write_work(file, [one for part in chosen for one in part])
             took = run_alone("scripts.benchmark.engine.alone", file, options.settings)
+            _note("transformers with Outlines", took)
             alone = Way("transformers with Outlines", len(chosen), (took,))
     return Comparison(
         service={
@@ -140,6 +149,7 @@ async def _ask(
                 _body(options, one.question, one.responses, ORDERS[order]) for one in scenarios
             ]
             measured[order] = await _score(running, service, bodies)
+            _note(order, measured[order])
             work = work or read_work(running.recorded)[before:]
     return measured, work
 
@@ -147,9 +157,10 @@ async def _ask(
 async def _score(
     running: Running, service: Service, bodies: Sequence[Mapping[str, Any]]
 ) -> Measured:
-    started = time.perf_counter()
+    used, started = running.processor_seconds(), time.perf_counter()
     answers = await asyncio.gather(*(service.score(body) for body in bodies))
     seconds = time.perf_counter() - started
+    cpu_s = running.processor_seconds() - used
     scored = [cell for score_set, _ in answers for cell in score_set.cells]
     spent = usage(scored)
     return Measured(
@@ -158,6 +169,7 @@ async def _score(
         prompt_tokens=spent.prompt_tokens,
         cached_prompt_tokens=spent.cached_prompt_tokens,
         output_tokens=spent.output_tokens,
+        cpu_s=cpu_s,
         memory_mb=running.memory_mb(),
     )
 
@@ -171,6 +183,12 @@ def _body(
         "attributes": list(options.attributes),
         "scoring": {"method": "comparative", "bank": _BANK, **scoring},
     }
+
+
+def _note(name: str, one: Measured) -> None:
+    """Show that a long command makes progress."""
+    took = f"{one.seconds:.0f} s, {one.cpu_s:.0f} s of processors"
+    print(f"{name}: {one.prompts} prompts in {took}", file=sys.stderr, flush=True)
 
 
 def _bank(options: EngineOptions) -> bytes:

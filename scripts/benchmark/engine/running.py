@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from scripts.benchmark.engine.work import Measured, peak_memory_mb
+from scripts.benchmark.engine.work import Measured, peak_memory_mb, processor_seconds
 from scripts.serve.processes import Child, free_port, start_redis
 
 _PATIENCE_S = 3600.0
@@ -26,12 +26,18 @@ class Running:
 
     url: str
     worker: Child
+    others: tuple[Child, ...]
+    """API and Redis."""
     recorded: Path
     """The prompts of its worker so far, as JSON Lines."""
 
     def memory_mb(self) -> float:
         """Highest resident memory of the worker and its engine."""
         return peak_memory_mb(self.worker.pid)
+
+    def processor_seconds(self) -> float:
+        """Processor time of all processes of the service so far."""
+        return processor_seconds(self.worker.pid, *(child.pid for child in self.others))
 
 
 @contextlib.contextmanager
@@ -58,7 +64,7 @@ def running_service(settings: Mapping[str, str]) -> Iterator[Running]:
         worker = Child("worker", command, environment, folder / "worker.log")
         end.callback(worker.kill)
         _wait_until_ready(url, worker)
-        yield Running(url, worker, recorded)
+        yield Running(url, worker, (api, redis), recorded)
 
 
 def run_alone(module: str, work: Path, settings: Mapping[str, str]) -> Measured:

@@ -14,6 +14,7 @@ _HEADER = (
     "prompt tokens sent",
     "computed",
     "written",
+    "CPU s a scenario",
     "peak memory, GB",
     "times the paper's way",
 )
@@ -23,8 +24,9 @@ def table(comparison: Comparison) -> str:
     """A row a way, tokens for each scenario, then the overhead over `LLM.generate`."""
     lines = [row_of(_HEADER), row_of(["---"] * len(_HEADER))]
     lines += [row_of(cells) for cells in _rows(comparison)]
-    overheads = ", ".join(f"{one:.2f}" for one in comparison.overheads())
-    lines += ["", f"Time of the service over `LLM.generate`, in turns: {overheads}."]
+    overheads = comparison.overheads()
+    took, used = (", ".join(f"{one[i]:.2f}" for one in overheads) for i in (0, 1))
+    lines += ["", f"Service over `LLM.generate`, in turns: time {took}; processor time {used}."]
     if comparison.alone is not None:
         setup = comparison.alone.rounds[0].setup_s
         lines.append(f"Compiling the paper's schema, not counted: {setup:.1f} s.")
@@ -50,6 +52,7 @@ def _row(name: str, way: Way, alone: Way | None) -> list[str]:
         str(way.scenarios),
         f"{way.per_minute:.2f}",
         *(f"{count / way.scenarios:,.0f}" for count in tokens),
+        f"{last.cpu_s / way.scenarios:.1f}",
         f"{last.memory_mb / 1024:.1f}",
         f"{way.per_minute / alone.per_minute:.1f}" if alone else "",
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,9 @@ class Measured(Struct, frozen=True):
     output_tokens: int
     setup_s: float = 0.0
     """Seconds before the first prompt, which `seconds` does not have: compiling a schema."""
+    cpu_s: float = 0.0
+    """Processor time of all processes that took part. Other work on the machine changes it less
+    than `seconds`."""
     memory_mb: float = 0.0
     """Highest resident memory of the processes that run the model."""
 
@@ -56,12 +62,25 @@ def about(work: Sequence[Work], question: str, responses: Sequence[str]) -> list
 def peak_memory_mb(group: int) -> float:
     """Highest resident memory of each process of a process group, added up (Linux)."""
     total = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            leader = int((status.parent / "stat").read_text().rpartition(")")[2].split()[2])
-        except (OSError, ValueError):
-            continue  # it has ended meanwhile
-        if leader == group and "VmHWM" in fields:
-            total += int(fields["VmHWM"].split()[0])
+    for folder, _ in _processes(group):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found = re.search(r"^VmHWM:\s+(\d+) kB", (folder / "status").read_text(), re.MULTILINE)
+            total += int(found[1]) if found else 0
     return total / 1024
+
+
+def processor_seconds(*groups: int) -> float:
+    """Processor time that the processes of some process groups have used so far (Linux)."""
+    ticks = sum(
+        int(fields[11]) + int(fields[12]) for group in groups for _, fields in _processes(group)
+    )
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _processes(group: int) -> Iterator[tuple[Path, list[str]]]:
+    """The folder of each process of a group, and the fields of its `stat` after its name."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                yield stat.parent, fields

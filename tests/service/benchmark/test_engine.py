@@ -1,7 +1,7 @@
 """The comparison of engines over a real service, with the fake engine in its worker."""
 
 from scripts.benchmark.engine import measuring
-from scripts.benchmark.engine.measuring import DEFAULT, ORDERS, EngineOptions, compare
+from scripts.benchmark.engine.measuring import DEFAULT, EngineOptions, compare
 from scripts.benchmark.engine.work import Measured, read_work
 from tests.service.benchmark.runs import write_scenarios
 
@@ -16,7 +16,7 @@ def test_every_way_gets_the_prompts_of_the_service(tmp_path, monkeypatch):
 
     def run_alone(module, file, settings):
         given.setdefault(module.rpartition(".")[2], []).append(read_work(file))
-        return Measured(2.0, 8, 100, 0, 10)
+        return Measured(2.0, 8, 100, 0, 10, cpu_s=4.0)
 
     monkeypatch.setattr(measuring, "run_alone", run_alone)
     compared = compare(
@@ -28,16 +28,19 @@ def test_every_way_gets_the_prompts_of_the_service(tmp_path, monkeypatch):
             alone=2,
             attributes=TWO,
             rounds=1,
+            orders=("item first, fixed",),
             settings=FAKE,
         )
     )
-    assert list(compared.service) == list(ORDERS)
-    assert compared.overheads() == [compared.service[DEFAULT].rounds[0].seconds / 2.0]
+    assert list(compared.service) == [DEFAULT, "item first, fixed"]
+    (first,) = compared.service[DEFAULT].rounds
+    assert compared.overheads() == [(first.seconds / 2.0, first.cpu_s / 4.0)]
     for way in compared.service.values():
         for one in way.rounds:
             assert one.prompts == 6  # three scenarios on two attributes
             assert one.prompt_tokens > one.output_tokens > 0
             assert one.memory_mb > 50
+            assert one.cpu_s >= 0
     (listed,) = given["listed"]
     assert len(listed) == 6
     assert all("Rate the" in one.text for one in listed)
