@@ -88,8 +88,8 @@ class Proxy:
                 await link.run()
             finally:
                 self._links.discard(link)
-        except OSError:
-            pass  # either side has gone
+        except (OSError, asyncio.CancelledError):
+            pass  # either side has gone, or the test has ended
         finally:
             writer.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -60,3 +61,28 @@ def test_a_worker_is_killed_when(step: str, api: Service, proxy: Proxy, record: 
     # What was stored is not asked again, what was not is asked once more at most.
     assert len(record.finished) == len(ATTRIBUTES)
     assert max(record.finished.values()) <= 2
+
+
+def test_a_worker_is_killed_when_it_looks_for_the_examples_of_a_job(
+    api: Service, proxy: Proxy, record: Record
+) -> None:
+    """The job waits for a bank, which the worker is about to read."""
+    settings = LEASE | record.settings
+    worker = api.start_worker(**settings, REDIS_URL=proxy.url)
+    reading = proxy.hold(b"azimuth:bank-data:", "before")
+    labels = [{"helpfulness": 1}, {"helpfulness": 0}]
+    line = {"id": "1", "question": "Why?", "responses": ["Because.", "No."], "labels": labels}
+    with api.client() as client:
+        assert client.put("/v1/banks/new", content=json.dumps(line)).status_code == 200
+    body = SCENARIO | {"attributes": ["helpfulness"], "scoring": {"bank": "new"}}
+    with asking(api, body) as answer:
+        wait_until(lambda: started(api) == ["1"] and reading.is_set(), what="the search")
+        worker.kill()
+        api.start_worker(ready=False, **settings)
+        assert answer.result(20).status_code == 200
+    assert set(record.begun.values()) == {1}
+
+
+def started(service: Service) -> list[str]:
+    """How often each job was started."""
+    return [service.redis.hget(key, "attempts") for key in service.redis.keys("azimuth:job:*")]
