@@ -150,7 +150,7 @@ def test_a_selection_abstains_and_names_the_missed_limit(azimuth, limit, value):
 @pytest.mark.parametrize("limit", ["min_margin", "max_distance"])
 @pytest.mark.parametrize("distance", ["euclidean", "chebyshev"])
 def test_limits_apply_to_each_target_separately(azimuth, limit, distance):
-    answer = select(azimuth, "limits by target")
+    answer = select(azimuth, "limits, one by one")  # its margins differ
     steps = (0.0, 0.25, 0.5, 0.75, 1.0)
     targets = [{"helpfulness": a, "verbosity": b} for a in steps for b in steps]
     how = {"distance": distance}
