@@ -24,16 +24,16 @@ def run(arguments: argparse.Namespace) -> int:
         engines[f"vllm, {arguments.model.name}"] = real_engine(arguments.model)
     taken: list[Footprint] = []
     cells: list[CellMemory] = []
+    print("| engine | API answers after s | worker ready after s | API MiB | worker MiB |")
+    print("|---|---|---|---|---|", flush=True)
     for engine, settings in engines.items():
         one, of_cells = footprint(engine, settings)
         taken.append(one)
         cells += of_cells
-    print("| engine | API answers after s | worker ready after s | API MiB | worker MiB |")
-    print("|---|---|---|---|---|")
-    for one in taken:
         print(
             f"| {one.engine} | {one.api_ready_s:.1f} | {one.worker_ready_s:.1f} "
-            f"| {one.api_mib:.0f} | {one.worker_mib:.0f} |"
+            f"| {one.api_mib:.0f} | {one.worker_mib:.0f} |",
+            flush=True,
         )
     print("\n| in Redis, three replies | a cell, bytes | the rest of a score set, bytes |")
     print("|---|---|---|")
