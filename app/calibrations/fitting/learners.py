@@ -43,12 +43,14 @@ def as_forest(trees: Sequence[Any]) -> Forest:
 
     pairs = list(zip(trees, roots, strict=True))
     feature = np.concatenate([np.maximum(tree.feature, -1) for tree in trees]).astype(np.int16)
+    value = np.concatenate([tree.value[:, :, 0] for tree in trees]).astype(np.float32)
+    value[feature >= 0] = 0.0  # only leaves predict, and zeros take no room in a file
     return Forest(
         feature=feature,
         threshold=np.concatenate([tree.threshold for tree in trees]),
         left=np.concatenate([child(tree, "children_left", root) for tree, root in pairs]),
         right=np.concatenate([child(tree, "children_right", root) for tree, root in pairs]),
-        value=np.concatenate([tree.value[:, :, 0] for tree in trees]).astype(np.float32),
+        value=value,
         roots=roots,
     )
 
