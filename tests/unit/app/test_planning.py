@@ -201,5 +201,5 @@ async def test_a_large_scenario_is_planned_off_the_event_loop(monkeypatch, chara
     )
     given = ScoreRequest(question="q", responses=["x", "y" * characters])
     resolved = SimpleNamespace(traits=METHODS["comparative"])
-    await Resolving(None, None, None, None).plan(given, resolved)
+    await Resolving(None, None, None, None, None).plan(given, resolved)
     assert (threads[0] is not threading.main_thread()) is in_a_thread
