@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from redis.asyncio import Redis
 
-from app.domain.cells import Cell, CellResults, finite
+from app.domain.cells import Cell, CellResults, finite, stored
 from app.domain.scorer import Scorer
 from app.store.key_usage import WINDOW_S
 from app.store.notices import CellNotice
@@ -45,7 +45,7 @@ class CellWriter:
             result = finite(given)
             kind = "cell" if isinstance(result, Cell) else "fail"
             notice = CellNotice(score_set=score_set, field=field)
-            cells += [kind, field, msgspec.json.encode(result), msgspec.json.encode(notice)]
+            cells += [kind, field, msgspec.json.encode(stored(result)), msgspec.json.encode(notice)]
         stored_scorer = msgspec.json.encode(scorer) if scorer else b""
         keys = [score_set_key(score_set), inflight_key(score_set)]
         if payer:
