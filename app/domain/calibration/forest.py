@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from app.domain.arrays import Floats
 
 _LEAF = -1
+_PATHS = 500_000
+"""Most paths of rows through trees that are followed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,24 @@ class Forest:
         """Mean prediction of the trees: (R, columns) -> (R, K)."""
         # Trees are grown in single precision: values at a threshold must take the same branch.
         rows = np.asarray(inputs, dtype=np.float32)
-        total = np.zeros((len(rows), self.value.shape[1]))
-        every = np.arange(len(rows))
-        for root in self.roots:
-            node = np.full(len(rows), root, dtype=np.int32)
-            active = every
-            while len(active):
-                at = node[active]
-                column = self.feature[at]
-                inner = column != _LEAF
-                active, at, column = active[inner], at[inner], column[inner]
-                low = rows[active, column] <= self.threshold[at]
-                node[active] = np.where(low, self.left[at], self.right[at])
-            total += self.value[node]
-        return total / len(self.roots)
+        size = max(1, _PATHS // len(self.roots))
+        parts = [self._predict(rows[start : start + size]) for start in range(0, len(rows), size)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.value.shape[1]))
+
+    def _predict(self, rows: NDArray[np.float32]) -> Floats:
+        """All trees at once, step by step: few rows then take few operations."""
+        node = np.repeat(self.roots, len(rows))
+        row = np.tile(np.arange(len(rows)), len(self.roots))
+        active = np.arange(len(node))
+        while len(active):
+            at = node[active]
+            column = self.feature[at]
+            inner = column != _LEAF
+            active, at, column = active[inner], at[inner], column[inner]
+            low = rows[row[active], column] <= self.threshold[at]
+            node[active] = np.where(low, self.left[at], self.right[at])
+        reached = self.value[node].reshape(len(self.roots), len(rows), -1)
+        return np.asarray(reached.mean(axis=0, dtype=np.float64))
 
 
 def _within(places: NDArray[np.int32], count: int) -> bool:
