@@ -316,7 +316,7 @@ def test_a_tenant_does_not_see_what_another_has_stored_or_scored(service):
     tone = {"bank": "support", "attributes": [{"name": "warmth", "definition": "How warm it is."}]}
     stored = [
         ("/v1/banks/support", {"content": line}),
-        ("/v1/attribute-sets/tone", {"json": tone}),
+        ("/v1/attribute-sets/house-tone", {"json": tone}),
     ]
     for path, body in stored:
         assert call(service, "PUT", path, ours, **body).is_success
@@ -329,7 +329,7 @@ def test_a_tenant_does_not_see_what_another_has_stored_or_scored(service):
         assert call(service, "DELETE", path, theirs).status_code == 404
         assert call(service, "GET", path, ours).status_code == 200
     problem_of(
-        call(service, "POST", "/v1/score", theirs, json=SCENARIO | {"attribute_set": "tone"}),
+        call(service, "POST", "/v1/score", theirs, json=SCENARIO | {"attribute_set": "house-tone"}),
         404,
         "unknown-attribute-set",
     )
