@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.calibrations.fitting.joint import learn_joint
 from app.calibrations.fitting.learners import grow_forest
-from app.calibrations.fitting.ridge import CrossFitted, cross_fit
+from app.calibrations.fitting.ridge import cross_fit
 from app.calibrations.fitting.rows import Indices, folds_by
 from app.domain.arrays import Floats
 from app.domain.calibration.states import (
@@ -20,11 +21,12 @@ from app.domain.calibration.states import (
     components_of,
     forest_inputs,
     opinions_of,
+    with_joint,
 )
 
 _FOLDS = 5
-_COMPONENTS = 32
-_LEAF = 4
+_COMPONENTS = 16
+_LEAF = 5
 _SHARE = 0.4
 _TREES = 200
 _LEAST_DEVIATION = 1e-6
@@ -86,10 +88,14 @@ class _Data:
         # A constant input carries no information, and its deviation may be off zero by rounding.
         scale = np.where(scale > _LEAST_DEVIATION, scale, 1.0)
         standard = (states - center) / scale
-        fitted = self._opinions(rows, standard)
+        surface, scenario = self.surface[rows], self.scenario[rows]
+        folds = folds_by(self.question[rows], np.arange(len(rows)), _FOLDS)
+        layers = range(standard.shape[1])
+        fitted = [cross_fit(standard[:, layer], labels, folds) for layer in layers]
+        joint, unseen_joint = learn_joint(surface, standard, labels, scenario, folds)
         axes = _principal_axes(standard)
         # Opinions on rows whose labels they have seen would be too good to learn from.
-        unseen = np.stack([one.out_of_fold for one in fitted], axis=1)
+        unseen = with_joint(np.stack([one.out_of_fold for one in fitted], axis=1), unseen_joint)
         inputs = forest_inputs(
             self.surface[rows], unseen, components_of(standard, axes), self.scenario[rows]
         )
@@ -100,14 +106,9 @@ class _Data:
             coefficients=np.stack([one.coefficients for one in fitted]).astype(np.float32),
             intercept=labels.mean(axis=0).astype(np.float32),
             axes=axes,
+            joint=joint,
             forest=grow_forest(inputs, labels, _LEAF, share=_SHARE, trees=_TREES),
         )
-
-    def _opinions(self, rows: Indices, standard: Floats) -> list[CrossFitted]:
-        """For each layer a ridge regression of the labels, with its out-of-fold predictions."""
-        labels = self.labels[rows]
-        places = folds_by(self.question[rows], np.arange(len(rows)), _FOLDS)
-        return [cross_fit(standard[:, layer], labels, places) for layer in range(standard.shape[1])]
 
 
 def _principal_axes(standard: Floats) -> Singles:

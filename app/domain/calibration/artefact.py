@@ -15,19 +15,21 @@ import numpy as np
 from msgspec import Struct
 
 from app.domain.calibration.forest import Forest
+from app.domain.calibration.joint import JointOpinion
 from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer, with_reports
 from app.domain.calibration.stack import FeatureModel, Stack
 from app.domain.calibration.states import StatesModel
 from app.domain.selection.uncertainty import SharedErrors
 
-_FORMAT = "azimuth-calibration/3"
-_READABLE = ("azimuth-calibration/1", "azimuth-calibration/2", _FORMAT)
+_FORMAT = "azimuth-calibration/4"
+_READABLE = tuple(f"azimuth-calibration/{number}" for number in (1, 2, 3, 4))
 _HEAD = "head"
 _ABOUT = "about.json"
 """Member of a file with the description, which is no array."""
 _DIGEST_CHARS = 32
 _FOREST = ("feature", "threshold", "left", "right", "value", "roots")
 _STATES = ("center", "scale", "coefficients", "intercept", "axes")
+_JOINT = ("center", "scale", "within", "between", "intercept")
 _STACK = ("center", "scale", "coefficients", "intercept")
 
 
@@ -63,6 +65,7 @@ def to_bytes(calibration: Calibration) -> bytes:
         stacks["together"] = calibration.together
     for number, states in enumerate(calibration.states_models):
         _put(arrays, f"states{number}", states, _STATES)
+        _put(arrays, f"states{number}.joint", states.joint, _JOINT)
         _put(arrays, f"states{number}.forest", states.forest, _FOREST)
     for name, stack in stacks.items():
         _put(arrays, name, stack, _STACK)
@@ -185,9 +188,9 @@ def _stack(
 
 
 def _states_model(arrays: Mapping[str, Any], name: str, columns: tuple[int, ...]) -> StatesModel:
-    center, scale, coefficients, intercept, axes = _get(arrays, name, _STATES)
+    joint = JointOpinion(*_get(arrays, f"{name}.joint", _JOINT))
     forest = Forest(*_get(arrays, f"{name}.forest", _FOREST))
-    return StatesModel(columns, center, scale, coefficients, intercept, axes, forest)
+    return StatesModel(columns, *_get(arrays, name, _STATES), joint=joint, forest=forest)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:

@@ -2,9 +2,11 @@
 
 Shapes as in `model`, and `L` layers of states, each of width `D`, `P` principal components.
 
-Every layer has an opinion on each attribute, a ridge regression of its states. A forest combines
-these opinions, the principal components of the states and the surface features, each with its
-difference from the mean of the other candidates.
+Every layer has an opinion on each attribute, a ridge regression of its states, and all of them have
+a joint one together with the surface features. A forest combines these opinions, the principal
+components of the states and the surface features, each with its difference from the mean of the
+other candidates. A score is the mean of the forest's prediction, counted twice, and the joint
+opinion: trees are robust but coarse, and what they round off decides between similar candidates.
 """
 
 from __future__ import annotations
@@ -12,13 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
 from app.domain.calibration.forest import Forest
-
-Singles = NDArray[np.float32]
-Indices = NDArray[np.intp]
+from app.domain.calibration.joint import Indices, JointOpinion, Singles, others_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,7 @@ class StatesModel:
     """(k,), the same for every layer: the mean label."""
     axes: Singles
     """(P, L * D), principal axes of all layers together."""
+    joint: JointOpinion
     forest: Forest
 
     def __post_init__(self) -> None:
@@ -45,6 +45,9 @@ class StatesModel:
             self.scale.shape == (layers, width)
             and self.coefficients.shape == (layers, width, len(self.columns))
             and self.intercept.shape == (len(self.columns),)
+            and self.joint.within.shape == self.joint.between.shape
+            and self.joint.within.shape
+            == (len(self.joint.center) + layers * width, len(self.columns))
             and self.axes.ndim == 2
             and self.axes.shape[1] == layers * width
         ):
@@ -57,8 +60,15 @@ class StatesModel:
         """
         standard = (states - self.center) / self.scale
         opinions = opinions_of(standard, self.coefficients, self.intercept)
+        joint = self.joint.predict(surface, standard, scenario)
         components = components_of(standard, self.axes)
-        return self.forest.predict(forest_inputs(surface, opinions, components, scenario))
+        inputs = forest_inputs(surface, with_joint(opinions, joint), components, scenario)
+        return (2 * self.forest.predict(inputs) + joint) / 3
+
+
+def with_joint(opinions: Floats, joint: Floats) -> Floats:
+    """Opinions of each layer, then the joint one: (R, L, k), (R, k) -> (R, L + 1, k)."""
+    return np.concatenate([opinions, joint[:, None]], axis=1)
 
 
 def opinions_of(standard: Floats, coefficients: Singles, intercept: Singles) -> Floats:
@@ -74,15 +84,6 @@ def components_of(standard: Floats, axes: Singles) -> Floats:
 def forest_inputs(
     surface: Floats, opinions: Floats, components: Floats, scenario: Indices
 ) -> Floats:
-    """Inputs of the forest: (R, F), (R, L, k), (R, P) -> (R, K)."""
+    """Inputs of the forest: (R, F), (R, L + 1, k), (R, P) -> (R, K)."""
     values = np.hstack([surface, opinions.reshape(len(opinions), -1), components])
     return np.hstack([values, values - others_mean(values, scenario)])
-
-
-def others_mean(values: Floats, scenario: Indices) -> Floats:
-    """Mean of the other candidates of the same scenario; the row itself where it is alone."""
-    number = np.unique(scenario, return_inverse=True)[1].reshape(-1)
-    sums = np.zeros((int(number.max(initial=-1)) + 1, values.shape[1]))
-    np.add.at(sums, number, values)
-    others = np.bincount(number)[number][:, None] - 1
-    return np.where(others > 0, (sums[number] - values) / np.maximum(others, 1), values)

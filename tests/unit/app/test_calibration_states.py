@@ -17,7 +17,7 @@ from app.domain.calibration.artefact import description_of, from_bytes, to_bytes
 from app.domain.calibration.estimate import estimate
 from app.domain.calibration.evidence import Evidence
 from app.domain.calibration.info import CalibrationInfo
-from app.domain.calibration.states import others_mean
+from app.domain.calibration.joint import others_mean
 from app.domain.cells import Cell, Pending, StateReading, Unscored, Usage, finite
 from app.domain.fingerprint import scorer_fingerprint, states_field
 from app.domain.score_set import ScoreSet
