@@ -15,8 +15,8 @@ from app.calibrations.fitting.learners import grow_forest
 from app.calibrations.fitting.ridge import cross_fit
 from app.calibrations.fitting.rows import Indices, folds_by
 from app.domain.arrays import Floats
+from app.domain.calibration.joint import Singles
 from app.domain.calibration.states import (
-    Singles,
     StatesModel,
     components_of,
     forest_inputs,

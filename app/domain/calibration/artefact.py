@@ -190,7 +190,8 @@ def _stack(
 def _states_model(arrays: Mapping[str, Any], name: str, columns: tuple[int, ...]) -> StatesModel:
     joint = JointOpinion(*_get(arrays, f"{name}.joint", _JOINT))
     forest = Forest(*_get(arrays, f"{name}.forest", _FOREST))
-    return StatesModel(columns, *_get(arrays, name, _STATES), joint=joint, forest=forest)
+    center, scale, coefficients, intercept, axes = _get(arrays, name, _STATES)
+    return StatesModel(columns, center, scale, coefficients, intercept, axes, joint, forest)
 
 
 def _put(arrays: dict[str, Any], name: str, of: object, members: tuple[str, ...]) -> None:

@@ -49,7 +49,9 @@ class JointOpinion:
         return np.asarray(np.clip(total, 0.0, 1.0))
 
 
-def joint_inputs(surface: Floats, center: Floats, scale: Floats, standard: Floats) -> Floats:
+def joint_inputs(
+    surface: Floats, center: Floats | Singles, scale: Floats | Singles, standard: Floats
+) -> Floats:
     """Surface features, bounded and weighted, and states: (R, F + L * D)."""
     states = standard.reshape(len(standard), -1)
     weight = math.sqrt(_SURFACE_SHARE * states.shape[1] / max(1, surface.shape[1]))
