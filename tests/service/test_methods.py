@@ -139,7 +139,7 @@ def test_without_reasoning_digits_are_read_and_no_text_is_generated(azimuth, met
         for scored in cell["scores"]:
             assert "reasoning" not in scored
             mass = sum(scored["digit_probabilities"])
-            assert scored["digit_mass"] == pytest.approx(mass)
+            assert scored["digit_mass"] == pytest.approx(mass, abs=1e-5)  # cells keep six digits
             mean = sum(p * i / 4 for i, p in enumerate(scored["digit_probabilities"])) / mass
             assert scored["score"] == pytest.approx(mean, abs=1e-5)
             assert scored["standard_error"] > 0
