@@ -85,7 +85,7 @@ def test_the_python_example_of_the_readme_runs(azimuth):
 
 
 def test_the_bank_and_the_attribute_set_of_the_examples_can_be_stored_and_used(azimuth, tmp_path):
-    (line,) = texts(APP, "json")
+    line = texts(APP, "json")[0]
     (tmp_path / "support.jsonl").write_text(line)
     stored = [call for call in calls(APP) if call[1].endswith(("/support", "/tone"))]
     assert [call[0] for call in stored] == ["PUT", "PUT", "GET"]

@@ -147,8 +147,10 @@ def test_examples_of_a_choice_are_searched_among_the_nearest_before_the_whole_ba
 def test_the_registry_and_the_traits_agree():
     writing = writing_methods()
     joint = {profile_name(m, reasoning=True, joint=True) for m, t in METHODS.items() if t.joins}
-    alone = {name: method for name, method in writing.items() if name not in joint}
-    assert set(writing) == set(alone) | joint
+    item_first = {profile_name(m, reasoning=True, item_first=True) for m in ("comparative",)}
+    variants = joint | item_first
+    alone = {name: method for name, method in writing.items() if name not in variants}
+    assert set(writing) == set(alone) | variants
     assert set(alone) == {name for name, traits in METHODS.items() if traits.generates}
     for name, method in alone.items():
         kind = "choice" if isinstance(method, Choosing) else "score"

@@ -10,6 +10,7 @@ import pytest
 from app.domain.features import surface_features
 from app.domain.scorer import ScorerSettings
 from app.domain.texts import as_read, is_blank, text_key, words_of
+from app.settings import EngineSettings
 from workers.engines.fake import FakeEngine
 from workers.engines.simulated import SimulatedJudge
 from workers.methods.presentation import shortened
@@ -61,6 +62,7 @@ TEXTS = [unit * (SIZE // len(unit)) for unit in UNITS] + [
 ]
 TEMPLATES = Templates("regression")
 JUDGE = SimulatedJudge({}, {}, 0)
+FAKE = FakeEngine(EngineSettings(engine="fake"))
 
 
 def read_by_the_fake_judge(text: str) -> object:
@@ -84,7 +86,7 @@ def read_by_the_fake_judge(text: str) -> object:
         lambda text: shortened(text, ScorerSettings()),
         lambda text: HashingEmbedder().encode([text]),
         read_by_the_fake_judge,
-        lambda text: FakeEngine.encode(None, (Message("user", text),)),
+        lambda text: FAKE.encode((Message("user", text),)),
     ],
     ids=[
         *("neutralised", "fence", "template", "features", "words", "key", "as_read", "is_blank"),

@@ -15,6 +15,7 @@ import pytest
 
 from app.domain.bank import Bank, LabelledScenario
 from app.domain.scenario import Attribute, Scenario
+from app.domain.scorer import ScorerSettings
 from app.domain.search import EXACT_UP_TO
 from tests.unit.workers.test_library import Store
 from workers.retrieval import making
@@ -155,7 +156,7 @@ def test_the_same_question_is_excluded_and_rare_levels_are_covered_in_a_large_ba
     ]
     scenarios[far] = LabelledScenario("far", "far", ("a", "b"), ({"warmth": 0}, {}))
     bank = IndexedBank(Bank("d", tuple(scenarios)), large)
-    chosen = bank.examples(query, Scenario("same", ("a", "c")), WARMTH, 5)
+    chosen = bank.examples(query, Scenario("same", ("a", "c")), WARMTH, ScorerSettings(examples=5))
     assert [n.row for n in chosen.neighbours] == [*order[20:24], far]
     assert chosen.uncovered == (0.5,)
 
