@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from app.calibrations.applied import Raw, Refused
 from app.domain import features
@@ -28,7 +28,7 @@ def choose(
         if wanted not in ready:
             return unknown(wanted, ready)
         return not_for(ready[wanted], fingerprint, asked) or ready[wanted]
-    own = [info for info in ready.values() if info.fingerprint == fingerprint]
+    own = _automatic(ready, fingerprint)
     covering = [info for info in own if set(asked) <= set(info.fields)]
     if covering:
         return max(covering, key=_preference)
@@ -60,7 +60,7 @@ def choose_for_states(
         if wanted not in ready:
             return unknown(wanted, ready)
         return not_for(ready[wanted], fingerprint, ()) or ready[wanted]
-    own = [info for info in ready.values() if info.fingerprint == fingerprint]
+    own = _automatic(ready, fingerprint)
     if not own:
         return Refused("inapplicable", f"no calibration is fitted for this scorer: {FIT_FIRST}")
     return max(own, key=lambda info: (len(covered(info, asked)), *_preference(info)))
@@ -77,6 +77,11 @@ def covered(info: CalibrationInfo, asked: Collection[str]) -> set[str]:
     return {one for one in asked if one in info.fields} | {
         one for one in asked if one in map(attribute_name, info.fields)
     }
+
+
+def _automatic(ready: Mapping[str, CalibrationInfo], fingerprint: str) -> Sequence[CalibrationInfo]:
+    """The calibrations for a scorer that `auto` may choose."""
+    return [one for one in ready.values() if one.automatic and one.fingerprint == fingerprint]
 
 
 def _preference(info: CalibrationInfo) -> tuple[bool, int]:

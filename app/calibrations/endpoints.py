@@ -185,6 +185,7 @@ def _fitted(info: CalibrationInfo) -> FittedOut:
         left_out=info.left_out,
         reports=info.reports,
         created_ms=info.created_ms,
+        automatic=info.automatic,
         builtin=info.builtin,
         notice=info.notice or None,
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.domain.calibration.model import Basis, Layer
-from app.schema import WHOLE, Maybe, Name, Open
+from app.schema import WHOLE, Flag, Maybe, Name, Open
 from app.scoring.requests import ScorerRequest
 from app.scoring.schemas import BankRefOut, ScorerOut
 
@@ -22,6 +22,11 @@ class CalibrationRequest(ScorerRequest):
     """How many of the bank's scenarios to score, drawn by `sample_seed`; by default all. Surface
     features, which need no model, are learnt from all of them in any case."""
     sample_seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
+    scenario_ids: list[str] | None = Field(None, min_length=20, max_length=100_000)
+    """Fit on these scenarios of the bank only, as if it had no others: to find what a calibration
+    is worth on scenarios that it has not seen. By default, all of them."""
+    automatic: Flag = True
+    """Whether `auto` may choose the calibration. If not, it is applied only where it is named."""
 
 
 class AttributeReportOut(Open):
@@ -73,6 +78,8 @@ class FittedOut(Open):
     """Why scenarios or cells of the bank were not used -> how many."""
     reports: list[AttributeReportOut]
     created_ms: int
+    automatic: bool = True
+    """Whether `auto` may choose it."""
     builtin: bool = False
     """Whether it ships with the service. One that is fitted under the same name hides it."""
     notice: Maybe[str] = None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from app.domain.methods import METHODS
 from scripts.benchmark.records.scenario_files import UnusableData
-from scripts.calibrate.fitting import CalibrateOptions, FitFailed, calibrate
+from scripts.calibrate.fitting import CalibrateOptions, calibrate
+from scripts.calibrate.following import FitFailed
 from scripts.client.problems import ServiceAway, ServiceProblem
 from scripts.label_options import add_label_options, label_options
 from scripts.scorer_options import DEFAULT_URL, ScorerOptions, add_scorer_options, positive
@@ -49,6 +50,8 @@ def options_of(arguments: argparse.Namespace) -> CalibrateOptions:
         examples_bank=arguments.examples_bank,
         export=arguments.export,
         notice=arguments.notice,
+        report=arguments.report,
+        texts=arguments.texts,
         scorer=ScorerOptions.from_arguments(arguments),
     )
 
@@ -79,6 +82,13 @@ def parser() -> argparse.ArgumentParser:
     add("--url", default=DEFAULT_URL)
     add("--export", type=Path, metavar="FILE", help="write it to this file as well (.npz)")
     add("--notice", default="", metavar="TEXT", help="whose labels the file is fitted on")
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a page about it to this file as well (.html)",
+    )
+    add("--texts", action="store_true", help="quote questions and responses on that page")
     how = command_line.add_argument_group("how to score", "as requests will that it is for")
     add = how.add_argument
     scoring = [name for name, traits in METHODS.items() if traits.kind == "score"]

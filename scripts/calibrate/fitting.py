@@ -1,4 +1,4 @@
-"""Fit a calibration: start the fit, follow it, restart it if the service was restarted."""
+"""Fit a calibration with a progress bar; report what it is worth, and write a page if asked to."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from app.domain.bank_files.reading import AS_THEY_ARE, Options
 from app.domain.calibration.artefact import with_description
 from app.store.builtin_calibrations import imported
 from scripts.benchmark.records.scenario_files import UnusableData
+from scripts.calibrate.following import follow, start
+from scripts.calibrate.pages.held_out import find, scenarios_of
+from scripts.calibrate.pages.page import write_page
 from scripts.calibrate.report import report
 from scripts.client.connection import api_key_of_environment
-from scripts.client.problems import ServiceProblem
 from scripts.client.service import Body, Service
 from scripts.scorer_options import (
     DEFAULT_URL,
@@ -27,13 +29,8 @@ from scripts.scorer_options import (
     read_attributes,
 )
 
-_POLL_S = 1.0
-_MOST_STARTS = 3
-"""Starts of a fit without one more scenario scored: more would not help."""
-
-
-class FitFailed(Exception):
-    """The service could not fit the calibration."""
+_AT_ONCE = 8
+"""Requests in flight while the page is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +54,10 @@ class CalibrateOptions:
     """File to write the fitted calibration to."""
     notice: str = ""
     """Whose labels the exported calibration is fitted on."""
+    report: Path | None = None
+    """File to write a page to."""
+    texts: bool = False
+    """Whether the page quotes questions and responses."""
 
 
 def calibrate(options: CalibrateOptions) -> str:
@@ -67,66 +68,52 @@ def calibrate(options: CalibrateOptions) -> str:
     return asyncio.run(_calibrate(options, request_of(options)))
 
 
-async def _calibrate(options: CalibrateOptions, body: dict[str, Any]) -> str:
-    async with Service(options.url, 1, api_key=api_key_of_environment()) as service:
-        if options.bank_file:
-            content = options.bank_file.read_bytes()
+async def _calibrate(options: CalibrateOptions, body: Body) -> str:
+    async with Service(options.url, _AT_ONCE, api_key=api_key_of_environment()) as service:
+        content = options.bank_file.read_bytes() if options.bank_file else None
+        if content is not None:
             await service.put_bank(options.bank, content, options.labels)
-        started = await _start(service, options.name, body)
-        for warning in started.warnings:
-            print(f"note: {warning}", file=sys.stderr)
-        with tqdm(
-            total=started.total,
-            initial=started.done,
-            unit="scenario",
-            desc=options.name,
-            dynamic_ncols=True,
-        ) as bar:
-            ready = await _follow(service, options.name, body, bar)
+        ready = await _fitted(service, options.name, body)
+        fitted = ready.fitted
+        assert fitted is not None, "a ready calibration is fitted"
         if options.export:
-            content = await service.calibration_file(options.name)
-            options.export.write_bytes(with_notice(content, options.notice))
-    assert ready.fitted is not None, "a ready calibration is fitted"
-    return report(ready.name, ready.fitted)
+            file = await service.calibration_file(options.name)
+            options.export.write_bytes(with_notice(file, options.notice))
+        if options.report:
+            given = scenarios_of(fitted.bank, content, options.labels)
+            findings = await find(service, options.name, body, fitted, given)
+            write_page(options.report, options.name, fitted, findings, texts=options.texts)
+    return report(ready.name, fitted)
+
+
+async def _fitted(service: Service, name: str, body: Body) -> CalibrationOut:
+    """The calibration once it is fitted, with a progress bar."""
+    started = await start(service, name, body)
+    for warning in started.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    with tqdm(
+        total=started.total,
+        initial=started.done,
+        unit="scenario",
+        desc=name,
+        dynamic_ncols=True,
+    ) as bar:
+
+        def seen(current: CalibrationOut) -> None:
+            bar.total = current.total
+            bar.update(current.done - bar.n)
+            bar.set_postfix_str("fitting" if current.state == "fitting" else "")
+
+        def restarted() -> None:
+            bar.write("the service was restarted; the fit continues", file=sys.stderr)
+
+        return await follow(service, name, body, seen, restarted)
 
 
 def with_notice(content: bytes, notice: str) -> bytes:
     """A calibration's file that names whose labels it is fitted on."""
     info = msgspec.structs.replace(imported(content).info, builtin=False, notice=notice)
     return with_description(content, msgspec.json.encode(info))
-
-
-async def _start(service: Service, name: str, body: Body) -> CalibrationOut:
-    """Start a fit, or find the one of this name that is running."""
-    try:
-        return await service.fit(name, body)
-    except ServiceProblem as problem:
-        if problem.slug != "calibration-running":
-            raise
-    print(f"note: {name} is already being fitted; following that fit", file=sys.stderr)
-    return await service.calibration(name)
-
-
-async def _follow(service: Service, name: str, body: Body, bar: tqdm[Any]) -> CalibrationOut:
-    """The calibration once it is ready. Raises `FitFailed`, `ServiceProblem`, `ServiceAway`."""
-    starts, furthest = 1, -1
-    while True:
-        current = await service.calibration(name)
-        bar.total = current.total
-        bar.update(current.done - bar.n)
-        if current.state == "ready":
-            return current
-        if current.state == "failed":
-            raise FitFailed(f"{name} could not be fitted: {current.detail}")
-        if current.state == "interrupted":
-            starts = 1 if current.done > furthest else starts + 1
-            furthest = max(furthest, current.done)
-            if starts > _MOST_STARTS:
-                raise FitFailed(f"{name} was started {starts} times: {current.detail}")
-            bar.write("the service was restarted; the fit continues", file=sys.stderr)
-            await _start(service, name, body)
-        bar.set_postfix_str("fitting" if current.state == "fitting" else "")
-        await asyncio.sleep(_POLL_S)
 
 
 def request_of(options: CalibrateOptions) -> dict[str, Any]:

@@ -118,6 +118,14 @@ class Service:
         response = await self._connection.send("GET", _path("calibrations", name))
         return CalibrationOut.model_validate_json(response.content)
 
+    async def delete_calibration(self, name: str) -> None:
+        """Delete a calibration if there is one, and stop its fit."""
+        try:
+            await self._connection.send("DELETE", _path("calibrations", name))
+        except ServiceProblem as problem:
+            if problem.slug != "unknown-calibration":
+                raise
+
     async def calibration_file(self, name: str) -> bytes:
         """A fitted calibration as a file."""
         response = await self._connection.send("GET", _path("calibration-files", name))

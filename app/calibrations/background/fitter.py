@@ -157,5 +157,6 @@ async def _compute(fit: Fit, scored: Mapping[str, LabelledEvidence]) -> _Fitted:
         reports=calibration.reports,
         created_ms=int(time.time() * 1000),
         labelled=len(fit.labelled),
+        automatic=fit.request.automatic,
     )
     return info, artefact

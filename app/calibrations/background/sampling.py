@@ -18,9 +18,10 @@ def labelled_scenarios(
 ) -> list[LabelledScenario]:
     """The scenarios with labels on any of the attributes, in the bank's order.
 
-    Raises `InvalidRequest` for attributes without any label.
+    Raises `InvalidRequest` for attributes without any label, and for unknown `scenario_ids`.
     """
-    labelled = [s for s in bank.scenarios if any(has_label(s, name) for name in attributes)]
+    named = _named(bank, request)
+    labelled = [s for s in named if any(has_label(s, name) for name in attributes)]
     missing = [name for name in attributes if not any(has_label(s, name) for s in labelled)]
     if missing:
         message = f"bank {request.bank!r} has no labels for {', '.join(map(repr, missing))}"
@@ -29,6 +30,17 @@ def labelled_scenarios(
             fields=[FieldError(_BANK, message)],
         )
     return labelled
+
+
+def _named(bank: Bank, request: CalibrationRequest) -> Sequence[LabelledScenario]:
+    """The scenarios that the request names; all of the bank if it names none."""
+    if request.scenario_ids is None:
+        return bank.scenarios
+    wanted = set(request.scenario_ids)
+    if unknown := wanted - {scenario.id for scenario in bank.scenarios}:
+        message = f"bank {request.bank!r} has no scenario {min(unknown)!r}"
+        raise InvalidRequest(message, fields=[FieldError("#/scenario_ids", message)])
+    return [scenario for scenario in bank.scenarios if scenario.id in wanted]
 
 
 def sample(

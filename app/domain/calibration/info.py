@@ -33,3 +33,5 @@ class CalibrationInfo(Struct, frozen=True):
     """Whether it comes with Azimuth."""
     notice: str = ""
     """For a built-in one: whose labels it was fitted on, and under which licence."""
+    automatic: bool = True
+    """Whether `auto` may choose it."""

@@ -22,7 +22,8 @@ from scripts.benchmark.records.scenario_files import (
 )
 from scripts.benchmark.running.evaluation import evaluate
 from scripts.benchmark.running.options import RunOptions
-from scripts.calibrate.fitting import CalibrateOptions, FitFailed, calibrate
+from scripts.calibrate.fitting import CalibrateOptions, calibrate
+from scripts.calibrate.following import FitFailed
 from scripts.client.problems import ServiceAway, ServiceProblem
 
 

@@ -29,11 +29,14 @@ def write_report(runs: Iterable[NamedRun], out: Path) -> None:
                 (out / "plots" / f"{part.id}.svg").write_text(
                     drawing.on_white(part.picture.svg), "utf-8"
                 )
-    (out / "report.html").write_text(_html(sections), encoding="utf-8")
+    (out / "report.html").write_text(
+        html_page(sections, "Evaluation report", "Before you compare"), encoding="utf-8"
+    )
     (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
 
 
-def _html(sections: Sequence[Section]) -> str:
+def html_page(sections: Sequence[Section], title: str, caution: str) -> str:
+    """A page that needs no other file; `caution` is the heading of warnings."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -41,7 +44,9 @@ def _html(sections: Sequence[Section]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.jinja").render(sections=sections)
+    return environment.get_template("report.jinja").render(
+        sections=sections, title=title, caution=caution
+    )
 
 
 def _markdown(sections: Sequence[Section]) -> str:

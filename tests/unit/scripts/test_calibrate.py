@@ -9,7 +9,7 @@ from app.banks.reading import reading_out
 from app.calibrations.schemas import FittedOut
 from app.domain.bank_files.reading import BankFile
 from app.scoring.schemas import SCORER_EXAMPLE
-from scripts.calibrate import fitting
+from scripts.calibrate import fitting, following
 from scripts.calibrate.__main__ import main, options_of, parser
 from scripts.calibrate.report import report
 from scripts.client import connection as module
@@ -93,7 +93,7 @@ class Azimuth:
 def run(monkeypatch, capsys):
     """Run the command against an Azimuth: its exit status, what it printed, and its complaints."""
     client = httpx.AsyncClient
-    monkeypatch.setattr(fitting, "_POLL_S", 0.0)
+    monkeypatch.setattr(following, "_POLL_S", 0.0)
 
     def run(azimuth, *more):
         transport = httpx.MockTransport(azimuth)

@@ -10,7 +10,8 @@ from scripts.benchmark.commands import frontier
 from scripts.benchmark.frontier import measuring
 from scripts.benchmark.frontier.modes import MODES
 from scripts.benchmark.pages.plots.frontier import FREE
-from scripts.calibrate.fitting import CalibrateOptions, FitFailed
+from scripts.calibrate.fitting import CalibrateOptions
+from scripts.calibrate.following import FitFailed
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""The report page of the command line: trial fits over HTTP, and what they leave behind."""
+
+import re
+
+import pytest
+
+from scripts.calibrate.__main__ import main as calibrate
+from tests.service.calibrations.support import (
+    ATTRIBUTES,
+    BANK,
+    HELD_OUT,
+    ask,
+    calibrated,
+    delete,
+    ended,
+    last_job,
+    lines,
+    look_at,
+    problem_of,
+    put,
+    score,
+)
+
+SHORT = [one["id"] for one in BANK[:24]]
+
+
+@pytest.mark.parametrize("method", ["comparative", "probe"])
+def test_the_page_has_all_its_parts_and_leaves_no_trial_behind(judged, house, tmp_path, method):
+    file, page = tmp_path / "bank.jsonl", tmp_path / "out" / "page.html"
+    file.write_text(lines(*BANK))
+    given = ["shown", "--bank", "labelled", "--bank-file", str(file), "--url", judged.url]
+    given += ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake", "--method", method]
+    assert calibrate([*given, "--report", str(page)]) == 0
+    html = page.read_text("utf-8")
+    assert "<h1>Calibration shown</h1>" in html
+    for part in ("sources", "curve", "reliability", "surprises"):
+        assert f'<h3 id="{part}">' in html
+    assert html.count("<svg") == 3
+    assert "25 scenarios</th>" in html
+    assert "36 scenarios</th>" in html
+    assert not re.search(r'(src|href)="(?!#)', html)  # needs no other file
+    assert BANK[0]["question"] not in html
+    with judged.client() as client:
+        names = [one["name"] for one in client.get("/v1/calibrations").json()["calibrations"]]
+    assert not [name for name in names if "trial" in name]
+    assert delete(judged, "shown") == 204
+
+
+def test_trials_ask_the_judge_nothing_that_the_fit_has_not_asked(judged, house, tmp_path):
+    file, page = tmp_path / "bank.jsonl", tmp_path / "page.html"
+    file.write_text(lines(*BANK))
+    before = last_job(judged)
+    given = ["shown", "--bank", "labelled", "--bank-file", str(file), "--url", judged.url]
+    given += ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake", "--report", str(page)]
+    assert calibrate([*given, "--texts"]) == 0
+    assert last_job(judged) == before  # `house` has asked all of it
+    assert "What about" in page.read_text("utf-8")
+    assert delete(judged, "shown") == 204
+
+
+def test_a_fit_on_named_scenarios_that_auto_does_not_choose(judged, house):
+    put(judged, "aside", scenario_ids=SHORT, automatic=False)
+    aside = ended(judged, "aside")["fitted"]
+    assert (aside["scenarios"], aside["labelled"], aside["automatic"]) == (24, 24, False)
+    by_default = score(judged, HELD_OUT[38])
+    assert by_default["calibration"]["name"] == "house"  # though `aside` is later
+    named = look_at(judged, by_default["id"], calibration="aside")
+    assert named["calibration"]["name"] == "aside"
+    assert calibrated(named) != calibrated(by_default)
+    assert judged.post("/v1/score", ask(HELD_OUT[38], calibration="aside")).status_code == 200
+    assert delete(judged, "aside") == 204
+
+
+def test_unknown_scenarios_are_refused(judged):
+    refused = problem_of(put(judged, "x", scenario_ids=[*SHORT, "nobody"]), 422, "invalid-request")
+    assert refused["errors"][0]["pointer"] == "#/scenario_ids"
+    assert "no scenario 'nobody'" in refused["detail"]
