@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from scripts.benchmark.pages.drawing import (
     INK,
@@ -27,6 +26,7 @@ from scripts.calibrate.pages.measures import Bin, Point
 
 _ACROSS = 3
 _TITLE_CHARS = 26
+_NO_INTERVAL = (math.nan, math.nan)
 _SPREAD = 0.016
 """Attributes are drawn a little apart, as a share of a size: their intervals would overlap."""
 
@@ -41,7 +41,7 @@ def sources_plot(
     style = styles(errors)
     handles = [*patches(errors, style), dashed("chance")]
     figure, (above, below) = new_figure(5.6, handles, 2)
-    bars = {name: [(value, 0.0, 0.0) for value in values] for name, values in errors.items()}
+    bars = {name: [(value, *_NO_INTERVAL) for value in values] for name, values in errors.items()}
     grouped_bars(above, attributes, bars, style, percent=False)
     above.set_ylim(bottom=0)
     above.set_ylabel("root mean square error")
@@ -55,7 +55,7 @@ def sources_plot(
 
 
 def _share(share: float | None) -> Bar:
-    return NO_BAR if share is None else (100 * share, 0.0, 0.0)
+    return NO_BAR if share is None else (100 * share, *_NO_INTERVAL)
 
 
 @plot
@@ -93,13 +93,12 @@ def curve_plot(curves: Mapping[str, Sequence[Point]]) -> Figure:
 @plot
 def reliability_plot(bins: Mapping[str, Sequence[Bin]]) -> Figure:
     """Mean label against predicted label, a panel an attribute."""
-    colour = styles(["score"])["score"].colour
+    mean = "mean label, with its 95 % interval"
+    style = styles([mean])
+    colour = style[mean].colour
     across = min(_ACROSS, len(bins))
     down = math.ceil(len(bins) / across)
-    handles = [
-        Patch(facecolor=colour, label="mean label, with its 95 % interval"),
-        dashed("score = label"),
-    ]
+    handles = [*lines([mean], style), dashed("score = label")]
     width = WIDTH * across / _ACROSS
     figure, panels = new_figure(
         2.75 * down, handles, down, across, width=max(width, 5.0), sharex=True, sharey=True

@@ -11,7 +11,7 @@ from scripts.calibrate.pages.plots import reliability_plot
 from scripts.calibrate.pages.trials import Prediction
 
 _MOST_SURPRISES = 25
-_MOST_CHARS = 400
+_MOST_CHARS = 300
 
 _READING = (
     "Calibrated scores against labels. Every score is by a fit on the other three quarters of the "
@@ -71,7 +71,8 @@ def surprises_part(
         ]
         if texts:
             scenario = scenarios[one.scenario]
-            notes = (_short(scenario.question), _short(scenario.responses[one.response]))
+            response = scenario.responses[one.response]
+            notes = (f"Question: {_short(scenario.question)}", f"Response: {_short(response)}")
             cells.append(Cell("", notes=notes))
         rows.append(tuple(cells))
     header = ["scenario", "response", "attribute", "label"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -44,6 +45,14 @@ def test_auto_chooses_the_latest_calibration_for_the_scorer():
     assert chosen("auto", old, new, others) is new
     assert chosen("auto", others) == Raw()
     assert chosen("old", old, new, others) is old
+
+
+def test_auto_passes_over_calibrations_that_are_not_automatic():
+    old, new = info("old", "wit@1", created_ms=1), info("new", "wit@1", created_ms=2)
+    trial = msgspec.structs.replace(new, automatic=False)
+    assert chosen("auto", old, trial) is old
+    assert chosen("auto", trial) == Raw()
+    assert chosen("new", old, trial) is trial
 
 
 def test_auto_prefers_a_calibration_of_all_attributes_to_a_later_one():
