@@ -81,7 +81,9 @@ def test_judges_serve_their_methods_next_to_a_language_model(service, chat_rewar
     preferred = service.post("/v1/select", body | grouped(method="reward_model")).json()
     rewards = reference_rewards(chat_reward)
     assert preferred["selection"]["selected"]["index"] == rewards.index(max(rewards))
-    assert sum(r["preference"] for r in preferred["selection"]["ranking"]) == pytest.approx(1)
+    assert sum(r["preference"] for r in preferred["selection"]["ranking"]) == pytest.approx(
+        1, abs=1e-5
+    )
     (cell,) = preferred["score_set"]["cells"]
     assert [s["reward"] for s in cell["scores"]] == pytest.approx(rewards, abs=1e-4)
 
@@ -90,7 +92,7 @@ def test_judges_serve_their_methods_next_to_a_language_model(service, chat_rewar
     care = next(c for c in answer["score_set"]["cells"] if c["attribute"] == "care")
     for scored in care["scores"]:
         valence = scored["valence"]
-        assert sum(valence.values()) == pytest.approx(1)
+        assert sum(valence.values()) == pytest.approx(1, abs=1e-5)
         assert scored["score"] == pytest.approx(valence["supports"] + valence["either"] / 2)
     target = {"score_set_ids": answer["score_set"]["id"], "targets": {"care": 0}}
     assert service.post("/v1/retarget", target).json()["pairs"][0]["selection"]["selected"]
