@@ -17,7 +17,7 @@ from workers.errors import EngineError
 ARCHITECTURE = "AzimuthStates"
 """Name of the class in vLLM's registry, and in the configuration of the model."""
 EXTENSION = f"{__name__}.Extension"
-_BASE, _LAYERS = "AZIMUTH_STATES_BASE", "AZIMUTH_STATES_OF"
+_BASE, _LAYERS = "STATES_OF_MODEL_BASE", "STATES_OF_MODEL_LAYERS"
 """Variables by which the processes of vLLM know what to register."""
 _LAYER = re.compile(r"\blayers\.(\d+)\.")
 
