@@ -180,3 +180,15 @@ def running_service(folder: Path) -> Iterator[Service]:
         yield service
     finally:
         service.close()
+
+
+@contextlib.contextmanager
+def client_with_every_scope(folder: Path) -> Iterator[httpx.Client]:
+    """A client of a new service that asks for keys; its key may do everything."""
+    with running_service(folder) as running:
+        running.start_api(AZIMUTH_AUTH="keys")
+        running.start_worker(ready=False)
+        with running.client() as client:
+            client.headers["authorization"] = f"Bearer {secret_with(running, 'admin')}"
+            wait_until(lambda: client.get("/readyz").is_success, what="the worker")
+            yield client

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests import contract_check
-from tests.support import running_service, secret_with, wait_until
+from tests.support import client_with_every_scope
 from tests.unit.domain.test_bank_files_fuzz import RECORDS
 
 DRAWN = 40
@@ -38,13 +38,8 @@ CONTRACT.config.generation.update(
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     """A client of a service that asks for keys, with a key for everything."""
-    with running_service(tmp_path_factory.mktemp("fuzz")) as running:
-        running.start_api(AZIMUTH_AUTH="keys")
-        running.start_worker(ready=False)
-        with running.client() as client:
-            client.headers["authorization"] = f"Bearer {secret_with(running, 'admin')}"
-            wait_until(lambda: client.get("/readyz").is_success, what="the worker")
-            yield client
+    with client_with_every_scope(tmp_path_factory.mktemp("fuzz")) as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.contract_check import DOCUMENT
-from tests.support import SCENARIO, grouped, running_service, secret_with, wait_until
+from tests.support import SCENARIO, client_with_every_scope, grouped
 
 CONTRACT = json.loads(DOCUMENT.read_text("utf-8"))
 WRONG = {
@@ -54,13 +54,8 @@ def with_value(body, steps, value):
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     """A client of a service with keys, which has every operation."""
-    with running_service(tmp_path_factory.mktemp("types")) as running:
-        running.start_api(AZIMUTH_AUTH="keys")
-        running.start_worker(ready=False)
-        with running.client() as client:
-            client.headers["authorization"] = f"Bearer {secret_with(running, 'admin')}"
-            wait_until(lambda: client.get("/readyz").is_success, what="the worker")
-            yield client
+    with client_with_every_scope(tmp_path_factory.mktemp("types")) as client:
+        yield client
 
 
 def operations():

@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from ctypes.util import find_library
 from pathlib import Path
@@ -168,25 +168,29 @@ class VllmEngine:
         await self._run(prompt.token_ids or (), SamplingParams(max_tokens=1, output_kind=kind))
 
     async def _run(self, token_ids: tuple[int, ...], parameters: Any) -> Any:
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        request_id = f"azimuth-{next(self._request_ids)}"
+        return await last_of(
+            self._llm.generate(as_input(token_ids), parameters, request_id=request_id)
+        )
 
-        last: Any = None
-        try:
-            async for output in self._llm.generate(
-                as_input(token_ids),
-                parameters,
-                request_id=f"azimuth-{next(self._request_ids)}",
-            ):
-                last = output
-        except EngineDeadError as error:
-            raise EngineDead("vLLM's engine process has ended") from error
-        except ValueError as error:
-            raise EngineRejected(str(error)) from error
-        except EngineGenerateError as error:
-            raise EngineError(f"vLLM could not answer: {error}") from error
-        if last is None:
-            raise EngineError("vLLM ended without an answer")
-        return last
+
+async def last_of(outputs: AsyncIterator[Any]) -> Any:
+    """The last output of a request to vLLM. Translates vLLM's errors to an `EngineError`."""
+    from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+    last: Any = None
+    try:
+        async for output in outputs:
+            last = output
+    except EngineDeadError as error:
+        raise EngineDead("vLLM's engine process has ended") from error
+    except ValueError as error:
+        raise EngineRejected(str(error)) from error
+    except EngineGenerateError as error:
+        raise EngineError(f"vLLM could not answer: {error}") from error
+    if last is None:
+        raise EngineError("vLLM ended without an answer")
+    return last
 
 
 def sampling_parameters(schema: Schema, sampling: Sampling, index: int = 0) -> Any:

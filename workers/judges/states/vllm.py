@@ -18,8 +18,13 @@ from app.settings import EngineSettings
 from workers.concurrency import gather_or_cancel
 from workers.engines.base import EngineInfo
 from workers.engines.identity import model_name, model_revision
-from workers.engines.vllm import as_input, engine_arguments, prepare_environment
-from workers.errors import EngineDead, EngineError, EngineRejected
+from workers.engines.vllm import (
+    as_input,
+    ending_quietly,
+    engine_arguments,
+    last_of,
+    prepare_environment,
+)
 from workers.judges.plaintext import PlainEncoder, Tokens
 from workers.judges.states.base import Reading, chosen_layers
 from workers.judges.states.vllm_model import ARCHITECTURE, EXTENSION, register
@@ -76,7 +81,7 @@ class VllmStates:
         }
         for name in ("structured_outputs_config", "generation_config"):
             arguments.pop(name, None)
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        return ending_quietly(AsyncLLM).from_engine_args(AsyncEngineArgs(**arguments))
 
     async def close(self) -> None:
         """Stop vLLM's engine process."""
@@ -117,23 +122,11 @@ class VllmStates:
 
     async def _run(self, text: Tokens, *, from_cache: bool) -> Any:
         from vllm import PoolingParams
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         parameters = PoolingParams(
             task="token_embed", use_activation=False, skip_reading_prefix_cache=not from_cache
         )
-        last: Any = None
-        try:
-            async for output in self._llm.encode(
-                as_input(text.ids), parameters, request_id=f"azimuth-{next(self._request_ids)}"
-            ):
-                last = output
-        except EngineDeadError as error:
-            raise EngineDead("vLLM's engine process has ended") from error
-        except ValueError as error:
-            raise EngineRejected(str(error)) from error
-        except EngineGenerateError as error:
-            raise EngineError(f"vLLM could not answer: {error}") from error
-        if last is None:
-            raise EngineError("vLLM ended without an answer")
-        return last
+        request_id = f"azimuth-{next(self._request_ids)}"
+        return await last_of(
+            self._llm.encode(as_input(text.ids), parameters, request_id=request_id)
+        )
