@@ -13,23 +13,22 @@ from msgspec import Struct
 
 from app.domain.fingerprint import canonical_json, digest, text_digest
 from app.domain.names import canonical_name
+from app.domain.rating_records import (
+    NO_SETUP,
+    Rating,
+    RatingSetup,
+    checked_classes,
+    checked_ratings,
+    is_setup,
+    setup_of,
+)
 from app.domain.texts import is_blank
 
-_MAX_RATING = 1e6
 _V = TypeVar("_V")
 MAX_DISTINCT_LEVELS = 11
 """An attribute with more distinct labels than this is continuous and has no levels."""
 MAX_LISTED_LEVELS = 25
 """An attribute with more distinct labels than this is reported by its range only."""
-
-
-class Rating(Struct, frozen=True):
-    """One rater's rating of one response (SPICA's group ratings)."""
-
-    group: str
-    rater: str
-    response: int
-    rating: float
 
 
 class LabelledScenario(Struct, frozen=True):
@@ -43,6 +42,8 @@ class LabelledScenario(Struct, frozen=True):
     reasonings: tuple[dict[str, str], ...] | None = None
     """For each response: attribute -> reason for the label."""
     ratings: tuple[Rating, ...] | None = None
+    response_classes: tuple[str | None, ...] = ()
+    """For each response: its class, such as a refusal; null where it has none."""
 
 
 class Bank(Struct, frozen=True):
@@ -51,6 +52,8 @@ class Bank(Struct, frozen=True):
     digest: str
     """Hash of the content. It does not depend on the bank's name or the order of its lines."""
     scenarios: tuple[LabelledScenario, ...]
+    setup: RatingSetup = NO_SETUP
+    """What holds for all ratings."""
 
 
 class LabelCoverage(Struct, frozen=True):
@@ -89,6 +92,7 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
     `max_errors` errors.
     """
     scenarios: list[LabelledScenario] = []
+    setup = NO_SETUP
     errors: list[LineError] = []
     seen: dict[str, int] = {}
     decoder = msgspec.json.Decoder(LabelledScenario)
@@ -97,7 +101,11 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
             continue
         try:
             # Decoding to text first finds invalid UTF-8 in members that the decoder skips.
-            scenario = checked(decoder.decode(line.decode()))
+            content = line.decode()
+            if not scenarios and is_setup(first := msgspec.json.decode(content)):
+                setup = setup_of(first)
+                continue
+            scenario = checked(decoder.decode(content))
             if scenario.id in seen:
                 raise ValueError(f"id {scenario.id!r} is also on line {seen[scenario.id]}")
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
@@ -111,14 +119,14 @@ def parse_bank(text: bytes, *, max_errors: int = 20) -> Bank:
         errors.append(LineError(1, "the bank is empty"))
     if errors:
         raise InvalidLines(errors)
-    return bank_of(scenarios)
+    return bank_of(scenarios, setup)
 
 
-def bank_of(scenarios: Iterable[LabelledScenario]) -> Bank:
+def bank_of(scenarios: Iterable[LabelledScenario], setup: RatingSetup = NO_SETUP) -> Bank:
     """The bank that has these scenarios, which were checked."""
     # Sorted, because embeddings are stored by row and must not depend on the order of lines.
     ordered = sorted(scenarios, key=lambda scenario: scenario.id)
-    return Bank(digest=_bank_digest(ordered), scenarios=tuple(ordered))
+    return Bank(_bank_digest(ordered, setup), tuple(ordered), setup)
 
 
 def checked(scenario: LabelledScenario) -> LabelledScenario:
@@ -128,7 +136,12 @@ def checked(scenario: LabelledScenario) -> LabelledScenario:
     """
     canonical = _with_canonical_names(scenario)
     _check(canonical)
-    return canonical
+    if not canonical.ratings and not canonical.response_classes:
+        return canonical
+    count = len(canonical.responses)
+    classes = checked_classes(canonical.response_classes, count)
+    ratings = canonical.ratings and checked_ratings(canonical.ratings, classes, count)
+    return msgspec.structs.replace(canonical, ratings=ratings, response_classes=classes)
 
 
 def label_fault(label: object, low: float = 0, high: float = 1) -> str | None:
@@ -148,7 +161,9 @@ def label_fault(label: object, low: float = 0, high: float = 1) -> str | None:
 def serialize_bank(bank: Bank) -> bytes:
     """Write a bank as JSON Lines. `parse_bank` reads it back with the same digest."""
     encoder = msgspec.json.Encoder()
-    return b"\n".join(encoder.encode(scenario) for scenario in bank.scenarios) + b"\n"
+    setup = [] if bank.setup == NO_SETUP else [encoder.encode(bank.setup)]
+    lines = [*setup, *(encoder.encode(scenario) for scenario in bank.scenarios)]
+    return b"\n".join(lines) + b"\n"
 
 
 def label_coverage(scenarios: Iterable[LabelledScenario]) -> dict[str, LabelCoverage]:
@@ -211,16 +226,6 @@ def _check(scenario: LabelledScenario) -> None:
             f"reasonings has {len(scenario.reasonings)} entries for "
             f"{len(scenario.responses)} responses"
         )
-    for index, rating in enumerate(scenario.ratings or ()):
-        if not abs(rating.rating) <= _MAX_RATING:
-            raise ValueError(
-                f"ratings[{index}].rating is {rating.rating:g}, not within +-{_MAX_RATING:g}"
-            )
-        if not 0 <= rating.response < len(scenario.responses):
-            raise ValueError(
-                f"ratings[{index}].response is {rating.response}, but the scenario has only "
-                f"{len(scenario.responses)} responses (counted from 0)"
-            )
 
 
 def _check_labels(scenario: LabelledScenario) -> None:
@@ -234,9 +239,19 @@ def _check_labels(scenario: LabelledScenario) -> None:
                 raise ValueError(f"labels[{index}].{attribute} {fault}")
 
 
-def _bank_digest(scenarios: Sequence[LabelledScenario]) -> str:
+def _bank_digest(scenarios: Sequence[LabelledScenario], setup: RatingSetup) -> str:
     # Scenarios are sorted: the order of lines does not affect retrieval, so it is not hashed.
-    return digest("bank", [text_digest(canonical_json(s).decode()) for s in scenarios])
+    lines = [text_digest(canonical_json(_hashed(s)).decode()) for s in scenarios]
+    return digest("bank", lines, *([] if setup == NO_SETUP else [setup]))
+
+
+def _hashed(scenario: LabelledScenario) -> LabelledScenario | dict[str, object]:
+    """What is hashed: versions of banks are older than response classes."""
+    if scenario.response_classes:
+        return scenario
+    members: dict[str, object] = msgspec.to_builtins(scenario)
+    del members["response_classes"]
+    return members
 
 
 def excerpt(value: object) -> str:
