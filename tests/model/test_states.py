@@ -71,9 +71,50 @@ def test_an_empty_candidate_has_states_of_its_frame(network):
     assert np.isfinite(reading.states).all()
 
 
+def test_states_are_the_same_whatever_a_candidate_is_read_with(network):
+    for candidate, reading in zip(CANDIDATES, network.read(*CANDIDATES), strict=True):
+        (alone,) = network.read(candidate)
+        assert np.array_equal(alone.states, reading.states)
+
+
+def test_a_question_is_read_once_for_all_candidates(network):
+    first, *others = network.read(*CANDIDATES)
+    assert first.cached_prompt_tokens == 0
+    assert all(0 < one.cached_prompt_tokens < one.prompt_tokens for one in others)
+
+
+def test_a_model_that_cannot_read_on_reads_each_candidate_with_its_question(
+    network, reference, monkeypatch
+):
+    reader, ways = network.reader, []
+    forward = type(reader._model).forward
+
+    def takes_no_keys(model, *arguments, **named):
+        ways.append("past_key_values" in named)
+        if named.get("past_key_values") is not None:
+            raise RuntimeError("only one token can follow")
+        return forward(model, *arguments, **named)
+
+    assert reader._continues
+    monkeypatch.setattr(type(reader._model), "forward", takes_no_keys)
+    monkeypatch.setattr(reader, "_continues", reader._can_continue())
+    assert ways[-1]
+    readings = network.read(*CANDIDATES)
+    assert not ways[-1]
+    for reading, expected in zip(readings, reference, strict=True):
+        assert reading.states == pytest.approx(expected, abs=1e-4 * float(np.abs(expected).max()))
+
+
+def test_padded_batches_give_the_same_states(network, reference, monkeypatch):
+    monkeypatch.setattr(network.reader, "_padded", True)
+    for reading, expected in zip(network.read(*CANDIDATES), reference, strict=True):
+        assert reading.states == pytest.approx(expected, abs=1e-4 * float(np.abs(expected).max()))
+
+
 def test_an_out_of_memory_batch_is_read_in_halves(network, monkeypatch):
     import torch
 
+    monkeypatch.setattr(network.reader, "_padded", True)
     whole = network.read(*CANDIDATES)
     forward = network.reader._forward
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 
 
 def batches(lengths: Sequence[int], *, rows: int, tokens: int) -> list[list[int]]:
@@ -18,4 +19,27 @@ def batches(lengths: Sequence[int], *, rows: int, tokens: int) -> list[list[int]
             made[-1].append(position)
         else:
             made.append([position])
+    return made
+
+
+def batches_of_beginnings(
+    beginnings: Sequence[Hashable], lengths: Sequence[int], *, tokens: int
+) -> list[list[int]]:
+    """Group the positions of texts into batches that begin alike, each in the order given.
+
+    `lengths` are of what follows the beginnings. A batch has at most `tokens` of that; a text that
+    has more is a batch of its own.
+    """
+    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for position, beginning in enumerate(beginnings):
+        alike[beginning].append(position)
+    made: list[list[int]] = []
+    for positions in alike.values():
+        room = -1
+        for position in positions:
+            if lengths[position] > room:
+                made.append([])
+                room = tokens
+            made[-1].append(position)
+            room -= lengths[position]
     return made

@@ -161,7 +161,7 @@ class Network(ABC):
         outputs: list[Any] | None
         try:
             with torch.inference_mode():
-                outputs = self._rows(self._forward(self._batch(texts)).float().cpu())
+                outputs = self._run(texts)
         except torch.OutOfMemoryError as error:
             if len(texts) == 1:
                 detail = f"not enough memory for a text of {len(texts[0].ids)} tokens"
@@ -177,6 +177,10 @@ class Network(ABC):
             half = len(texts) // 2
             return self._pass(texts[:half]) + self._pass(texts[half:])
         return outputs
+
+    def _run(self, texts: Sequence[Tokens]) -> list[Any]:
+        """Return one output for each text."""
+        return self._rows(self._forward(self._batch(texts)).float().cpu())
 
     def _rows(self, outputs: Any) -> list[Any]:
         """One output for each text, from a tensor on the CPU."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.settings import Settings
 from workers.engines.fake import FakeEngine
-from workers.judges.batches import batches
+from workers.judges.batches import batches, batches_of_beginnings
 from workers.judges.kaleido import Kaleido, valence_score
 from workers.judges.language.judge import LanguageModel
 from workers.judges.reward import RewardModel, preferences
@@ -84,3 +84,10 @@ def test_a_language_model_serves_no_method_of_the_other_judges():
     judge = create_judge(Settings.from_environment({"AZIMUTH_ENGINE": "fake"}), None, None)
     assert "comparative" in judge.profiles
     assert not {"reward_model", "kaleido"} & set(judge.profiles)
+
+
+def test_texts_that_begin_alike_are_read_together():
+    beginnings, lengths = ["a", "b", "a", "a", "b"], [5, 3, 4, 2, 99]
+    assert batches_of_beginnings(beginnings, lengths, tokens=9) == [[0, 2], [3], [1], [4]]
+    assert batches_of_beginnings(["", ""], [0, 0], tokens=9) == [[0, 1]]
+    assert batches_of_beginnings([], [], tokens=9) == []

@@ -1,35 +1,52 @@
-"""Hidden states of a language model in transformers, cut off after the deepest layer read."""
+"""Hidden states of a language model in transformers, cut off after the deepest layer read.
+
+On a GPU, texts run in padded batches. On a CPU each is a pass of its own: padding costs more than
+batches save, and an attention mask doubles the attention. Candidates of one question share the pass
+of its tokens, and the states of a candidate are the same whatever it is read with.
+"""
 
 from __future__ import annotations
 
+import copy
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from workers.errors import EngineError
+from workers.judges.batches import batches_of_beginnings
 from workers.judges.network import Network
 from workers.judges.plaintext import Tokens
 from workers.judges.states.base import Reading, chosen_layers
 
+_log = logging.getLogger(__name__)
 _QUESTION, _REPLY = "Is it day?", "Yes."
+_AT_ONCE = 2048
+"""Tokens of candidates that are read on a CPU before a check can run in between."""
+_ROUNDING = 0.05
+"""States may differ by this share of the largest one where a question is read beforehand."""
 
 
 class StatesNetwork(Network):
     """Any decoder of transformers with a chat template."""
 
     layers: tuple[int, ...] = ()
+    _padded = False
+    """Whether texts run in padded batches."""
+    _continues = False
+    """Whether the model can read a candidate after keys and values kept of its question."""
 
     async def encode(self, question: str, candidates: Sequence[str]) -> list[Tokens]:
         """Encode each candidate as the reply to a question."""
         return await self._in_thread(self._texts, question, candidates)
 
     async def read(self, texts: Sequence[Tokens]) -> list[Reading]:
-        """Read encoded texts in batches of similar length."""
+        """Read encoded texts. Tokens of a shared question count as cached but for the first."""
         outputs = await self._outputs(texts)
         return [
-            Reading(np.asarray(states, dtype=np.float64), len(text.ids))
-            for text, states in zip(texts, outputs, strict=True)
+            Reading(np.asarray(states, dtype=np.float64), len(text.ids), shared)
+            for text, (states, shared) in zip(texts, outputs, strict=True)
         ]
 
     def _texts(self, question: str, candidates: Sequence[str]) -> list[Tokens]:
@@ -67,6 +84,24 @@ class StatesNetwork(Network):
         blocks = _blocks_of(self._model, self.layers[-1])
         for layer in self.layers:
             blocks[layer - 1].register_forward_hook(self._capture(layer))
+        self._padded = self._device != "cpu"
+        self._continues = not self._padded and self._can_continue()
+
+    def _can_continue(self) -> bool:
+        """Read a text in both ways: some models take only one token after what they keep."""
+        text = self._least()
+        self._continues = False
+        whole, _ = self._pass([text])[0]
+        self._continues = True
+        try:
+            states, _ = self._pass([text])[0]
+        except (EngineError, AttributeError, NotImplementedError, TypeError) as error:
+            _log.info("each candidate is read with its question: %s", error)
+            return False
+        same = bool(np.abs(states - whole).max() <= _ROUNDING * np.abs(whole).max())
+        if not same:
+            _log.info("each candidate is read with its question: states would differ otherwise")
+        return same
 
     def _capture(self, layer: int) -> Any:
         def hook(module: Any, inputs: Any, output: Any) -> None:
@@ -76,6 +111,49 @@ class StatesNetwork(Network):
 
     def _least(self) -> Tokens:
         return self._encoder.conversation(_QUESTION, _REPLY)
+
+    async def _outputs(self, texts: Sequence[Tokens]) -> list[Any]:
+        if self._padded:
+            return [(states, 0) for states in await super()._outputs(texts)]
+        outputs: dict[int, Any] = {}
+        beginnings = [text.ids[: text.begin] for text in texts]
+        lengths = [len(text.ids) - text.begin for text in texts]
+        for batch in batches_of_beginnings(beginnings, lengths, tokens=_AT_ONCE):
+            done = await self._in_thread(self._pass, [texts[position] for position in batch])
+            self.progress += 1
+            outputs |= zip(batch, done, strict=True)
+        return [outputs[position] for position in range(len(texts))]
+
+    def _run(self, texts: Sequence[Tokens]) -> list[Any]:
+        if self._padded:
+            return super()._run(texts)
+        kept = self._kept_of(texts[0].ids[: texts[0].begin]) if self._continues else None
+        outputs: list[tuple[Any, int]] = []
+        for number, text in enumerate(texts):
+            # The model adds to what is kept, so all but the last text get a copy.
+            own = kept if number + 1 == len(texts) else copy.deepcopy(kept)
+            shared = text.begin if kept is not None and number else 0
+            outputs.append((self._mean(text, own).numpy(), shared))
+        return outputs
+
+    def _kept_of(self, beginning: tuple[int, ...]) -> Any:
+        """Keys and values of a question's tokens; None if there are no tokens."""
+        import torch
+
+        if not beginning:
+            return None
+        return self._model(input_ids=torch.tensor([beginning]), use_cache=True).past_key_values
+
+    def _mean(self, text: Tokens, kept: Any) -> Any:
+        """The states of one text, [layers, width], averaged over the candidate's tokens."""
+        import torch
+
+        ids = text.ids if kept is None else text.ids[text.begin :]
+        own = {} if kept is None else {"past_key_values": kept, "use_cache": True}
+        self._model(input_ids=torch.tensor([ids]), **own)
+        candidate = len(text.ids) - text.begin
+        states = [self._captured.pop(layer)[0, -candidate:].float() for layer in self.layers]
+        return torch.stack([one.mean(dim=0) for one in states])
 
     def _batch(self, texts: Sequence[Tokens]) -> dict[str, Any]:
         import torch
