@@ -7,15 +7,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.banks.reading import reading_out
+from app.banks.openapi_examples import BANK, LINES, RECORDS, STORED, WITH_INDEX
+from app.banks.reading import findings_out, reading_out
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
-from app.domain.bank import InvalidLines, bank_of
+from app.domain.bank import Bank, InvalidLines, bank_of
 from app.domain.bank_files.labels import SCALE_PATTERN, Scale, Unlabelled
 from app.domain.bank_files.reading import BankFile, Options, read_bank_file
+from app.domain.rating_records import RatingScale
+from app.domain.ratings.lint import lint
 from app.errors import FieldError, InvalidBank, InvalidRequest, UnknownBank
 from app.http.paths import PathName
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
+from app.schema import Name
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet
 
@@ -24,45 +28,34 @@ Workers = Annotated[Fleet, provided(Fleet)]
 
 router = APIRouter(tags=["banks"])
 
-_EXAMPLE: dict[str, Any] = {
-    "name": "my-bank",
-    "digest": "b1d8f3c2a4e94f60b7a5d9c01e2f3a48",
-    "scenarios": 2,
-    "responses": 4,
-    "labels": {
-        "warmth": {"labels": 4, "low": 0.0, "high": 1.0, "levels": {"0": 1, "0.5": 2, "1": 1}}
-    },
-    "created_ms": 1_795_000_000_000,
-    "builtin": False,
-}
-_WITH_INDEX: dict[str, Any] = {**_EXAMPLE, "index": {"state": "ready", "workers": ["w-3f2a10"]}}
-_STORED: dict[str, Any] = {
-    **_WITH_INDEX,
-    "ignored": {},
-    "reading": {
-        "converted": {"align": 3},
-        "scale": "0..1",
-        "repeated": 1,
-        "left_out": {"count": 1, "first": [{"number": 3, "reason": "no response has a label"}]},
-        "responses_dropped": 0,
-        "labels_filled": 0,
-        "duplicates": {"count": 1, "first": [["scene-1", "scene-2"]]},
-        "contradictions": {"count": 0, "first": []},
-    },
-}
-_LINES = (
-    '{"id": "s1", "question": "My parcel is late.", "responses": ["We are so sorry! Let me look.", '
-    '"Check the tracking page."], "labels": [{"warmth": 1}, {"warmth": 0}], "reasonings": '
-    '[{"warmth": "It apologises and offers help."}, {"warmth": "It sends the customer away."}]}\n'
-)
-
-
-_RECORDS = [
-    {
-        "prompt": "My parcel is late.",
-        "responses": ["We are so sorry! Let me look.", "Check the tracking page."],
-        "labels": [{"warmth": 1}, {"warmth": 0}],
-    }
+ScaleOption = Annotated[
+    str,
+    Query(
+        pattern=SCALE_PATTERN,
+        max_length=40,
+        description="The lowest and the highest label of the file, as in `1..5`. They are "
+        "mapped to 0 and 1.",
+    ),
+]
+UnlabelledOption = Annotated[
+    Unlabelled,
+    Query(
+        description="What becomes of responses without labels: `keep` them, `drop` them, or "
+        "`fill` in 0.5 for each label that a response lacks and another of its scenario has."
+    ),
+]
+RatingScaleOption = Annotated[
+    str | None,
+    Query(
+        pattern=SCALE_PATTERN,
+        max_length=40,
+        description="The lowest and the highest rating that raters could give, as in `1..5`, "
+        "unless the file begins with it.",
+    ),
+]
+AgainstOption = Annotated[
+    Name | None,
+    Query(description="Another bank: `findings` has the questions that both have."),
 ]
 
 
@@ -70,7 +63,7 @@ _RECORDS = [
     "/banks",
     operation_id="list_banks",
     summary="List banks",
-    responses=answers({"banks": [_EXAMPLE]}, "All banks") | problem_responses("store-unavailable"),
+    responses=answers({"banks": [BANK]}, "All banks") | problem_responses("store-unavailable"),
 )
 async def list_banks(banks: Banks) -> BanksOut:
     """The built-in and the stored banks, without their scenarios."""
@@ -81,7 +74,7 @@ async def list_banks(banks: Banks) -> BanksOut:
     "/banks/{name:name}",
     operation_id="get_bank",
     summary="Read a bank",
-    responses=answers(_WITH_INDEX, "The bank")
+    responses=answers(WITH_INDEX, "The bank")
     | problem_responses("invalid-request", "unknown-bank", "store-unavailable"),
 )
 async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithIndexOut:
@@ -97,11 +90,12 @@ async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithInde
     operation_id="put_bank",
     summary="Store a bank",
     response_model=StoredBankOut,
-    responses=answers(_STORED, "Stored")
+    responses=answers(STORED, "Stored")
     | problem_responses(
         "malformed-body",
         "invalid-request",
         "invalid-bank",
+        "unknown-bank",
         "body-too-large",
         "unsupported-format",
         "store-unavailable",
@@ -113,10 +107,10 @@ async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithInde
             "as well, and so are the records of steerable-pluralism-llm-regression (`prompt`, "
             "`responses`, `labels`) and ALIGN's `input_output.json`, which are converted.",
             "content": {
-                "application/jsonl": {"schema": {"type": "string"}, "example": _LINES},
+                "application/jsonl": {"schema": {"type": "string"}, "example": LINES},
                 "application/json": {
                     "schema": {"type": "array", "items": {"type": "object"}},
-                    "example": _RECORDS,
+                    "example": RECORDS,
                 },
             },
         }
@@ -127,34 +121,28 @@ async def put_bank(
     fleet: Workers,
     name: PathName,
     request: Request,
-    scale: Annotated[
-        str,
-        Query(
-            pattern=SCALE_PATTERN,
-            max_length=40,
-            description="The lowest and the highest label of the file, as in `1..5`. They are "
-            "mapped to 0 and 1.",
-        ),
-    ] = "0..1",
-    unlabelled: Annotated[
-        Unlabelled,
-        Query(
-            description="What becomes of responses without labels: `keep` them, `drop` them, or "
-            "`fill` in 0.5 for each label that a response lacks and another of its scenario has."
-        ),
-    ] = "keep",
+    scale: ScaleOption = "0..1",
+    unlabelled: UnlabelledOption = "keep",
+    rating_scale: RatingScaleOption = None,
+    against: AgainstOption = None,
 ) -> StoredBankOut:
-    """Store labelled scenarios under a name: all of them, or none if a line is invalid.
+    """Store scenarios with labels, ratings or both: all of them, or none if a line is invalid.
 
-    The version is a hash of the content. Scores made with another version stay with that one.
+    The version is a hash of the content. Scores made with another version stay with that one. A
+    file with ratings may begin with `{"rating_scale": {"low": 1, "high": 5}, "response_classes":
+    {"refusal": "Refuse politely."}}`, which holds for all of them.
     """
-    file = await _read(await request.body(), Options(_scale(scale), unlabelled))
-    info = await banks.put(name, await asyncio.to_thread(bank_of, file.scenarios))
+    options = Options(_scale(scale), unlabelled, _rating_scale(rating_scale))
+    other = None if against is None else await _other(banks, against)
+    file = await _read(await request.body(), options)
+    bank = await asyncio.to_thread(bank_of, file.scenarios, file.setup)
+    info = await banks.put(name, bank)
     return StoredBankOut(
         **_described(info),
         index=await _index(banks, fleet, info),
         ignored=dict(file.ignored),
         reading=await asyncio.to_thread(reading_out, file, scale),
+        findings=findings_out(await asyncio.to_thread(lint, bank, other, against or "")),
     )
 
 
@@ -171,12 +159,28 @@ async def delete_bank(banks: Banks, name: PathName) -> None:
         raise UnknownBank(f"no bank is stored as {name!r}")
 
 
-def _scale(text: str) -> Scale:
+def _scale(text: str, option: str = "scale") -> Scale:
     try:
         return Scale.parse(text)
     except ValueError as error:
-        fields = [FieldError("query:scale", str(error))]
-        raise InvalidRequest(f"query:scale: {error}", fields=fields) from error
+        fields = [FieldError(f"query:{option}", str(error))]
+        raise InvalidRequest(f"query:{option}: {error}", fields=fields) from error
+
+
+def _rating_scale(text: str | None) -> RatingScale | None:
+    if text is None:
+        return None
+    scale = _scale(text, "rating_scale")
+    return RatingScale(scale.low, scale.high)
+
+
+async def _other(banks: BankStore, name: str) -> Bank:
+    """The bank to compare with. Raises `UnknownBank`."""
+    info = await banks.info(name)
+    bank = None if info is None else await banks.load(info.digest)
+    if bank is None:
+        raise await banks.unknown(name, "query:against")
+    return bank
 
 
 async def _read(body: bytes, options: Options) -> BankFile:

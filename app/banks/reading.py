@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.banks.schemas import LeftOutOut, LeftOutRecordOut, ReadingOut, RepeatsOut
+from app.banks.schemas import FindingOut, LeftOutOut, LeftOutRecordOut, ReadingOut, RepeatsOut
 from app.domain.bank_files.reading import BankFile
 from app.domain.bank_repeats import repeats_in
+from app.domain.ratings.lint import Finding
 
 _LISTED = 20
 """Records and groups that an answer lists; the others are only counted."""
@@ -31,6 +32,16 @@ def reading_out(file: BankFile, scale: str) -> ReadingOut:
         duplicates=_listed(repeats.duplicates),
         contradictions=_listed(repeats.contradictions),
     )
+
+
+def findings_out(findings: Sequence[Finding]) -> list[FindingOut]:
+    """What is odd about a bank, with at most 20 names for each finding."""
+    return [
+        FindingOut(
+            kind=one.kind, detail=one.detail, count=one.count, first=list(one.names[:_LISTED])
+        )
+        for one in findings
+    ]
 
 
 def _listed(groups: Sequence[Sequence[str]]) -> RepeatsOut:

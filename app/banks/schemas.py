@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from app.domain.ratings.lint import Kind as FindingKind
 from app.schema import Open
 
 
@@ -16,6 +17,49 @@ class LabelCoverageOut(Open):
     high: float
     levels: dict[str, int] | None
     """Label value -> number of responses; null when there are more than 25 different values."""
+
+
+class ScaleOut(Open):
+    """The lowest and the highest rating."""
+
+    low: float
+    high: float
+
+
+class MeanMeasureOut(Open):
+    """The mean of a measure over the scenarios that have it."""
+
+    mean: float
+    scenarios: int
+
+
+class GroupOut(Open):
+    """The ratings of one group."""
+
+    raters: int
+    ratings: int
+    scenarios: int
+    """Scenarios with any rating of the group."""
+    agreement: float | None
+    """Krippendorff's alpha: 1 if raters of the same response agree, 0 if they differ as much as
+    raters of different responses; null if no response has two ratings."""
+    stability: MeanMeasureOut | None
+    """How much raters agree about a scenario: minus their variance, at most 0 (equation 3 of
+    SPICA's paper), over scenarios with two raters; null if there is none."""
+    contrast: MeanMeasureOut | None
+    """How opinionated raters are about a scenario: their variance between responses (equation 5);
+    null if nobody rated two responses of a scenario."""
+
+
+class RatingsOut(Open):
+    """The ratings of a bank."""
+
+    scale: ScaleOut
+    response_classes: dict[str, str]
+    """Response class -> its instruction; empty if there is none."""
+    raters: int
+    ratings: int
+    groups: dict[str, GroupOut]
 
 
 class BankOut(Open):
@@ -31,6 +75,8 @@ class BankOut(Open):
     created_ms: int
     """When it was stored, Unix time in milliseconds; 0 for a built-in bank."""
     builtin: bool
+    ratings: RatingsOut | None = None
+    """What people of several groups have rated; null without ratings."""
 
 
 class BanksOut(Open):
@@ -106,9 +152,22 @@ class ReadingOut(Open):
     """The same, with different labels. Prompts show one with the commonest labels."""
 
 
+class FindingOut(Open):
+    """Something odd about the ratings, or about the questions next to another bank's."""
+
+    kind: FindingKind
+    detail: str
+    count: int
+    """Raters or scenarios."""
+    first: list[str]
+    """At most 20 of them: raters, or ids of scenarios."""
+
+
 class StoredBankOut(BankWithIndexOut):
     """A bank as it was stored."""
 
     ignored: dict[str, int] = {}
     """Unknown members of lines -> number of lines: they may be misspelt."""
     reading: ReadingOut
+    findings: list[FindingOut] = []
+    """What is odd about the ratings. The bank is stored all the same."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
+from app.domain.ratings.coverage import RatingCoverage, rating_coverage
 from app.errors import FieldError, StoreUnavailable, UnknownBank
 from app.store.memory import Memory
 from app.store.notices import BankNotice, NamesNotice
@@ -51,6 +52,8 @@ class BankInfo(Struct, frozen=True):
     labels: dict[str, LabelCoverage]
     created_ms: int
     builtin: bool = False
+    ratings: RatingCoverage | None = None
+    """What the bank's raters have rated; None without ratings."""
 
 
 class _Packaged(Struct, frozen=True):
@@ -81,6 +84,7 @@ def describe(name: str, bank: Bank, *, builtin: bool = False) -> BankInfo:
         labels=label_coverage(bank.scenarios),
         created_ms=0 if builtin else int(time.time() * 1000),
         builtin=builtin,
+        ratings=rating_coverage(bank),
     )
 
 

@@ -22,6 +22,14 @@ from app.domain.bank_files.labels import Completed, Scale, Unlabelled, completed
 from app.domain.bank_files.records import Kind, record_of
 from app.domain.fingerprint import digest
 from app.domain.json_text import InvalidJson, RepeatedMember, parse_json
+from app.domain.rating_records import (
+    NO_SETUP,
+    RatingScale,
+    RatingSetup,
+    check_scale,
+    is_setup,
+    setup_of,
+)
 from app.domain.texts import is_blank
 
 Unit = Literal["line", "record"]
@@ -38,6 +46,8 @@ class Options(Struct, frozen=True):
 
     scale: Scale = Scale()
     unlabelled: Unlabelled = "keep"
+    rating_scale: RatingScale | None = None
+    """The scale of the ratings, unless the file begins with it."""
 
 
 class LeftOut(Struct, frozen=True):
@@ -53,6 +63,8 @@ class BankFile(Struct):
 
     unit: Unit = "line"
     scenarios: list[LabelledScenario] = field(default_factory=list)
+    setup: RatingSetup = NO_SETUP
+    """What holds for all ratings."""
     converted: Counter[Kind] = field(default_factory=Counter)
     """Kind -> records of it; a bank's own lines are not converted."""
     ignored: Counter[str] = field(default_factory=Counter)
@@ -80,11 +92,16 @@ def read_bank_file(
     if fault := _foreign(content):
         raise InvalidLines([LineError(1, fault)])
     is_array = content.lstrip()[:1] == b"["
-    reader = _Reader(BankFile("record" if is_array else "line"), options)
+    setup = RatingSetup(options.rating_scale)
+    reader = _Reader(BankFile("record" if is_array else "line", setup=setup), options)
     errors: list[LineError] = []
     for number, text in _array(content) if is_array else _lines(content):
         try:
-            reader.add(number, text if is_array else _value_of(text))
+            record = text if is_array else _value_of(text)
+            if is_setup(record) and not reader.begun:
+                reader.set_up(record)
+            else:
+                reader.add(number, record)
         except (ValueError, RecursionError, OverflowError) as error:
             errors.append(LineError(number, in_plain_words(error)))
             if len(errors) >= max_errors:
@@ -105,9 +122,20 @@ class _Reader:
         self._places: dict[str, int] = {}
         """Id -> number of the record."""
         self._contents: set[str] = set()
+        self.begun = False
+        """Whether there was a record."""
+
+    def set_up(self, record: Any) -> None:
+        """Read what holds for all ratings. Raises `ValueError`."""
+        self.begun = True
+        setup, given = setup_of(record), self._options.rating_scale
+        if given is not None and setup.rating_scale not in (None, given):
+            raise ValueError(f"rating_scale is {setup.rating_scale}, but the request has {given}")
+        self.file.setup = replace(setup, rating_scale=setup.rating_scale or given)
 
     def add(self, number: int, given: Any) -> None:
         """Convert and check a record. Raises `ValueError`."""
+        self.begun = True
         file = self.file
         record = record_of(given, number - 1)
         if record.kind != "line":
@@ -118,6 +146,7 @@ class _Reader:
             line = {**line, "labels": scaled(line["labels"], self._options.scale)}
         whole = completed(line, self._options.unlabelled)
         scenario = checked(msgspec.convert(whole.line, LabelledScenario))
+        check_scale(scenario.ratings or (), file.setup.rating_scale)
         if record.kind == "align":
             if self._is_repeated(scenario):
                 file.repeated += 1

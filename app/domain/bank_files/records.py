@@ -8,10 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from app.domain.bank import excerpt
+from app.domain.rating_records import Rating
 
-Kind = Literal["line", "paper", "align"]
+Kind = Literal["line", "paper", "align", "spica"]
 """A bank's own line; `prompt`, `responses` and `labels` of steerable-pluralism-llm-regression; a
-record of ALIGN's `input_output.json`."""
+record of ALIGN's `input_output.json`; a line with `strategies`, as response classes are called in
+SPICA's data."""
 
 _Labels = list[dict[str, Any] | None]
 
@@ -60,7 +62,15 @@ class Record(Struct, frozen=True):
 
 
 _KNOWN = {
-    "line": ("id", "question", "responses", "labels", "reasonings", "ratings"),
+    "line": (
+        "id",
+        "question",
+        "responses",
+        "labels",
+        "reasonings",
+        "ratings",
+        "response_classes",
+    ),
     "paper": _Paper.__struct_fields__,
 }
 
@@ -79,6 +89,13 @@ def record_of(given: Any, number: int) -> Record:
                 f"the record has no {' and no '.join(lacking)} (known are lines of a bank with "
                 "id, question and responses, records with prompt and responses, and ALIGN's "
                 "records with input)"
+            )
+        if "strategies" in given and "response_classes" not in given:
+            line = {name: value for name, value in given.items() if name != "strategies"}
+            return Record(
+                "spica",
+                {**line, "response_classes": given["strategies"]},
+                _unknown(line, "line"),
             )
         return Record("line", given, _unknown(given, "line"))
     if "prompt" in given:
@@ -127,4 +144,10 @@ def _without_null(labels: _Labels) -> list[dict[str, Any]]:
 
 
 def _unknown(given: dict[str, Any], kind: Kind) -> tuple[str, ...]:
-    return tuple(name for name in given if name not in _KNOWN[kind])
+    ratings = given.get("ratings")
+    rated = [one for one in ratings if isinstance(one, dict)] if isinstance(ratings, list) else []
+    odd = {name for one in rated for name in one if name not in Rating.__struct_fields__}
+    return (
+        *(name for name in given if name not in _KNOWN[kind]),
+        *sorted(f"ratings.{name}" for name in odd),
+    )

@@ -70,6 +70,16 @@ class RatingTable:
             value=self.value[chosen],
         )
 
+    def rated_only(self) -> RatingTable:
+        """The table with only those scenarios that have a rating."""
+        kept, scenario = np.unique(self.scenario, return_inverse=True)
+        return replace(
+            self,
+            scenario=scenario,
+            scenarios=tuple(self.scenarios[place] for place in kept),
+            response_class=self.response_class[kept],
+        )
+
     def in_group(self, group: str) -> Bools:
         """(n,) which rows are of raters of a group. Raises `ValueError` if it is unknown."""
         if group not in self.groups:

@@ -142,7 +142,9 @@ def test_what_is_dropped_or_filled_in_keeps_reasonings_and_leaves_ratings_alone(
         {"depth": "z"},
     )
     for unlabelled in ("drop", "fill"):
-        assert read(lines(rated), unlabelled=unlabelled).scenarios[0].labels == ({}, {"depth": 1})
+        file = read(lines({"rating_scale": {"low": 1, "high": 5}}, rated), unlabelled=unlabelled)
+        assert file.scenarios[0].labels == ({}, {"depth": 1})
+        assert str(file.setup.rating_scale) == "1..5"
 
 
 def test_labels_on_another_scale_are_mapped_when_the_scale_is_given():
