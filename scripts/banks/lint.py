@@ -30,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", type=Scale.parse, default=Scale(), metavar="LOW..HIGH")
     parser.add_argument("--against", type=Path, metavar="FILE", help="another bank's file")
     parsed = parser.parse_args(arguments)
-    scale: Scale | None = parsed.rating_scale
-    options = Options(parsed.scale, rating_scale=scale and RatingScale(scale.low, scale.high))
+    ends: Scale | None = parsed.rating_scale
+    rating_scale = None if ends is None else RatingScale(ends.low, ends.high)
+    options = Options(parsed.scale, rating_scale=rating_scale)
     try:
         bank = _bank(parsed.file, options)
         other = _bank(parsed.against, options) if parsed.against else None
