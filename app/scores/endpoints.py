@@ -28,7 +28,7 @@ from app.scores.schemas import HostileOut, PendingOut, ScoreOut, ScoreSetOut, Se
 from app.scoring.planner import PlannedRequest, Planner
 from app.scoring.requests import ScoreRequest
 from app.selection.checks import check_select, unused_in_select
-from app.selection.options import Options, wishes
+from app.selection.options import Options, settle, wishes
 from app.selection.requests import SelectRequest
 from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
@@ -152,7 +152,10 @@ async def select(
     if resolved.traits.kind == "choice":
         selection = select_preferred(score_set)
     else:
-        selection, applied = await _selected(selector, score_set, target, options)
+        (settled,), draws = settle([target], options)
+        selection, applied = await _selected(selector, score_set, settled, options)
+        if draws:
+            selection["drawn"] = draws[0]
         if opened := await calibrator.open_one(
             body.calibration, score_set, planned.plan.attributes
         ):

@@ -22,7 +22,7 @@ from app.scores import openapi_examples
 from app.scores.schemas import CompactRetargetOut, RetargetOut
 from app.selection.checks import check_many, unused_covariance_bank
 from app.selection.choosing import SetSelections
-from app.selection.options import Options, wishes
+from app.selection.options import Options, settle, wishes
 from app.selection.problems import PairProblem
 from app.selection.rendering import calibration_out
 from app.selection.requests import RetargetRequest
@@ -71,14 +71,15 @@ async def retarget(
     started = time.perf_counter()
     ids = [body.score_set_ids] if isinstance(body.score_set_ids, str) else body.score_set_ids
     given = [body.targets] if isinstance(body.targets, dict) else body.targets
-    targets = [wishes(target) for target in given]
+    wanted_targets = [wishes(target) for target in given]
     options = Options.of(body)
-    check_many(len(ids), targets, options)
+    check_many(len(ids), wanted_targets, options)
+    targets, draws = settle(wanted_targets, options)
     names = list(dict.fromkeys(name for target in targets for name in target))
     wanted = [own_score_set(score_set_id) for score_set_id in ids]
     stored = await recent.get(wanted, names, texts=options.explain)
     answers = await selector.select(list(zip(ids, stored, strict=True)), targets, options)
-    pairs = _Pairs(body, request.scope["state"]["request_id"])
+    pairs = _Pairs(body, request.scope["state"]["request_id"], draws)
     content = pairs.compact(answers) if options.compact else pairs.full(answers)
     warnings = dict.fromkeys(answer.warning for answer in answers if answer.warning)
     content["warnings"] = [*warnings, *unused_covariance_bank(options)]
@@ -93,6 +94,8 @@ class _Pairs:
 
     body: RetargetRequest
     request_id: str
+    draws: Sequence[dict[str, float]]
+    """For each target what was drawn from its distributions; empty if nothing was."""
 
     def full(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
         """All pairs, grouped by score set."""
@@ -106,7 +109,8 @@ class _Pairs:
 
     def compact(self, answers: Sequence[SetSelections]) -> dict[str, Any]:
         """Indices, and each distinct problem of a score set with its targets."""
-        return {
+        drawn = {"drawn": list(self.draws)} if self.draws else {}
+        return drawn | {
             "selected": [answer.selected for answer in answers],
             "calibrations": [
                 answer.calibrated and calibration_out(answer.calibrated) for answer in answers
@@ -123,6 +127,8 @@ class _Pairs:
         selection = answer.selections[target]
         if selection is None:
             return pair | {"problem": self._document(answer.problems[target], index, target)}
+        if self.draws and self.draws[target]:
+            selection["drawn"] = self.draws[target]
         return pair | {"selection": selection}
 
     def _problems(self, answer: SetSelections, index: int) -> list[dict[str, Any]]:

@@ -263,6 +263,8 @@ class CompactRetargetOut(Open):
     abstention."""
     calibrations: list[CalibrationRefOut | None]
     """The calibration of each score set; null if its scores are raw."""
+    drawn: Maybe[list[dict[str, float]]] = None
+    """For each target, attribute -> the value drawn from its distribution; absent if nothing is."""
     problems: list[FailedPairsOut]
     """Problems by score set, with the targets that they concern."""
     warnings: list[str]

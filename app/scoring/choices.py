@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.domain.methods import METHODS, MethodTraits
 from app.domain.scenario import Attribute, Choice
+from app.domain.selection.distributions import Decisions
 from app.domain.selection.targets import Bounds, Wish
 from app.errors import FieldError, InvalidRequest, UnknownMethod, escaped
 
@@ -33,7 +34,7 @@ def choice_of(
 ) -> Choice | None:
     """The choice to make for a request; None for methods that score.
 
-    Raises `InvalidRequest` if the target has bounds.
+    Raises `InvalidRequest` if the target has bounds or distributions.
     """
     if traits.kind == "score":
         return None
@@ -42,8 +43,9 @@ def choice_of(
     values: dict[str, float] = {}
     for attribute in attributes:
         wish = target.get(attribute.name)
-        if isinstance(wish, Bounds):
-            detail = f"method {method!r} accepts values as targets, not bounds"
+        if isinstance(wish, Bounds | Decisions):
+            kind = "bounds" if isinstance(wish, Bounds) else "distributions"
+            detail = f"method {method!r} accepts values as targets, not {kind}"
             pointer = f"#/target/{escaped(attribute.name)}"
             raise InvalidRequest(detail, fields=[FieldError(pointer, detail)])
         if wish is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from app.domain.calibration.model import NONE
 from app.domain.methods import MethodTraits
 from app.domain.selection.distance import Distance
+from app.domain.selection.distributions import DISTRIBUTION_METRICS
 from app.domain.selection.targets import Bounds, Wish
 from app.errors import FieldError, InvalidRequest, escaped
 from app.scoring.planner import Resolved
@@ -19,6 +20,8 @@ MAX_COMPACT_PAIRS = 5_000_000
 """Maximum number of pairs in a compact request."""
 MAX_DRAWN_PAIRS = 1_000
 """Maximum number of pairs in a request for probabilities or explanations."""
+MAX_CURVES = 10_000
+"""Maximum number of targets times attributes for distances between distributions."""
 MAX_ATTRIBUTES = 200
 """Maximum number of different attributes in the targets of a request."""
 _OF_DISTANCES = ("weights", "explain", "min_probability", "min_margin", "max_distance")
@@ -138,6 +141,12 @@ def _check_size(score_sets: int, targets: Sequence[Target], options: Options) ->
             detail += f"; it is {MAX_COMPACT_PAIRS} with compact"
         raise InvalidRequest(detail, fields=[FieldError("#/targets", detail)])
     names = {name for target in targets for name in target}
+    if options.metric in DISTRIBUTION_METRICS and len(targets) * len(names) > MAX_CURVES:
+        detail = (
+            f"{len(targets)} targets x {len(names)} attributes exceed the limit of {MAX_CURVES} "
+            f"for the distance {options.metric}"
+        )
+        raise InvalidRequest(detail, fields=[FieldError("#/targets", detail)])
     if len(names) > MAX_ATTRIBUTES:
         detail = f"the targets name {len(names)} attributes; the limit is {MAX_ATTRIBUTES}"
         raise InvalidRequest(detail, fields=[FieldError("#/targets", detail)])

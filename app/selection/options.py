@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
 from app.domain.names import normalised
 from app.domain.selection.distance import Distance
-from app.domain.selection.targets import Bounds, Wish
+from app.domain.selection.distributions import DISTRIBUTION_METRICS, Decisions, drawn
+from app.domain.selection.targets import Bounds, Wish, settled
 from app.domain.selection.uncertainty import Limits
-from app.selection.requests import BoundsIn, RetargetRequest, SelectionOptions, SelectRequest
+from app.selection.requests import (
+    BoundsIn,
+    DistributionIn,
+    RetargetRequest,
+    SelectionOptions,
+    SelectRequest,
+    WishIn,
+)
 
 _T = TypeVar("_T")
 
@@ -31,6 +39,10 @@ class Options(Struct, frozen=True):
     """Whether to compute probabilities, which takes thousands of draws."""
     compact: bool = False
     """Whether to return only the indices of selected candidates."""
+    history: Mapping[str, Sequence[float]] = {}
+    """Attribute -> scores of earlier choices."""
+    seed: int = 0
+    """For values drawn from distributions."""
 
     @property
     def one_by_one(self) -> bool:
@@ -51,6 +63,8 @@ class Options(Struct, frozen=True):
             calibration=request.calibration,
             probabilities=isinstance(request, SelectRequest) or _needs_probabilities(chosen),
             compact=isinstance(request, RetargetRequest) and request.compact,
+            history=named(chosen.history or {}),
+            seed=chosen.seed,
         )
 
 
@@ -58,12 +72,33 @@ def _needs_probabilities(options: SelectionOptions) -> bool:
     return options.explain or options.min_probability is not None
 
 
-def wishes(target: Mapping[str, float | BoundsIn] | None) -> dict[str, Wish]:
+def wishes(target: Mapping[str, WishIn] | None) -> dict[str, Wish]:
     """A request's target as domain values, with names in composed form (NFC)."""
     return {
-        name: Bounds(*wish.bounds) if isinstance(wish, BoundsIn) else wish
+        name: wish if isinstance(wish, float | int) else _wish(wish)
         for name, wish in named(target or {}).items()
     }
+
+
+def _wish(wish: BoundsIn | DistributionIn) -> Wish:
+    if isinstance(wish, BoundsIn):
+        return Bounds(*wish.bounds)
+    return Decisions(tuple(wish.values))
+
+
+def settle(
+    targets: Sequence[Mapping[str, Wish]], options: Options
+) -> tuple[Sequence[Mapping[str, Wish]], list[dict[str, float]]]:
+    """The targets, and for each what was drawn from its distributions, which that replaces.
+
+    Nothing is drawn, and the second is empty, without distributions, and for distances between
+    distributions, which take them as they are.
+    """
+    distributed = any(isinstance(wish, Decisions) for one in targets for wish in one.values())
+    if not distributed or options.metric in DISTRIBUTION_METRICS:
+        return targets, []
+    draws = drawn(targets, options.seed)
+    return settled(targets, draws), draws
 
 
 def named(values: Mapping[str, _T]) -> dict[str, _T]:

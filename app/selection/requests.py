@@ -16,6 +16,7 @@ from pydantic import (
 from app.domain.scenario import MAX_CANDIDATES
 from app.domain.selection.distance import Distance
 from app.schema import (
+    WHOLE,
     Closed,
     Flag,
     Name,
@@ -57,12 +58,23 @@ class BoundsIn(Closed):
         )
 
 
+class DistributionIn(Closed):
+    """The values that past decisions had, as a distribution: `{"values": [0.2, 0.3, 0.3, 0.9]}`."""
+
+    values: Annotated[list[UnitInterval], Field(min_length=1, max_length=1000)]
+    """A group's decisions, for example. Their density has a kernel around each."""
+
+
 def _wish_kind(value: object) -> str:
+    if isinstance(value, DistributionIn) or (isinstance(value, dict) and "values" in value):
+        return "distribution"
     return "bounds" if isinstance(value, dict | BoundsIn) else "value"
 
 
 WishIn = Annotated[
-    Annotated[UnitInterval, Tag("value")] | Annotated[BoundsIn, Tag("bounds")],
+    Annotated[UnitInterval, Tag("value")]
+    | Annotated[BoundsIn, Tag("bounds")]
+    | Annotated[DistributionIn, Tag("distribution")],
     Discriminator(_wish_kind),
 ]
 
@@ -79,6 +91,9 @@ Target = Annotated[
 ]
 
 
+History = Annotated[list[UnitInterval], Field(max_length=1000)]
+
+
 class SelectionOptions(Closed):
     """How to compare scores with a target, and when to abstain."""
 
@@ -86,7 +101,9 @@ class SelectionOptions(Closed):
     """Attribute -> weight in the distance. The default weight is 1."""
     distance: Distance = "euclidean"
     """`mahalanobis` counts correlated attributes once, by the covariance of a bank's labels. It
-    supports only values as targets, not bounds."""
+    supports only values as targets, not bounds. Where a target has a distribution of values,
+    `likelihood` compares each score with its density, `jensen_shannon` compares the distribution of
+    the choices, those in `history` included, with it, and the others take a value drawn from it."""
     covariance_bank: Name | None = None
     """Bank for the covariance; by default the scorer's bank of examples."""
     min_probability: Number | None = Field(None, ge=0, le=1, allow_inf_nan=False)
@@ -97,6 +114,11 @@ class SelectionOptions(Closed):
     """Abstain if the margin to the runner-up is smaller than this."""
     max_distance: Number | None = Field(None, ge=0, allow_inf_nan=False)
     """Abstain if the distance of the nearest candidate is larger than this."""
+    history: Annotated[dict[Reference, History], Field(max_length=100)] | None = None
+    """Attribute -> scores of earlier choices. `jensen_shannon` then selects the candidate with
+    which all choices together come nearest to the target (cumulative alignment)."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] = 0
+    """Seed for values drawn from distributions. The same seed draws the same values."""
     on_unscored: Literal["error", "ignore"] = "error"
     """If an attribute of the target is unscored: `error` answers with a problem; `ignore` selects
     by the other attributes and lists it in `ignored`."""

@@ -105,5 +105,7 @@ class SelectionOut(Open):
     """Present with `explain`."""
     ignored: list[str] = []
     """Attributes of the target that were ignored because they are unscored."""
+    drawn: Maybe[dict[str, float]] = None
+    """Attribute -> the value drawn from the target's distribution; absent without distributions."""
     calibration: Maybe[CalibrationRefOut] = None
     """The calibration of the compared scores; absent if they are raw."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -14,7 +15,15 @@ from app.calibrations.opened import Opened
 from app.domain.arrays import Floats
 from app.domain.plan import ScorePlan
 from app.domain.score_set import ScoreSet
-from app.domain.selection.targets import TargetMatrix, WeightlessTarget, Wish, target_matrix
+from app.domain.selection.distributions import DISTRIBUTION_METRICS
+from app.domain.selection.targets import (
+    Settled,
+    TargetMatrix,
+    WeightlessTarget,
+    Wish,
+    target_matrix,
+    with_curves,
+)
 from app.errors import InvalidRequest, UnknownBank
 from app.schema import Rendered
 from app.selection.checks import weightless
@@ -77,7 +86,7 @@ class Selector:
         pairs are part of the results.
         """
         try:
-            matrix = target_matrix(targets, options.weights)
+            matrix = _matrix(targets, options)
         except WeightlessTarget as error:
             raise weightless() from error
         await self._calibrator.check(options.calibration, "", ())
@@ -188,6 +197,13 @@ def select_preferred(score_set: ScoreSet) -> Rendered:
         ]
         raise problem_of(score_set, lacks).error()
     return preferred_out(choice, score_set.presentation)
+
+
+def _matrix(targets: Sequence[Mapping[str, Wish]], options: Options) -> TargetMatrix:
+    """Targets as arrays. Distributions were drawn from, unless the distance compares them."""
+    if options.metric in DISTRIBUTION_METRICS:
+        return with_curves(targets, options.weights, options.metric, options.history)
+    return target_matrix(cast(Sequence[Mapping[str, Settled]], targets), options.weights)
 
 
 def _answer_all(

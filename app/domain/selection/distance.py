@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
+from app.domain.selection.distributions import DISTRIBUTION_METRICS, look_up
 from app.domain.selection.targets import TargetMatrix
 
 _FEW = 4096
 """Numbers (T x C x A) that are computed at once: calls of NumPy take longer than the arithmetic."""
 
-Distance = Literal["euclidean", "manhattan", "chebyshev", "mahalanobis"]
+Distance = Literal[
+    "euclidean", "manhattan", "chebyshev", "mahalanobis", "likelihood", "jensen_shannon"
+]
+"""The last two compare distributions."""
 
 
 def distances(
@@ -35,10 +39,15 @@ def distances(
     - chebyshev: max_a w_a d_a;
     - mahalanobis: sqrt(e^T P e) with e_a = sqrt(w_a) (s_a - t_a) and P the inverse of the
       `covariance` (A, A), restricted to the attributes that the target names with a positive
-      weight. Correlated attributes count once. Values only, no bounds.
+      weight. Correlated attributes count once. Values only, no bounds;
+    - likelihood, jensen_shannon: weighted sum of the targets' curves at the scores
+      (`distributions.curve`).
 
-    Raises ValueError for a Mahalanobis distance without a covariance or with bounds.
+    Raises ValueError for a Mahalanobis distance without a covariance or with bounds, and for
+    distributions without curves.
     """
+    if metric in DISTRIBUTION_METRICS:
+        return np.asarray(curve_parts(scores, targets).sum(axis=0))
     if metric == "mahalanobis":
         return _mahalanobis(scores, targets, covariance)
     if len(targets.values) * scores.size <= _FEW:
@@ -52,6 +61,16 @@ def distances(
             weighted = _weighted(scores[:, one], targets, one, metric)[:, :, 0]
             (np.maximum if metric == "chebyshev" else np.add)(total, weighted, out=total)
     return np.sqrt(total, out=total) if metric == "euclidean" else total
+
+
+def curve_parts(scores: Floats, targets: TargetMatrix) -> Floats:
+    """What each attribute adds to a distance between distributions: (A, T, C)."""
+    if targets.curves is None:
+        raise ValueError("a distance between distributions needs targets with curves")
+    parts = np.empty((scores.shape[1], len(targets.values), len(scores)))
+    for a in range(scores.shape[1]):
+        parts[a] = targets.weights[:, a, None] * look_up(targets.curves[:, a], scores[:, a])
+    return parts
 
 
 def _weighted(scores: Floats, targets: TargetMatrix, part: slice, metric: Distance) -> Floats:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
-from app.domain.selection.distance import Distance, distances, precision_of
+from app.domain.selection.distance import Distance, curve_parts, distances, precision_of
 from app.domain.selection.ranking import TIE_TOLERANCE, rank
 from app.domain.selection.targets import TargetMatrix
 
@@ -112,7 +112,9 @@ def _shares(
     high = low if target.upper is None else target.upper[0, columns]
     error = candidate[columns] - np.clip(candidate[columns], low, high)
     weight = target.weights[0, columns]
-    if form is not None:
+    if target.curves is not None:
+        parts = curve_parts(candidate[None], target)[columns, 0, 0]
+    elif form is not None:
         parts = error * (form @ error)
     elif metric == "manhattan":
         parts = weight * np.abs(error)

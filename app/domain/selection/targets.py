@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
+from app.domain.selection.distributions import Decisions, DistributionMetric, Uniform, curve
 
 
 class Bounds(Struct, frozen=True):
@@ -21,8 +23,11 @@ class Bounds(Struct, frozen=True):
     high: float = 1.0
 
 
-Wish = float | Bounds
-"""A target's demand on one attribute: a value to be near to, or bounds to stay within."""
+Settled = float | Bounds
+"""A value to be near to, or bounds to stay within."""
+Wish = Settled | Decisions
+"""A target's demand on one attribute: a value to be near to, bounds to stay within, or a
+distribution of values."""
 
 
 class WeightlessTarget(ValueError):
@@ -44,6 +49,9 @@ class TargetMatrix(Struct, frozen=True):
     """(T, A), desired values or upper bounds; None if no target has bounds."""
     alike: bool = False
     """Whether all targets are known to name all attributes."""
+    curves: Floats | None = None
+    """(T, A, GRID), what each score adds to a distance between distributions, before weights; None
+    for the other distances."""
 
     @property
     def counting(self) -> NDArray[np.bool_]:
@@ -58,7 +66,9 @@ class TargetMatrix(Struct, frozen=True):
         weights, named = self.weights.copy(), self.named.copy()
         weights[chosen] = 0.0
         named[chosen] = False
-        return TargetMatrix(self.attributes, self.values, weights, named, self.upper)
+        return TargetMatrix(
+            self.attributes, self.values, weights, named, self.upper, curves=self.curves
+        )
 
     def part(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None = None) -> TargetMatrix:
         """The targets in `rows`, over the attributes in `columns` (None: all)."""
@@ -71,15 +81,63 @@ class TargetMatrix(Struct, frozen=True):
             self.weights[chosen],
             self.named[chosen],
             None if self.upper is None else self.upper[chosen],
+            curves=None if self.curves is None else self.curves[chosen],
         )
 
 
+def with_curves(
+    targets: Sequence[Mapping[str, Wish]],
+    weights: Mapping[str, float] | None,
+    metric: DistributionMetric,
+    history: Mapping[str, Sequence[float]] | None = None,
+) -> TargetMatrix:
+    """Targets for a distance between distributions: a value is one decision, bounds are uniform.
+
+    `history` has the scores of earlier choices by attribute. Raises `WeightlessTarget`.
+    """
+    curve_of: dict[tuple[str, Wish], Floats] = {}
+    for target in targets:
+        for name, wish in target.items():
+            if (name, wish) not in curve_of:
+                earlier = (history or {}).get(name, ())
+                curve_of[name, wish] = curve(_distribution(wish), metric, earlier)
+    plain: list[dict[str, Settled]] = [dict.fromkeys(target, 0.0) for target in targets]
+    matrix = target_matrix(plain, weights)
+    grid = len(next(iter(curve_of.values()), np.zeros(1)))
+    curves = np.zeros((*matrix.values.shape, grid))
+    column = {name: index for index, name in enumerate(matrix.attributes)}
+    for row, target in enumerate(targets):
+        for name, wish in target.items():
+            curves[row, column[name]] = curve_of[name, wish]
+    return replace(matrix, curves=curves)
+
+
+def _distribution(wish: Wish) -> Decisions | Uniform:
+    if isinstance(wish, Bounds):
+        return Uniform(wish.low, wish.high)
+    return wish if isinstance(wish, Decisions) else Decisions((wish,))
+
+
+def settled(
+    targets: Sequence[Mapping[str, Wish]], draws: Sequence[Mapping[str, float]] = ()
+) -> list[dict[str, Settled]]:
+    """The targets with what was drawn, one of `draws` a target, in place of distributions."""
+    plain: list[dict[str, Settled]] = []
+    for number, target in enumerate(targets):
+        wishes: dict[str, Settled] = {}
+        for name, wish in target.items():
+            wishes[name] = draws[number][name] if isinstance(wish, Decisions) else wish
+        plain.append(wishes)
+    return plain
+
+
 def target_matrix(
-    targets: Sequence[Mapping[str, Wish]], weights: Mapping[str, float] | None = None
+    targets: Sequence[Mapping[str, Settled]], weights: Mapping[str, float] | None = None
 ) -> TargetMatrix:
     """Convert targets (attribute -> value or bounds) and weights (attribute -> weight) to arrays.
 
-    Weights default to 1. Raises `WeightlessTarget`.
+    Weights default to 1. Raises `WeightlessTarget`. Distributions are drawn from beforehand, or
+    become curves (`with_curves`).
     """
     attributes = tuple(dict.fromkeys(name for target in targets for name in target))
     if all(tuple(target) == attributes for target in targets):
@@ -109,7 +167,9 @@ def target_matrix(
 
 
 def _alike(
-    targets: Sequence[Mapping[str, Wish]], attributes: tuple[str, ...], weights: Mapping[str, float]
+    targets: Sequence[Mapping[str, Settled]],
+    attributes: tuple[str, ...],
+    weights: Mapping[str, float],
 ) -> TargetMatrix:
     """Targets that all name the same attributes in the same order, as most do."""
     rows = [list(target.values()) for target in targets]
