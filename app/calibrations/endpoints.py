@@ -180,6 +180,7 @@ def _fitted(info: CalibrationInfo) -> FittedOut:
         scorer=ScorerOut.of(info.scorer),
         attributes=[attribute_name(field) for field in info.fields],
         bank=info.bank,
+        further_banks=list(info.further_banks),
         scenarios=info.scenarios,
         labelled=info.labelled or info.scenarios,
         left_out=info.left_out,

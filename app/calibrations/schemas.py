@@ -18,6 +18,10 @@ class CalibrationRequest(ScorerRequest):
     bank: Name
     """Labelled bank to fit on. The scorer may take its in-context examples from the same bank: a
     scenario never sees its own labels."""
+    further_banks: list[Name] = Field(default_factory=list, max_length=7)
+    """More labelled banks to learn from, all of their scenarios. Each bank counts as a kind of
+    scenarios of its own, with a scale of its own: essays and short answers are not wordy at the
+    same length. A scenario is scored by the banks that it is like."""
     scenarios: Annotated[int, Field(ge=20), WHOLE] | None = None
     """How many of the bank's scenarios to score, drawn by `sample_seed`; by default all. Surface
     features, which need no model, are learnt from all of them in any case."""
@@ -59,6 +63,8 @@ class AttributeReportOut(Open):
     """The same for calibrated scores."""
     summary: str
     """The result in words."""
+    bank: Maybe[str] = None
+    """The bank that the figures are about, if the calibration was fitted on several."""
 
 
 class FittedOut(Open):
@@ -70,6 +76,8 @@ class FittedOut(Open):
     attributes: list[str]
     bank: BankRefOut
     """What it was fitted on."""
+    further_banks: list[BankRefOut] = Field(default_factory=list)
+    """What else it was fitted on."""
     scenarios: int
     """Scenarios of the bank that were scored for it."""
     labelled: int

@@ -40,6 +40,7 @@ def options_of(arguments: argparse.Namespace) -> CalibrateOptions:
     return CalibrateOptions(
         name=arguments.name,
         bank=arguments.bank,
+        further_banks=tuple(arguments.further_bank),
         bank_file=arguments.bank_file,
         labels=label_options(arguments),
         scenarios=arguments.scenarios,
@@ -70,6 +71,13 @@ def parser() -> argparse.ArgumentParser:
     add = command_line.add_argument
     add("name", metavar="NAME", help="what requests will call it")
     add("--bank", required=True, metavar="BANK", help="labelled bank to fit on")
+    add(
+        "--further-bank",
+        action="append",
+        default=[],
+        metavar="BANK",
+        help="learn from this bank as well, as another kind of scenarios; may be repeated",
+    )
     add("--bank-file", type=Path, metavar="FILE", help="store this file as that bank first")
     add_label_options(command_line)
     add(

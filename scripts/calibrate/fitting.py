@@ -39,6 +39,8 @@ class CalibrateOptions:
 
     name: str
     bank: str
+    further_banks: tuple[str, ...] = ()
+    """Banks to learn from as well."""
     bank_file: Path | None = None
     labels: Options = AS_THEY_ARE
     """How labels of that file are read."""
@@ -121,6 +123,8 @@ def request_of(options: CalibrateOptions) -> dict[str, Any]:
     given = options.scorer
     scoring: dict[str, Any] = {"method": options.method}
     body: dict[str, Any] = {"bank": options.bank, "attribute_set": given.attribute_set}
+    if options.further_banks:
+        body["further_banks"] = list(options.further_banks)
     if given.attributes:
         declared = read_attributes(given.attributes)
         if unknown := [name for name in options.only if name not in declared]:

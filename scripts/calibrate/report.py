@@ -18,7 +18,7 @@ def report(name: str, fitted: FittedOut) -> str:
     left_out = ", ".join(f"{count} {why}" for why, count in fitted.left_out.items())
     lines = [
         f"{name} is fitted for {scorer.method} with {scorer.model}, on "
-        f"{fitted.scenarios} scenarios of {fitted.bank.name}"
+        f"{fitted.scenarios} scenarios of {_banks(fitted)}"
         + (f" (left out: {left_out})" if left_out else "")
         + _learnt_from(fitted),
         "",
@@ -28,15 +28,23 @@ def report(name: str, fitted: FittedOut) -> str:
         "",
     ]
     best = "together" if any(r.basis == "together" for r in fitted.reports) else "alone"
-    lines += [one.summary for one in fitted.reports if one.basis == best]
+    lines += [_about(one) + one.summary for one in fitted.reports if one.basis == best]
     lines += ["", f'Version {fitted.digest}; applied with "calibration": "auto" or its name.']
     return "\n".join(lines)
+
+
+def _banks(fitted: FittedOut) -> str:
+    return " and ".join([fitted.bank.name, *(one.name for one in fitted.further_banks)])
 
 
 def _learnt_from(fitted: FittedOut) -> str:
     if fitted.labelled == fitted.scenarios:
         return ""
     return f"; surface features on all its {fitted.labelled}"
+
+
+def _about(one: AttributeReportOut) -> str:
+    return f"{one.bank}: " if one.bank else ""
 
 
 def _table(reports: Sequence[AttributeReportOut]) -> Iterator[str]:
@@ -48,7 +56,7 @@ def _table(reports: Sequence[AttributeReportOut]) -> Iterator[str]:
         pairs = (one.pairs_raw, one.pairs_features, one.pairs)
         rows.append(
             [
-                one.attribute,
+                one.attribute if one.bank is None else f"{one.attribute} ({one.bank})",
                 one.basis,
                 str(one.scenarios),
                 *(f"{error:.3f}" for error in errors),

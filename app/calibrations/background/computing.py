@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.calibrations.fitting.fit import fit
+from app.calibrations.fitting.kinds import fit_kinds
 from app.calibrations.fitting.rows import LabelledEvidence, labels_of
 from app.domain.bank import LabelledScenario
 from app.domain.calibration.artefact import to_bytes, with_digest
@@ -23,11 +23,12 @@ def fit_to_bank(
     labelled: Sequence[LabelledScenario],
     scorer: Scorer,
     attributes: Sequence[Attribute],
+    banks: Mapping[str, str],
 ) -> tuple[Calibration, bytes]:
     """Fit a calibration, with its digest and its bytes. Raises `UnfitBank`.
 
-    `scored` has the evidence of scored scenarios by their ids. From the other labelled ones only
-    surface features are used.
+    `banks` has the name of each scenario's bank, by its id, and `scored` the evidence of scored
+    scenarios. From the other labelled ones only surface features are used.
     """
     numbers = max((one.evidence.readings.shape[2] for one in scored.values()), default=1)
 
@@ -37,9 +38,11 @@ def fit_to_bank(
         readings = np.full((len(surface), len(attributes), numbers), np.nan)
         return with_labels(Evidence(surface, readings), scenario, plan, attributes)
 
-    evidence = [scored.get(one.id) or not_scored(one) for one in labelled]
+    kinds: dict[str, list[LabelledEvidence]] = {}
+    for one in labelled:
+        kinds.setdefault(banks[one.id], []).append(scored.get(one.id) or not_scored(one))
     fields = [attribute_field(attribute) for attribute in attributes]
-    calibration = with_digest(fit(evidence, scorer=scorer_fingerprint(scorer), fields=fields))
+    calibration = with_digest(fit_kinds(kinds, scorer=scorer_fingerprint(scorer), fields=fields))
     return calibration, to_bytes(calibration)
 
 

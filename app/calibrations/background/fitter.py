@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from app.calibrations.background.computing import fit_to_bank
 from app.calibrations.background.evidence import EvidenceCollector
+from app.calibrations.background.preparing import prepared
 from app.calibrations.background.process import in_a_process
 from app.calibrations.background.progress import Fit, keep_reporting, patiently
-from app.calibrations.background.sampling import check_enough, labelled_scenarios, sample
 from app.calibrations.fitting.learners import PRELOAD
 from app.calibrations.fitting.rows import LabelledEvidence, UnfitBank
 from app.calibrations.schemas import CalibrationRequest
@@ -81,18 +81,18 @@ class CalibrationFitter:
 
     async def _prepare(self, name: str, request: CalibrationRequest) -> Fit:
         planned = await self._planner.scorer(request)
-        bank = await self._bank(request.bank)
-        attributes = [attribute.name for attribute in planned.attributes]
-        labelled = labelled_scenarios(bank, attributes, request)
-        scenarios = sample(labelled, request)
-        check_enough(scenarios, attributes, request)
-        return Fit(name, request, planned, bank, labelled, scenarios)
+        bank = await self._bank(request.bank, "#/bank")
+        further = {
+            one: await self._bank(one, f"#/further_banks/{place}")
+            for place, one in enumerate(request.further_banks)
+        }
+        return prepared(name, request, planned, bank, further)
 
-    async def _bank(self, name: str) -> Bank:
+    async def _bank(self, name: str, pointer: str) -> Bank:
         info = await self._banks.info(name)
         bank = await self._banks.load(info.digest) if info else None
         if bank is None:
-            raise await self._banks.unknown(name, "#/bank")
+            raise await self._banks.unknown(name, pointer)
         return bank
 
     async def _run(self, fit: Fit) -> None:
@@ -143,7 +143,13 @@ class CalibrationFitter:
 async def _compute(fit: Fit, scored: Mapping[str, LabelledEvidence]) -> _Fitted:
     scorer = fit.planned.scorer
     calibration, artefact = await in_a_process(
-        fit_to_bank, scored, fit.labelled, scorer, fit.planned.attributes, preload=PRELOAD
+        fit_to_bank,
+        scored,
+        fit.labelled,
+        scorer,
+        fit.planned.attributes,
+        fit.banks,
+        preload=PRELOAD,
     )
     info = CalibrationInfo(
         name=fit.name,
@@ -152,6 +158,7 @@ async def _compute(fit: Fit, scored: Mapping[str, LabelledEvidence]) -> _Fitted:
         scorer=scorer,
         fields=calibration.fields,
         bank=BankRef(fit.request.bank, fit.bank.digest),
+        further_banks=tuple(BankRef(name, bank.digest) for name, bank in fit.further.items()),
         scenarios=len(scored),
         left_out=dict(fit.left_out),
         reports=calibration.reports,

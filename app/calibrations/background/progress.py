@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -36,6 +36,10 @@ class Fit:
     """All scenarios with labels, in the bank's order."""
     scenarios: Sequence[LabelledScenario]
     """Those of them that are to be scored."""
+    further: Mapping[str, Bank]
+    """Further banks by their names; `labelled` and `scenarios` include theirs."""
+    banks: Mapping[str, str]
+    """The name of the bank of each labelled scenario, by its id."""
     progress: FitProgress = field(init=False)
     left_out: Counter[str] = field(default_factory=Counter)
     """Why scenarios or cells are not used -> how many."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from app.calibrations.fitting.rows import LEAST_SCENARIOS
 from app.calibrations.schemas import CalibrationRequest
@@ -20,14 +22,37 @@ def labelled_scenarios(
 
     Raises `InvalidRequest` for attributes without any label, and for unknown `scenario_ids`.
     """
-    named = _named(bank, request)
-    labelled = [s for s in named if any(has_label(s, name) for name in attributes)]
+    return _with_labels(_named(bank, request), attributes, request.bank, _BANK)
+
+
+def further_scenarios(
+    banks: Mapping[str, Bank], attributes: Sequence[str]
+) -> dict[str, list[LabelledScenario]]:
+    """The labelled scenarios of each further bank by its name, with the name before their ids.
+
+    Raises `InvalidRequest` for a bank that has no labels on one of the attributes.
+    """
+    return {
+        name: [
+            replace(scenario, id=f"{name}/{scenario.id}")
+            for scenario in _with_labels(
+                bank.scenarios, attributes, name, f"#/further_banks/{place}"
+            )
+        ]
+        for place, (name, bank) in enumerate(banks.items())
+    }
+
+
+def _with_labels(
+    scenarios: Sequence[LabelledScenario], attributes: Sequence[str], bank: str, pointer: str
+) -> list[LabelledScenario]:
+    labelled = [s for s in scenarios if any(has_label(s, name) for name in attributes)]
     missing = [name for name in attributes if not any(has_label(s, name) for s in labelled)]
     if missing:
-        message = f"bank {request.bank!r} has no labels for {', '.join(map(repr, missing))}"
+        message = f"bank {bank!r} has no labels for {', '.join(map(repr, missing))}"
         raise InvalidRequest(
             f"{message}; name the other attributes in `attributes`",
-            fields=[FieldError(_BANK, message)],
+            fields=[FieldError(pointer, message)],
         )
     return labelled
 
@@ -54,18 +79,23 @@ def sample(
 
 
 def check_enough(
-    scenarios: Sequence[LabelledScenario], attributes: Sequence[str], request: CalibrationRequest
+    scenarios: Sequence[LabelledScenario],
+    attributes: Sequence[str],
+    bank: str,
+    *,
+    pointer: str = _BANK,
+    drawn: bool = False,
 ) -> None:
     """Raise `InvalidRequest` if there are too few labels, even if all of them can be scored."""
     for name in attributes:
         count = sum(has_label(scenario, name) for scenario in scenarios)
         if count < LEAST_SCENARIOS:
-            some = "" if request.scenarios is None else f" of the {len(scenarios)} drawn"
+            some = f" of the {len(scenarios)} drawn" if drawn else ""
             message = (
-                f"{count}{some} scenarios of bank {request.bank!r} are labelled on {name!r}; a "
+                f"{count}{some} scenarios of bank {bank!r} are labelled on {name!r}; a "
                 f"calibration needs {LEAST_SCENARIOS}"
             )
-            raise InvalidRequest(message, fields=[FieldError(_BANK, message)])
+            raise InvalidRequest(message, fields=[FieldError(pointer, message)])
 
 
 def has_label(scenario: LabelledScenario, attribute: str) -> bool:

@@ -1,4 +1,4 @@
-"""The two learners of a calibration, fitted with scikit-learn: trees and ridge regression."""
+"""The learners of a calibration, fitted with scikit-learn: trees, ridge and softmax regression."""
 
 from __future__ import annotations
 
@@ -64,3 +64,19 @@ def fit_ridge(inputs: Floats, labels: Floats) -> tuple[Floats, Floats]:
     ridge.fit(inputs, labels if outputs > 1 else labels[:, 0])
     coefficients = np.asarray(ridge.coef_, dtype=np.float64).reshape(outputs, -1).T
     return coefficients, np.asarray(ridge.intercept_, dtype=np.float64).reshape(outputs)
+
+
+def fit_softmax(inputs: Floats, kind: NDArray[np.intp], *, penalty: float) -> tuple[Floats, Floats]:
+    """Coefficients (K, N) and intercepts (N,) of a softmax regression on `kind` (R,).
+
+    Kinds count alike, however many rows they have.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    learnt = LogisticRegression(C=1 / penalty, class_weight="balanced", max_iter=1000)
+    learnt.fit(inputs, kind)
+    coefficients, intercept = learnt.coef_.T, learnt.intercept_
+    if coefficients.shape[1] == 1:  # of two kinds the library gives the second one's logit only
+        coefficients = np.hstack([np.zeros_like(coefficients), coefficients])
+        intercept = np.concatenate([[0.0], intercept])
+    return np.asarray(coefficients), np.asarray(intercept)

@@ -16,13 +16,14 @@ from msgspec import Struct
 
 from app.domain.calibration.forest import Forest
 from app.domain.calibration.joint import JointOpinion
+from app.domain.calibration.kinds import Gate
 from app.domain.calibration.model import AttributeReport, Basis, Calibration, Layer, with_reports
 from app.domain.calibration.stack import FeatureModel, Stack
 from app.domain.calibration.states import StatesModel
 from app.domain.selection.uncertainty import SharedErrors
 
-_FORMAT = "azimuth-calibration/4"
-_READABLE = tuple(f"azimuth-calibration/{number}" for number in (1, 2, 3, 4))
+_FORMAT = "azimuth-calibration/5"
+_READABLE = tuple(f"azimuth-calibration/{number}" for number in (1, 2, 3, 4, 5))
 _HEAD = "head"
 _ABOUT = "about.json"
 """Member of a file with the description, which is no array."""
@@ -30,6 +31,7 @@ _DIGEST_CHARS = 32
 _FOREST = ("feature", "threshold", "left", "right", "value", "roots")
 _STATES = ("center", "scale", "coefficients", "intercept", "axes")
 _JOINT = ("center", "scale", "within", "between", "intercept")
+_GATE = ("center", "scale", "coefficients", "intercept")
 _STACK = ("center", "scale", "coefficients", "intercept")
 
 
@@ -52,10 +54,24 @@ class _Head(Struct, frozen=True, omit_defaults=True):
     reports: tuple[AttributeReport, ...]
     states_columns: tuple[tuple[int, ...], ...] = ()
     """Not in format 1."""
+    others: int = 0
+    """Number of calibrations for other kinds of scenarios. Not before format 5."""
 
 
 def to_bytes(calibration: Calibration) -> bytes:
     """Serialise a calibration as a compressed archive of arrays. `from_bytes` reads it."""
+    arrays = _arrays_of(calibration)
+    for number, other in enumerate(calibration.others):
+        arrays |= {f"other{number}.{name}": array for name, array in _arrays_of(other).items()}
+    if calibration.gate is not None:
+        _put(arrays, "gate", calibration.gate, _GATE)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _arrays_of(calibration: Calibration) -> dict[str, Any]:
+    """The arrays of one calibration without its others; the head is one of them."""
     arrays: dict[str, Any] = {}
     for number, surface in enumerate(calibration.feature_models):
         _put(arrays, f"surface{number}", surface.forest, _FOREST)
@@ -85,11 +101,10 @@ def to_bytes(calibration: Calibration) -> bytes:
         levels=calibration.levels,
         reports=calibration.reports,
         states_columns=tuple(states.columns for states in calibration.states_models),
+        others=len(calibration.others),
     )
     arrays[_HEAD] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+    return arrays
 
 
 def with_digest(calibration: Calibration) -> Calibration:
@@ -106,7 +121,7 @@ def from_bytes(content: bytes) -> Calibration:
         if head.format not in _READABLE:
             known = ", ".join(_READABLE)
             raise InvalidArtefact(f"unknown format {head.format!r}: expected one of {known}")
-        calibration = _assemble(head, arrays)
+        calibration = _with_others(_assemble(head, arrays), head.others, arrays)
     except (
         KeyError, ValueError, TypeError, IndexError, OSError, EOFError,
         zipfile.BadZipFile, zlib.error, NotImplementedError,
@@ -139,6 +154,18 @@ def description_of(content: bytes) -> bytes:
             return archive.read(_ABOUT)
     except (KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidArtefact(f"the content has no description: {error}") from error
+
+
+def _with_others(calibration: Calibration, count: int, arrays: Mapping[str, Any]) -> Calibration:
+    if not count:
+        return calibration
+    others: list[Calibration] = []
+    for number in range(count):
+        prefix = f"other{number}."
+        names = [name for name in arrays if name.startswith(prefix)]
+        own = {name.removeprefix(prefix): arrays[name] for name in names}
+        others.append(_assemble(with_reports(own[_HEAD].tobytes(), _Head), own))
+    return replace(calibration, others=tuple(others), gate=Gate(*_get(arrays, "gate", _GATE)))
 
 
 def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:

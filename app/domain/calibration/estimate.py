@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,26 @@ class Estimate:
 
 def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Estimate]:
     """Calibrated scores of several scenarios, in the same order."""
+    own = _estimate(calibration, scenarios)
+    if calibration.gate is None:
+        return own
+    parts = [own, *(_estimate(other, scenarios) for other in calibration.others)]
+    shares = [calibration.gate.shares(scenario.surface) for scenario in scenarios]
+    return [_mixed(of, share) for of, share in zip(zip(*parts, strict=True), shares, strict=True)]
+
+
+def _mixed(kinds: Sequence[Estimate], shares: Floats) -> Estimate:
+    """The estimate of a scenario that is of several kinds, as much as its shares say.
+
+    Its errors are those of the kind that it is most of.
+    """
+    scores = sum(share * kind.scores for share, kind in zip(shares, kinds, strict=True))
+    most = kinds[int(shares.argmax())]
+    return replace(most, basis=kinds[0].basis, scores=np.asarray(scores))
+
+
+def _estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Estimate]:
+    """What one calibration makes of several scenarios, as if there were no other kinds."""
     bounds = np.cumsum([0, *(len(scenario.surface) for scenario in scenarios)])
     bases = [_basis(calibration, scenario) for scenario in scenarios]
     scores = _scores(calibration, scenarios, bases)

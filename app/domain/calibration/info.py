@@ -35,3 +35,5 @@ class CalibrationInfo(Struct, frozen=True):
     """For a built-in one: whose labels it was fitted on, and under which licence."""
     automatic: bool = True
     """Whether `auto` may choose it."""
+    further_banks: tuple[BankRef, ...] = ()
+    """Labelled banks that it was fitted on as well, each a kind of scenarios of its own."""

@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from app.domain.calibration.kinds import Gate
 from app.domain.calibration.stack import FeatureModel, Stack
 from app.domain.calibration.states import StatesModel
 from app.domain.fingerprint import attribute_name
@@ -71,6 +72,8 @@ class AttributeReport(Struct, frozen=True):
     """The same for the layer in use."""
     summary: str
     """The result in words."""
+    bank: str = ""
+    """The bank that the figures are about, if the calibration was fitted on several."""
 
 
 _T = TypeVar("_T")
@@ -121,6 +124,10 @@ class Calibration:
     states_models: tuple[StatesModel, ...] = ()
     """For scorers that read hidden states: each predicts some of the attributes. Such a calibration
     has no `alone` and no `together`, and the basis is always `together`."""
+    gate: Gate | None = None
+    """Decides between this calibration and `others`, if there are any."""
+    others: tuple[Calibration, ...] = ()
+    """Calibrations of the same attributes for other kinds of scenarios; none has others itself."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -60,6 +60,27 @@ def test_settings_without_effect_are_warnings_from_start_to_end(judged):
     assert delete(judged, "idle-samples") == 204
 
 
+def test_several_banks_are_learnt_from_and_reported_apart(judged, house):
+    """Also if they have the same ids: every scenario of both is scored and has its labels."""
+    with judged.client() as client:
+        client.put("/v1/banks/second", content=lines(*BANK[:30])).raise_for_status()
+    both = fitted(judged, "both", further_banks=["second"])
+    assert both["bank"]["name"] == "labelled"
+    assert [one["name"] for one in both["further_banks"]] == ["second"]
+    assert both["scenarios"] == COUNT + 30
+    reports = {(one["bank"], one["attribute"], one["basis"]): one for one in both["reports"]}
+    assert len(reports) == 8
+    own = {(one["attribute"], one["basis"]): one for one in house["reports"]}
+    assert (
+        reports["labelled", "helpfulness", "together"]["error"]
+        == (own["helpfulness", "together"]["error"])
+    )
+    assert reports["second", "helpfulness", "together"]["scenarios"] == 30
+    answer = score(judged, HELD_OUT[0], calibration="both")
+    assert answer["calibration"]["name"] == "both"
+    assert delete(judged, "both") == 204
+
+
 def test_scenarios_that_cannot_be_scored_are_counted_by_reason(by_digits):
     assert by_digits["left_out"] == {"context-overflow": 2}
     assert by_digits["scenarios"] == COUNT - 2

@@ -23,6 +23,9 @@ JOINT_DIGITS = {"reasoning": False, "joint": True}
     [
         ({"bank": "nowhere"}, 404, "unknown-bank", "#/bank"),
         ({"bank": None}, 422, "invalid-request", "#/bank"),
+        ({"further_banks": ["nowhere"]}, 404, "unknown-bank", "#/further_banks/0"),
+        ({"further_banks": ["labelled"]}, 422, "invalid-request", "#/further_banks/0"),
+        ({"further_banks": ["style"]}, 422, "invalid-request", "#/further_banks/0"),
         ({"scenarios": 19}, 422, "invalid-request", "#/scenarios"),
         ({"targets": []}, 422, "invalid-request", "#/targets"),
         ({"attributes": ["wit"]}, 422, "unknown-attribute", "#/attributes/0"),
