@@ -95,7 +95,7 @@ class Resources:
         fleet = Fleet(redis)
         store, api = settings.store, settings.api
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
-        planner = Planner(attribute_sets, banks, fleet, api.default_model, api.default_method)
+        planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
         return cls(
             settings=settings,

@@ -22,7 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from app.domain.methods import METHODS
+from app.domain.methods import AUTO_METHOD, METHODS
 
 PREFIX = "AZIMUTH_"
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
@@ -101,7 +101,8 @@ class ApiSettings(Group):
     """For requests without `hostile`: whether answers list candidates that look like attacks on the
     judge."""
     default_method: str = "comparative"
-    """Method for requests that name none, e.g. `probe` where a judge only reads."""
+    """Method for requests that name none. `auto`: `probe` for attributes that a calibration of
+    hidden states covers, else `comparative`; the answer says which, and why."""
     fit_lease_s: int = Field(10, ge=1)
     """Longest silence of a process that fits a calibration, in seconds; then another can start."""
     keep_alive_s: int = Field(75, ge=1)
@@ -119,8 +120,8 @@ class ApiSettings(Group):
     @field_validator("default_method")
     @classmethod
     def _known(cls, given: str) -> str:
-        if given not in METHODS:
-            raise ValueError(f"no method is called {given!r}; known: {', '.join(METHODS)}")
+        if given not in (known := (AUTO_METHOD, *METHODS)):
+            raise ValueError(f"no method is called {given!r}; known: {', '.join(known)}")
         return given
 
     @field_validator("cors_origins")

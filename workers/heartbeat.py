@@ -33,6 +33,7 @@ class Status:
 
     worker_id: str
     model: str
+    engine: str = ""
     state: WorkerState = "loading"
     detail: str = "starting"
     pool: Pool | None = None
@@ -47,6 +48,7 @@ class Status:
             pool=self.pool.name if self.pool else None,
             model=self.model,
             in_flight=self.in_flight,
+            engine=self.engine,
         )
 
 

@@ -55,7 +55,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
     await check_redis(settings.store)
     redis, listening = connect(settings.store), connect_for_listening(settings.store)
     fleet, banks, hub = Fleet(redis), BankStore(redis), NoticeHub(listening)
-    status, own = Status(new_worker_id(), _announced_name(settings)), settings.worker
+    status, own = Status(new_worker_id(), *_announced(settings)), settings.worker
     readings = StateReadings(redis, ttl_s=settings.store.cache_ttl_s)
     judge = create_judge(settings, banks, readings, engine)
     background: list[asyncio.Task[None]] = []
@@ -164,11 +164,12 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | No
     return None
 
 
-def _announced_name(settings: Settings) -> str:
+def _announced(settings: Settings) -> tuple[str, str]:
+    """The names of model and engine, known before the model is loaded."""
     engine = settings.engine
     if engine.engine == "fake":
-        return engine.model_name or "fake"
-    return model_name(engine.model, engine.model_name)
+        return engine.model_name or "fake", "fake"
+    return model_name(engine.model, engine.model_name), engine.engine
 
 
 async def _main(settings: Settings) -> int:

@@ -66,7 +66,7 @@ class Calibrator:
         results: list[Applied] = [Raw()] * len(score_sets)
         if wanted == NONE:
             return results
-        ready = await self._infos()
+        ready = await self.infos()
         if wanted != AUTO and wanted not in ready:
             return [unknown(wanted, ready)] * len(score_sets)
         chosen: dict[str, list[tuple[int, ScoreSet]]] = {}
@@ -112,7 +112,7 @@ class Calibrator:
         }
         if not own:
             return results
-        ready = await self._infos()
+        ready = await self.infos()
         chosen: dict[str, list[int]] = {}
         for index, one in own.items():
             choice = choose_for_states(wanted, ready, one.fingerprint, asked)
@@ -155,7 +155,7 @@ class Calibrator:
         Raises `UnknownCalibration` or `InvalidRequest`.
         """
         if reads_states:
-            chosen = choose_for_states(wanted, await self._infos(), fingerprint, fields)
+            chosen = choose_for_states(wanted, await self.infos(), fingerprint, fields)
             if not isinstance(chosen, Refused):
                 chosen = not_for(chosen, fingerprint, fields) or chosen
             if isinstance(chosen, Refused):
@@ -163,13 +163,14 @@ class Calibrator:
             return
         if wanted in (AUTO, NONE):
             return
-        ready = await self._infos()
+        ready = await self.infos()
         if wanted not in ready:
             raise unknown(wanted, ready).error()
         if fields and (refused := not_for(ready[wanted], fingerprint, fields)):
             raise refused.error()
 
-    async def _infos(self) -> dict[str, CalibrationInfo]:
+    async def infos(self) -> dict[str, CalibrationInfo]:
+        """Every fitted calibration of the tenant by name, and the built-in ones."""
         tag = tenant_tag()
         if tag not in self._ready:
             age = self._age

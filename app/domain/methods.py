@@ -51,6 +51,28 @@ METHODS: dict[str, MethodTraits] = {
 the reading of hidden states."""
 
 
+AUTO_METHOD = "auto"
+"""In place of a default method: `probe` where it can score a request, else `comparative`."""
+
+_ALONE = {
+    "states": "probe",
+    "vllm_states": "probe",
+    "reward": "reward_model",
+    "kaleido": "kaleido",
+}
+"""Engine -> the one method that it serves."""
+
+
+def may_serve(engine: str, method: str) -> bool:
+    """Whether a worker with this engine may serve a method, before its model is loaded.
+
+    An engine that is not known ("") may serve every method.
+    """
+    if engine in _ALONE:
+        return _ALONE[engine] == method
+    return engine in ("", "fake") or METHODS[method].generates
+
+
 DIGITS = "+digits"
 """Suffix of the prompt profile for reading digits instead of generating text."""
 JOINT = "+joint"

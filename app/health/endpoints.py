@@ -40,13 +40,19 @@ _READY: dict[str, Any] = {
         "state": "ready",
         "detail": "HuggingFaceTB/SmolLM2-135M-Instruct on vllm",
         "models": ["HuggingFaceTB/SmolLM2-135M-Instruct"],
+        "methods": ["comparative", "regression", "prompt_aligned", "unaligned"],
     },
 }
 _LOADING: dict[str, Any] = {
     "status": "not-ready",
     "redis": {"state": "ready", "detail": "answers"},
     "worker": {"state": "loading", "detail": "w-3f2a10: loading the model"},
-    "model": {"state": "loading", "detail": "SmolLM2-135M-Instruct: loading", "models": []},
+    "model": {
+        "state": "loading",
+        "detail": "SmolLM2-135M-Instruct: loading",
+        "models": [],
+        "methods": [],
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.domain.methods import METHODS
 from app.health.schemas import ModelPartOut, PartOut, ReadyOut
 from app.store.fleet import FleetSnapshot
 
@@ -16,12 +17,17 @@ def readiness(fleet: FleetSnapshot) -> ReadyOut:
         served = [pool.model for pool in fleet.pools if pool.name in serving]
         names = sorted({model.name for model in served})
         engines = sorted({model.engine for model in served})
+        others = [f"{one.model}: {one.detail}" for one in fleet.workers if one.state != "ready"]
+        count = f"{len(ready)} of {len(fleet.workers)} ready"
         return ReadyOut(
             status="ready",
             redis=_REDIS_READY,
-            worker=PartOut(state="ready", detail=f"{len(ready)} of {len(fleet.workers)} ready"),
+            worker=PartOut(state="ready", detail="; ".join([count, *others])),
             model=ModelPartOut(
-                state="ready", detail=f"{', '.join(names)} on {', '.join(engines)}", models=names
+                state="ready",
+                detail=f"{', '.join(names)} on {', '.join(engines)}",
+                models=names,
+                methods=[m for m in METHODS if any(m in one.profiles for one in served)],
             ),
         )
     if not fleet.workers:
@@ -29,7 +35,9 @@ def readiness(fleet: FleetSnapshot) -> ReadyOut:
             status="not-ready",
             redis=_REDIS_READY,
             worker=PartOut(state="away", detail="no worker is running"),
-            model=ModelPartOut(state="away", detail="no worker serves a model", models=[]),
+            model=ModelPartOut(
+                state="away", detail="no worker serves a model", models=[], methods=[]
+            ),
         )
     first = fleet.workers[0]
     details = "; ".join(f"{worker.id}: {worker.detail}" for worker in fleet.workers)
@@ -39,7 +47,10 @@ def readiness(fleet: FleetSnapshot) -> ReadyOut:
         redis=_REDIS_READY,
         worker=PartOut(state=first.state, detail=details),
         model=ModelPartOut(
-            state=first.state, detail=f"{', '.join(names)}: {first.detail}", models=[]
+            state=first.state,
+            detail=f"{', '.join(names)}: {first.detail}",
+            models=[],
+            methods=[],
         ),
     )
 
@@ -51,5 +62,5 @@ def unreachable(detail: str) -> ReadyOut:
         status="not-ready",
         redis=PartOut(state="away", detail=detail),
         worker=PartOut(state="unknown", detail=unknown),
-        model=ModelPartOut(state="unknown", detail=unknown, models=[]),
+        model=ModelPartOut(state="unknown", detail=unknown, models=[], methods=[]),
     )

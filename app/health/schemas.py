@@ -25,6 +25,8 @@ class ModelPartOut(PartOut):
 
     models: list[str]
     """Names of the models that are ready."""
+    methods: list[str]
+    """Methods that they serve."""
 
 
 class ReadyOut(Open):

@@ -1,4 +1,4 @@
-"""The models of a fleet: one entry for each name, from its pools and workers. Pure."""
+"""The models of a fleet: one entry for each name and engine, from its pools and workers. Pure."""
 
 from __future__ import annotations
 
@@ -11,21 +11,29 @@ _ADVANCED: tuple[ModelState, ...] = ("ready", "draining", "loading", "failed", "
 
 
 def list_models(fleet: FleetSnapshot, default_model: str | None) -> list[ModelOut]:
-    """All models that workers serve, load or have served, sorted by name."""
-    names = {pool.model.name for pool in fleet.pools} | {
-        w.model for w in fleet.workers if w.pool is None
-    }
-    models = [_describe(name, fleet) for name in sorted(names)]
+    """All models that workers serve, load or have served, sorted by name and engine."""
+    known = {(pool.model.name, pool.model.engine) for pool in fleet.pools}
+    known |= {(w.model, w.engine) for w in fleet.workers if w.pool is None}
+    models = [_describe(name, engine, fleet) for name, engine in sorted(known)]
     default = default_model or _default_of(fleet)
     return [model.model_copy(update={"default": model.name == default}) for model in models]
 
 
-def _describe(name: str, fleet: FleetSnapshot) -> ModelOut:
-    pools = [pool for pool in fleet.pools if pool.model.name == name]
+def _describe(name: str, engine: str, fleet: FleetSnapshot) -> ModelOut:
+    pools = [p for p in fleet.pools if (p.model.name, p.model.engine) == (name, engine)]
     pool_names = {pool.name for pool in pools}
-    workers = [w for w in fleet.workers if w.model == name or w.pool in pool_names]
+    workers = [
+        w
+        for w in fleet.workers
+        if w.pool in pool_names or (w.pool is None and (w.model, w.engine) == (name, engine))
+    ]
     model = ModelOut(
-        name=name, state=_state(workers), default=False, workers=len(workers), methods=[]
+        name=name,
+        state=_state(workers),
+        default=False,
+        workers=len(workers),
+        methods=[],
+        engine=engine or None,
     )
     if not pools:
         return model
@@ -33,7 +41,6 @@ def _describe(name: str, fleet: FleetSnapshot) -> ModelOut:
     return model.model_copy(
         update={
             "methods": [method for method in METHODS if method in identity.profiles],
-            "engine": identity.engine,
             "revision": identity.revision,
             "context_length": identity.context_length,
             "reads_digits": any(p.endswith(DIGITS) for p in identity.profiles),

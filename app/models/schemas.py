@@ -10,8 +10,9 @@ ModelState = Literal["ready", "loading", "draining", "failed", "away"]
 
 
 class ModelOut(Open):
-    """A model that workers serve, load or have served. Members are absent while it is first
-    loading and not known yet."""
+    """A model that workers with one engine serve, load or have served. One model may have several
+    engines, e.g. one that writes and one that reads hidden states. Members are absent while it is
+    first loading and not known yet."""
 
     name: str
     """What requests call it, in `scoring.model`."""
@@ -22,9 +23,9 @@ class ModelOut(Open):
     workers: int
     """Live workers that serve or load it."""
     methods: list[str]
-    """Scoring methods that it serves."""
+    """Scoring methods that it serves, once its `state` is `ready`."""
     engine: Maybe[str] = None
-    """`vllm`, `openai`, `outlines`, `reward`, `kaleido` or `fake`."""
+    """`vllm`, `openai`, `outlines`, `reward`, `kaleido`, `states`, `vllm_states` or `fake`."""
     revision: Maybe[str] = None
     """Commit of the weights, or a digest of the local folder."""
     context_length: Maybe[int] = None
@@ -39,4 +40,4 @@ class ModelsOut(Open):
     """All models."""
 
     models: list[ModelOut]
-    """Sorted by name."""
+    """Sorted by name and engine."""

@@ -105,7 +105,7 @@ async def score(
     score_set = await operation.score(planned, body, prefer, request)
     hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set, hostile)
+        return _pending(score_set, planned, hostile)
     shown, applied = await _shown(calibrator, body.calibration, score_set, plan.attributes)
     rendered = _rendered(planned, shown, applied, planned.warnings)
     return _answer(rendered, score_set, started, hostile)
@@ -146,7 +146,7 @@ async def select(
     score_set = await operation.score(planned, body, prefer, request)
     hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set, hostile)
+        return _pending(score_set, planned, hostile)
     applied: Calibrated | Raw = Raw()
     shown = score_set
     if resolved.traits.kind == "choice":
@@ -254,15 +254,21 @@ def _rendered(
     if isinstance(applied, Raw) and applied.warning:
         warnings = (*warnings, applied.warning)
     calibrated = applied if isinstance(applied, Calibrated) else None
-    return score_set_out(score_set, planned.plan.presentation, warnings, calibrated)
+    rendered = score_set_out(score_set, planned.plan.presentation, warnings, calibrated)
+    if planned.method_reason is not None:
+        rendered["method_reason"] = planned.method_reason
+    return rendered
 
 
-def _pending(score_set: ScoreSet, hostile: list[HostileOut] | None) -> Response:
+def _pending(
+    score_set: ScoreSet, planned: PlannedRequest, hostile: list[HostileOut] | None
+) -> Response:
     location = f"/v1/score-sets/{score_set.id}"
     pending = PendingOut(
         score_set_id=score_set.id,
         location=location,
         detail="scoring is in progress; poll the location, then send targets to /v1/retarget",
+        method_reason=planned.method_reason,
         hostile=hostile,
     )
     answer = json_answer(pending.model_dump(), 202)

@@ -146,6 +146,9 @@ CellOut = Annotated[ScoredCellOut | UnscoredCellOut | PendingCellOut, Field(disc
 """One cell; `status` distinguishes the variants."""
 
 
+MethodReason = Maybe[str]
+
+
 class ScoreSetOut(Open):
     """The scores of one scenario under one scorer."""
 
@@ -158,6 +161,9 @@ class ScoreSetOut(Open):
     scorer: ScorerOut
     calibration: Maybe[CalibrationRefOut] = None
     """The calibration of the `calibrated` scores; absent if there is none."""
+    method_reason: MethodReason = None
+    """Why the service chose the method in `scorer`; absent if the request named it, or if the
+    service has one method for all (`AZIMUTH_DEFAULT_METHOD`)."""
     warnings: list[str]
 
 
@@ -204,6 +210,8 @@ class PendingOut(Open):
     location: str
     """URL path to poll."""
     detail: str
+    method_reason: MethodReason = None
+    """Why the service chose the method; absent if it did not."""
     hostile: Hostile = None
     """Candidates that look like attacks; absent unless the request asks for it."""
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from app.domain.methods import MethodTraits, profile_name
+from app.domain.methods import AUTO_METHOD, MethodTraits, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
 from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
 from app.domain.scorer import BankRef, Scorer, ScorerSettings
 from app.domain.search import search_of
 from app.domain.selection.targets import Wish
-from app.errors import AzimuthError, FieldError, InvalidRequest, UnknownAttributeSet
+from app.errors import (
+    AzimuthError,
+    FieldError,
+    InvalidRequest,
+    ModelNotReady,
+    UnknownAttributeSet,
+    UnknownMethod,
+)
 from app.scoring.attributes import check_label_coverage, resolve_attributes
 from app.scoring.choices import choice_of, traits_of
+from app.scoring.default_method import READS, Decided, ReadyCalibrations, because, decide_method
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.pools import choose_pool
 from app.scoring.prompt_order import check_prompt_order, check_served
 from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest
 from app.scoring.scorer_settings import scorer_settings, unused_options
+from app.settings import ApiSettings
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
 from app.store.fleet import Fleet, Pool
@@ -39,6 +48,8 @@ class Resolved:
     attribute_set: AttributeSet
     attributes: tuple[Attribute, ...]
     target: Mapping[str, Wish]
+    method_reason: str | None = None
+    """Why the service chose the method; None if it did not."""
 
     @property
     def names(self) -> list[str]:
@@ -69,6 +80,8 @@ class PlannedRequest:
     live: bool
     """Whether a worker of the pool is ready right now."""
     warnings: tuple[str, ...]
+    method_reason: str | None = None
+    """Why the service chose the method; None if it did not."""
 
 
 class Planner:
@@ -79,14 +92,14 @@ class Planner:
         attribute_sets: AttributeSetStore,
         banks: BankStore,
         fleet: Fleet,
-        default_model: str | None,
-        default_method: str,
+        calibrations: ReadyCalibrations,
+        settings: ApiSettings,
     ) -> None:
         self._attribute_sets = attribute_sets
         self._banks = banks
         self._fleet = fleet
-        self._default_model = default_model
-        self._default_method = default_method
+        self._calibrations = calibrations
+        self._settings = settings
 
     async def resolve(
         self,
@@ -98,23 +111,45 @@ class Planner:
         """Resolve the method and attributes of a request. A request that names no method gets the
         service's default.
 
-        Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`.
+        Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`, and
+        `ModelNotReady` if the default depends on a worker that is loading.
         """
-        if "method" not in request.scoring.model_fields_set:
-            request.scoring.method = self._default_method
-        traits = traits_of(request.scoring.method, may_choose=may_choose)
-        check_joint(request.scoring)
-        check_prompt_order(request.scoring)
         attribute_set = await self._attribute_set(request.attribute_set)
         attributes = resolve_attributes(request, attribute_set, list(target or ()))
         refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
-        return Resolved(traits, attribute_set, tuple(attributes), target or {})
+        method_reason: str | None = None
+        if "method" not in request.scoring.model_fields_set:
+            decided = await self._default(request, attributes)
+            request.scoring.method = decided.method
+            method_reason = decided.why or None
+        traits = traits_of(request.scoring.method, may_choose=may_choose)
+        check_joint(request.scoring)
+        check_prompt_order(request.scoring)
+        return Resolved(traits, attribute_set, tuple(attributes), target or {}, method_reason)
+
+    async def _default(self, request: ScorerRequest, attributes: Sequence[Attribute]) -> Decided:
+        """The method of a request that names none."""
+        settings = self._settings
+        if settings.default_method != AUTO_METHOD:
+            return Decided(settings.default_method, "")
+        ready, model = await self._calibrations.infos(), settings.default_model
+        with suppress(AzimuthError):
+            recent = await self._fleet.recent()
+            decided = decide_method(request, attributes, ready, recent, model)
+            if decided.method == READS or not decided.by_fleet:
+                return decided
+        # A missing worker may have started since the last snapshot.
+        fleet = await self._fleet.snapshot()
+        return decide_method(request, attributes, ready, fleet, model)
 
     async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
         """Plan the scoring of a request. Raises the errors of `resolve` and `scorer`."""
         resolved = resolved or await self.resolve(request)
         _check_count(request, resolved.traits)
-        planned = await self.scorer(request, resolved)
+        try:
+            planned = await self.scorer(request, resolved)
+        except (ModelNotReady, UnknownMethod) as error:
+            raise because(error, resolved.method_reason) from None
         candidates = candidates_of(request)
         planning = partial(
             plan_scores,
@@ -127,7 +162,9 @@ class Planner:
         )
         size = len(request.question) + sum(len(candidate.text) for candidate in candidates)
         plan = await asyncio.to_thread(planning) if size > _LARGE else planning()
-        return PlannedRequest(plan, planned.pool, planned.live, planned.warnings)
+        return PlannedRequest(
+            plan, planned.pool, planned.live, planned.warnings, resolved.method_reason
+        )
 
     async def scorer(
         self, request: ScorerRequest, resolved: Resolved | None = None
@@ -190,13 +227,14 @@ class Planner:
 
     async def _pool(self, requested: str | None, method: str) -> tuple[Pool, bool]:
         """The pool for a model and a method, and whether one of its workers is ready."""
+        model = self._settings.default_model
         with suppress(AzimuthError):
             recent = await self._fleet.recent()
-            pool, live = choose_pool(recent, requested, method, self._default_model)
+            pool, live = choose_pool(recent, requested, method, model)
             if live:
                 return pool, live
         # A missing worker may have started since the last snapshot.
-        return choose_pool(await self._fleet.snapshot(), requested, method, self._default_model)
+        return choose_pool(await self._fleet.snapshot(), requested, method, model)
 
 
 def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:

@@ -64,7 +64,9 @@ class Scoring(Closed):
 
     method: str = "comparative"
     """How to score. The default is the service's: `comparative`, unless `AZIMUTH_DEFAULT_METHOD` is
-    another. `comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
+    another. With `auto` it is `probe` where a calibration covers all attributes of the request and
+    nothing else in `scoring` is set but `model`, else `comparative`; `method_reason` in the answer
+    says why. `comparative`: all candidates in one prompt. `regression`: one prompt per candidate.
     `kaleido`: valence from a Kaleido model. `probe`: hidden states of a judge that reads each
     candidate once, of which a calibration that was fitted for it makes scores. `/select` also
     accepts methods that choose without scoring: `prompt_aligned` (the model is shown the target and

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.job import Job
-from app.domain.plan import ScorePlan
 from app.domain.scenario import Attribute, Choice, States
 from app.domain.score_set import ScoreSet
 from app.errors import (
@@ -26,6 +25,7 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
+from app.scoring.default_method import because
 from app.scoring.planner import PlannedRequest
 from app.scoring.pools import not_ready
 from app.store.fleet import Fleet
@@ -102,7 +102,7 @@ class ScoringService:
         started = time.monotonic()
         plan = planned.plan
         if not planned.live:
-            await self._check_all_cached(plan)
+            await self._check_all_cached(planned)
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
@@ -120,11 +120,14 @@ class ScoringService:
         _raise_failures(score_set, patience)
         return score_set
 
-    async def _check_all_cached(self, plan: ScorePlan) -> None:
+    async def _check_all_cached(self, planned: PlannedRequest) -> None:
         """Raise `ModelNotReady` unless all cells are cached: no worker would score them."""
+        plan = planned.plan
         known = await self._cache.cells(plan.score_set.digest, list(plan.asked))
         if any(not isinstance(known.get(field), Cell) for field in plan.asked):
-            raise not_ready(await self._fleet.workers())
+            method = plan.score_set.scorer.settings.method
+            error = not_ready(await self._fleet.workers(), method)
+            raise because(error, planned.method_reason)
 
     async def _collect(
         self, wait: _Wait

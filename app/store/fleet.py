@@ -50,6 +50,8 @@ class WorkerInfo(Struct, frozen=True):
     """The pool it serves; None until the model is loaded."""
     model: str
     in_flight: int = 0
+    engine: str = ""
+    """What runs the model; empty for a worker of an older version."""
     seen_ms: int = 0
     """When the heartbeat came, by Redis's clock; `Fleet.beat` sets it."""
 

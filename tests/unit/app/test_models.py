@@ -11,7 +11,7 @@ def pool(model: str, *, name: str = "", announced_ms: int = 1, **profiles: str) 
 
 
 def worker(model: str, state: str, *, id: str = "w", pool: str | None = None) -> WorkerInfo:
-    return WorkerInfo(id, state, "", pool, model)
+    return WorkerInfo(id, state, "", pool, model, engine="fake")
 
 
 def test_a_model_loading_for_the_first_time_is_listed_by_name_only():
@@ -22,7 +22,21 @@ def test_a_model_loading_for_the_first_time_is_listed_by_name_only():
         "default": False,
         "workers": 1,
         "methods": [],
+        "engine": "fake",
     }
+
+
+def test_a_model_that_two_engines_run_has_an_entry_for_each():
+    reads = ModelIdentity("m", "r", "states", 4096, "none", {"probe": "1"})
+    workers = [
+        WorkerInfo("a", "ready", "", "reads", "m", engine="states"),
+        WorkerInfo("b", "loading", "", None, "m", engine="vllm"),
+    ]
+    listed = list_models(FleetSnapshot(workers, [Pool("reads", reads, 1)]), None)
+    assert [(m.engine, m.state, m.methods, m.default) for m in listed] == [
+        ("states", "ready", ["probe"], True),
+        ("vllm", "loading", [], True),
+    ]
 
 
 def test_a_model_without_workers_is_away():

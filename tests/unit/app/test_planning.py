@@ -200,6 +200,6 @@ async def test_a_large_scenario_is_planned_off_the_event_loop(monkeypatch, chara
         planner, "plan_scores", lambda *_, **__: threads.append(threading.current_thread())
     )
     given = ScoreRequest(question="q", responses=["x", "y" * characters])
-    resolved = SimpleNamespace(traits=METHODS["comparative"])
+    resolved = SimpleNamespace(traits=METHODS["comparative"], method_reason=None)
     await Resolving(None, None, None, None, None).plan(given, resolved)
     assert (threads[0] is not threading.main_thread()) is in_a_thread
