@@ -1,29 +1,57 @@
-"""Whether a built-in calibration is for the states of the model in the settings.
+"""Which built-in calibration is for the states of the model in the settings.
 
-`python -m scripts.serve.builtin`: the exit status is 0 if one is.
+`python -m scripts.serve.builtin`: the exit status is 0 if one is for them as they would be read.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from app.domain.scorer import ModelIdentity
 from app.settings import EngineSettings, Settings
 from app.store.builtin_calibrations import builtin_calibrations
 from workers.engines.identity import model_name, model_revision
 
+READER = "states"
+"""The engine that built-in calibrations are fitted with."""
+
 
 def has_builtin(settings: EngineSettings) -> bool:
     """Whether there is one for this model, its weights and its data type."""
-    wanted = (
-        "states",
-        model_name(settings.model, settings.model_name),
-        model_revision(settings.model, settings.model_revision),
-        f"dtype={_dtype(settings)}",
-    )
+    return f"dtype={_dtype(settings)}" in [one.settings for one in _read_models(settings)]
+
+
+def reading_environment(settings: EngineSettings) -> Mapping[str, str] | None:
+    """The settings of a worker that reads states as the built-in calibrations need them.
+
+    They are for one data type, so that type is read in on every processor. None if no calibration
+    ships for the model.
+    """
+    model = next(iter(_read_models(settings)), None)
+    if model is None:
+        return None
+    layers = re.search(r"layers=([\d+]+)", model.profiles["probe"])
+    return {
+        "AZIMUTH_ENGINE": READER,
+        "AZIMUTH_DTYPE": model.settings.removeprefix("dtype="),
+        "AZIMUTH_STATE_LAYERS": layers[1].replace("+", ",") if layers else "",
+        "AZIMUTH_CONTEXT_LENGTH": "",  # the model's own
+    }
+
+
+def _read_models(settings: EngineSettings) -> list[ModelIdentity]:
+    """The models of built-in calibrations that are this one, in any data type."""
+    if not Path(settings.model).is_dir():
+        return []
+    name = model_name(settings.model, settings.model_name)
     models = [one.info.scorer.model for one in builtin_calibrations().values()]
-    return wanted in [(one.engine, one.name, one.revision, one.settings) for one in models]
+    named = [one for one in models if (one.engine, one.name) == (READER, name)]
+    revision = model_revision(settings.model, settings.model_revision) if named else ""
+    return [one for one in named if one.revision == revision]
 
 
 def _dtype(settings: EngineSettings) -> str:

@@ -1,38 +1,34 @@
-"""Redis, a worker and the API as child processes: start, watch, end."""
+"""Redis, workers and the API as child processes: start, watch, end."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import httpx
 
 from app.banks.schemas import BankWithIndexOut
-from app.domain.methods import METHODS
+from app.domain.methods import AUTO_METHOD, METHODS
 from app.health.schemas import ReadyOut
 from app.settings import Settings
 from scripts.serve.processes import STATE, Child, free_port, start_redis
 from scripts.serve.progress import Progress, report
+from scripts.serve.watched import LOGS, StartFailed, WatchedWorker, fresh_log, python
 
-LOGS = STATE / "logs"
 _READY_S = 1800.0  # a first run may download a model of some GB
-_RESTART_S = 2.0
-_MOST_RESTART_S = 30.0
-
-
-class StartFailed(Exception):
-    """The service did not come up."""
 
 
 class Stack:
     """Everything that was started, and how to end it."""
 
-    def __init__(self, settings: Settings, port: int) -> None:
+    def __init__(
+        self, settings: Settings, port: int, reading: Mapping[str, str] | None = None
+    ) -> None:
+        """`reading` are the settings of a second worker, which reads states and starts first."""
         self.port = port
         anywhere = settings.api.host in ("0.0.0.0", "::")
         self.url = f"http://{'127.0.0.1' if anywhere else settings.api.host}:{port}"
@@ -40,8 +36,6 @@ class Stack:
         self.sampling = False
         self.asks_for_keys = settings.api.auth == "keys"
         self._settings = settings
-        traits = METHODS.get(settings.api.default_method)
-        self._shows_examples = traits is None or traits.uses_examples
         # vLLM leaves sockets where temporary files go; short, because paths of sockets must be.
         self._temporary = tempfile.mkdtemp(prefix="azimuth-")
         self._environment = os.environ | {
@@ -49,16 +43,23 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": self._temporary,
         }
+        self._reading = reading
+        if reading is not None and not os.environ.get("AZIMUTH_DEFAULT_METHOD"):
+            self._environment["AZIMUTH_DEFAULT_METHOD"] = AUTO_METHOD
         self._children: list[Child] = []
-        self._worker: Child | None = None
-        self._restarts = 0
+        self._workers: list[WatchedWorker] = []
         LOGS.mkdir(parents=True, exist_ok=True)
 
     @property
     def reads_states(self) -> bool:
         """Whether requests that name no method read hidden states."""
-        traits = METHODS.get(self._settings.api.default_method)
-        return traits is not None and traits.reads_states
+        method = self._environment.get("AZIMUTH_DEFAULT_METHOD", "")
+        return method == AUTO_METHOD or (method in METHODS and METHODS[method].reads_states)
+
+    @property
+    def has_two(self) -> bool:
+        """Whether one worker reads states and another writes."""
+        return self._reading is not None
 
     @property
     def stopping(self) -> bool:
@@ -66,35 +67,71 @@ class Stack:
         return self._stop.is_set()
 
     def ask_to_stop(self) -> None:
-        """Start no part again, and end a wait before a restart."""
+        """Start no part again."""
         self._stop.set()
 
     def start(self) -> None:
-        """Start all parts at once."""
+        """Start all parts; of two workers the one that reads, which is ready within seconds."""
         if not (os.environ.get("REDIS_URL") or os.environ.get("AZIMUTH_REDIS_URL")):
             port = free_port(6379)
-            redis = start_redis(port, STATE / "redis", _fresh_log("redis"), persist=True)
+            log = fresh_log(LOGS / "redis.log")
+            redis = start_redis(port, STATE / "redis", log, persist=True)
             self._children.append(redis)
             self._environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
             report(f"Redis on 127.0.0.1:{port}")
         if self._settings.engine.engine == "fake":
             self._environment.setdefault("AZIMUTH_EMBEDDER", "hashing")
-        self._start_worker()
-        api = Child("api", _python("app.main"), self._environment, _fresh_log("api"))
+        if self._reading is None:
+            self._start_worker("worker", {})
+        else:
+            self._start_worker("reading worker", self._beside(self._reading))
+        api = Child("api", python("app.main"), self._environment, fresh_log(LOGS / "api.log"))
         self._children.append(api)
 
-    def _start_worker(self) -> None:
-        log = LOGS / "worker.log" if self._restarts else _fresh_log("worker")
-        self._worker = Child("worker", _python("workers.main"), self._environment, log)
+    def start_writing(self) -> None:
+        """Start the worker that writes, after the one that reads: its start takes both cores."""
+        self._start_worker("worker", {})
+
+    def _start_worker(self, name: str, own: Mapping[str, str]) -> None:
+        worker = WatchedWorker(name, self._environment | dict(own))
+        worker.start()
+        self._workers.append(worker)
+
+    def _beside(self, reading: Mapping[str, str]) -> dict[str, str]:
+        """The settings of a worker that shares the machine with one that writes."""
+        own = dict(reading)
+        if port := self._settings.worker.metrics_port:
+            own["AZIMUTH_WORKER_METRICS_PORT"] = str(port + 1)
+        # Threads that wait for one another take a hundred times longer where another process has
+        # their cores. Half of them leaves the rest to the worker that writes.
+        own["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or str(
+            max(1, (os.cpu_count() or 1) // 2)
+        )
+        return own
 
     def wait_ready(self) -> None:
-        """Wait for /readyz and the index of the default bank, and show what is missing."""
+        """Wait until requests that name no method are answered, and show what is missing."""
+        alone = self._reading is None
+        method = self._settings.api.default_method
+        with_bank = alone and (method not in METHODS or METHODS[method].uses_examples)
+        self._wait(
+            lambda client: _waiting_for(client, with_bank=with_bank),
+            lambda: self.mend(restart=False),
+        )
+
+    def wait_writing(self, keeper: Keeper) -> None:
+        """Wait until the worker that writes is ready. Raises what the keeper found."""
+        self._wait(lambda client: _waiting_for(client, method="comparative"), keeper.check)
+
+    def _wait(
+        self, missing: Callable[[httpx.Client], str | None], check: Callable[[], None]
+    ) -> None:
         end = time.monotonic() + _READY_S
         started = time.monotonic()
         with httpx.Client(base_url=self.url, timeout=5) as client, Progress() as progress:
             while time.monotonic() < end and not self.stopping:
-                self.mend(restart=False)
-                state = _waiting_for(client, with_bank=self._shows_examples)
+                check()
+                state = missing(client)
                 if state is None:
                     progress.done(f"ready after {time.monotonic() - started:.0f} s")
                     return
@@ -103,41 +140,37 @@ class Stack:
         if not self.stopping:
             raise StartFailed(f"not ready after {_READY_S:.0f} s")
 
-    def mend(self, *, restart: bool = True) -> None:
-        """Restart the worker if it has ended. Raises `StartFailed` if anything else has."""
+    def mend(self, *, restart: bool) -> None:
+        """Restart workers that have ended. Raises `StartFailed` if anything else has."""
         for child in self._children:
             if not child.alive():
                 raise StartFailed(f"{child.name} has ended: {child.last_words()}")
-        worker = self._worker
-        if worker is None or worker.alive():
-            return
-        worker.kill()  # and what it left behind
-        if not restart:
-            raise StartFailed(f"the worker has ended: {worker.last_words()}")
-        self._restarts += 1
-        report(f"the worker has ended (status {worker.process.returncode}): restarting it")
-        if not self._stop.wait(min(_MOST_RESTART_S, _RESTART_S * self._restarts)):
-            self._start_worker()
+        for worker in self._workers:
+            if not self.stopping:
+                worker.mend(restart=restart)
 
     def stop(self) -> None:
         """End all parts, the API first so that no more requests come in."""
         api = [child for child in self._children if child.name == "api"]
         others = [child for child in self._children if child.name != "api"]
-        worker = [self._worker] if self._worker is not None else []
-        for child, patience_s in [
-            *((child, 12.0) for child in api),
-            *((child, self._settings.worker.drain_s + 10) for child in worker),
-            *((child, 10.0) for child in others),
-        ]:
-            child.stop(patience_s)
+        for child in api:
+            child.stop(12.0)
+        for worker in self._workers:
+            worker.ask_to_stop()  # all at once
+        for worker in self._workers:
+            worker.stop(self._settings.worker.drain_s + 10)
+        for child in others:
+            child.stop(10.0)
         shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 class Keeper:
-    """Restarts a worker that ended, in the background."""
+    """Watches all parts in the background."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, restart: bool) -> None:
+        """`restart`: start workers again that have ended; else that is a failure too."""
         self._stack = stack
+        self._restart = restart
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.failure: StartFailed | None = None
@@ -150,22 +183,31 @@ class Keeper:
         self._end.set()
         self._thread.join()
 
+    def check(self) -> None:
+        """Raise the failure, if there was one."""
+        if self.failure is not None:
+            raise self.failure
+
     def _run(self) -> None:
         while not self._end.wait(0.5):
             try:
-                self._stack.mend()
+                self._stack.mend(restart=self._restart)
             except StartFailed as failure:
                 self.failure = failure
                 return
 
 
-def _waiting_for(client: httpx.Client, *, with_bank: bool) -> str | None:
-    """What is not ready yet; None when everything is."""
+def _waiting_for(
+    client: httpx.Client, *, method: str | None = None, with_bank: bool = True
+) -> str | None:
+    """What is not ready yet; None when everything is, a worker for `method` included."""
     try:
         ready = ReadyOut.model_validate_json(client.get("/readyz").content)
         if ready.status != "ready":
             parts = (ready.redis, ready.worker, ready.model)
             return next((part.detail for part in parts if part.state != "ready"), "starting")
+        if method is not None and method not in ready.model.methods:
+            return ready.worker.detail
         if not with_bank:
             return None
         answer = client.get("/v1/banks/helpsteer2")
@@ -175,13 +217,3 @@ def _waiting_for(client: httpx.Client, *, with_bank: bool) -> str | None:
     except (httpx.HTTPError, ValueError):
         return "the API is starting"
     return None if bank.index.state == "ready" else "the index of the built-in bank"
-
-
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", module]
-
-
-def _fresh_log(name: str) -> Path:
-    path = LOGS / f"{name}.log"
-    path.write_bytes(b"")
-    return path

@@ -22,10 +22,12 @@ from app.settings import (
     WorkerSettings,
     variables_of,
 )
+from app.store.builtin_calibrations import builtin_calibrations
 from app.telemetry.metrics import REGISTRY as API_METRICS
 from scripts.documents import metrics
 from scripts.documents import settings as documents
 from scripts.documents.tables import PATH as TABLES_PATH
+from workers.judges.states.base import chosen_layers, states_profile
 from workers.metrics import REGISTRY as WORKER_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,8 +65,15 @@ def read_by(name: str) -> set[str]:
 
 def test_compose_has_redis_api_and_workers_for_both_kinds_of_machine():
     services = COMPOSE["services"]
-    assert set(services) - {"prometheus", "grafana"} == {"redis", "api", "worker", "worker-cpu"}
-    assert services["worker-cpu"]["profiles"] == ["cpu"]
+    assert set(services) - {"prometheus", "grafana"} == {
+        "redis",
+        "api",
+        "worker",
+        "worker-cpu",
+        "reader-cpu",
+    }
+    for name in ("worker-cpu", "reader-cpu"):
+        assert services[name]["profiles"] == ["cpu"]
     assert "profiles" not in services["worker"]
     devices = services["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices[0]["capabilities"] == ["gpu"]
@@ -122,6 +131,24 @@ def test_each_worker_has_a_model_unless_one_is_named():
     for name in WORKERS:
         engine = settings_of(name, AZIMUTH_MODEL="m", AZIMUTH_CONTEXT_LENGTH="999").engine
         assert (engine.model, engine.context_length) == ("m", 999)
+
+
+def test_the_cpu_profile_reads_states_by_default_as_the_built_in_calibrations_need_them():
+    given = {"AZIMUTH_MODEL": "m", "AZIMUTH_DTYPE": "float32", "AZIMUTH_ENGINE": "openai"}
+    engine = settings_of("reader-cpu", **given, AZIMUTH_CONTEXT_LENGTH="999").engine
+    assert engine == EngineSettings(engine="states", dtype="bfloat16")
+    layers = chosen_layers(None, 30)
+    for one in builtin_calibrations().values():
+        model = one.info.scorer.model
+        assert (model.engine, model.settings) == ("states", "dtype=bfloat16")
+        assert model.profiles == states_profile(layers)
+    assert settings_of("api").api.default_method == "auto"
+    differing = {*given, "AZIMUTH_CONTEXT_LENGTH", "OMP_NUM_THREADS"}
+    same = ("reader-cpu", "worker-cpu")
+    reads, writes = (environment_of(name, {"AZIMUTH_CACHE_TTL_S": "9"}) for name in same)
+    assert {k: v for k, v in reads.items() if k not in differing} == {
+        k: v for k, v in writes.items() if k not in differing
+    }
 
 
 def test_a_worker_for_an_endpoint_takes_no_gpu():

@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.settings import EngineSettings
+from app.store.builtin_calibrations import builtin_calibrations
 from scripts.serve import builtin
 from workers.engines.identity import folder_revision
 
@@ -19,7 +20,13 @@ def model(tmp_path, monkeypatch):
     (folder / "config.json").write_text(json.dumps({"dtype": "bfloat16"}))
     (folder / "model.safetensors").write_bytes(b"weights")
     identity = ModelIdentity(
-        "small", folder_revision(folder), "states", 99, "none", {}, "dtype=bfloat16"
+        "small",
+        folder_revision(folder),
+        "states",
+        99,
+        "none",
+        {"probe": "probe/1:mean,layers=2+5"},
+        "dtype=bfloat16",
     )
     info = SimpleNamespace(scorer=Scorer(ScorerSettings(method="probe"), identity))
     monkeypatch.setattr(builtin, "builtin_calibrations", lambda: {"x": SimpleNamespace(info=info)})
@@ -39,3 +46,25 @@ def test_it_is_not_for_a_model_of_another_name(model):
 def test_it_is_not_for_other_weights(model):
     (model / "model.safetensors").write_bytes(b"others")
     assert not builtin.has_builtin(EngineSettings(model=str(model)))
+
+
+def test_states_are_read_as_the_calibration_needs_them_whatever_the_other_worker_has(model):
+    settings = EngineSettings(model=str(model), dtype="float32", context_length=512)
+    assert builtin.reading_environment(settings) == {
+        "AZIMUTH_ENGINE": "states",
+        "AZIMUTH_DTYPE": "bfloat16",
+        "AZIMUTH_STATE_LAYERS": "2,5",
+        "AZIMUTH_CONTEXT_LENGTH": "",
+    }
+
+
+def test_no_states_are_read_where_no_calibration_ships(model):
+    assert builtin.reading_environment(EngineSettings(model="org/model")) is None
+    assert builtin.reading_environment(EngineSettings(model=str(model), model_name="x")) is None
+
+
+def test_all_calibrations_that_ship_for_a_model_are_for_the_same_reading_of_it():
+    """One worker then serves all of them."""
+    scorers = [one.info.scorer for one in builtin_calibrations().values()]
+    readings = {(one.model.name, one.model.revision): one for one in scorers}
+    assert all(one == readings[one.model.name, one.model.revision] for one in scorers)
