@@ -214,11 +214,11 @@ class EngineSettings(Group):
     """The judge: a model and what runs it."""
 
     engine: Literal[
-        "vllm", "openai", "outlines", "fake", "reward", "kaleido", "states", "vllm_states"
-    ] = "vllm"
-    """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model, `reward`
-    for a reward model, `kaleido` for Kaleido, `states` or `vllm_states` for a language
-    model whose hidden states are read, in transformers or in vLLM."""
+        "vllm", "openai", "outlines", "fake", "reward", "kaleido",
+        "states", "vllm_states", "pooling",
+    ] = "vllm"  # fmt: skip
+    """What runs the model: `vllm`, `openai`, `outlines` or `fake` for a language model; `reward`;
+    `kaleido`; `states`, `vllm_states` or `pooling` for one whose hidden states are read."""
     model: str = ".azimuth/models/SmolLM2-135M-Instruct"
     """Folder or Hugging Face name of the model."""
     model_revision: str | None = None
@@ -231,7 +231,7 @@ class EngineSettings(Group):
     """Data type of the weights."""
     state_layers: str | None = None
     """With method `probe`: the layers whose states are read, e.g. `12,18,24`, counted from 1;
-    unset: those at two, three and four fifths of the model's depth."""
+    unset: those at two, three and four fifths of its depth, or an endpoint's last one."""
     max_num_seqs: int = Field(64, ge=1)
     """Sequences that vLLM decodes at once."""
     max_num_batched_tokens: int = Field(8192, ge=64)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,21 +126,30 @@ def small_model_settings(**changes: Any) -> EngineSettings:
     return EngineSettings(model=str(SMALL_MODEL), **own | changes)
 
 
-class VllmServe:
-    """`vllm serve` with the small model, in the place of an existing cluster."""
+WRITES = (
+    "--structured-outputs-config",
+    '{"backend":"guidance","disable_any_whitespace":true}',
+    "--dtype",
+    small_model_dtype(),
+)
 
-    def __init__(self, folder: Path) -> None:
+
+class VllmServe:
+    """`vllm serve`, in the place of an existing cluster; with the small model if no other is given.
+
+    `options` are about what it serves.
+    """
+
+    def __init__(
+        self, folder: Path, model: Path = SMALL_MODEL, options: Sequence[str] = WRITES
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
-        command += ["--model", str(SMALL_MODEL), "--served-model-name", SERVED_NAME]
+        command += ["--model", str(model), "--served-model-name", SERVED_NAME]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--enforce-eager"]
         command += ["--max-model-len", "4096", "--block-size", "32"]
-        command += ["--dtype", small_model_dtype()]
-        command += [
-            "--structured-outputs-config",
-            '{"backend":"guidance","disable_any_whitespace":true}',
-        ]
+        command += options
         cores = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
         environment = os.environ | {
             "VLLM_CPU_KVCACHE_SPACE": "1",

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from app.settings import EngineSettings
-from tests.engines import LoopThread, small_model_settings
+from tests.engines import SERVED_NAME, LoopThread, VllmServe, small_model_settings
+from tests.model.tiny_judges import make_decoder
+from tests.recorded import LIVE, RecordedEndpoint
 from workers.engines.fake import FakeEngine
 from workers.errors import EngineError
-from workers.judges.states.base import Reading, StateReader, chosen_layers, states_profile
+from workers.judges.states.base import (
+    Reading,
+    StateReader,
+    chosen_layers,
+    means_of,
+    states_profile,
+)
+from workers.judges.states.endpoint import EndpointStates
 from workers.judges.states.fake import FakeReader
 
 QUESTION = "How do I keep basil alive on a windowsill?"
@@ -56,14 +68,53 @@ def reader_of(engine: str) -> StateReader:
     return VllmStates(small_model_settings(engine="vllm_states", **own))
 
 
+SERVED = {
+    "pooling-vllm-serve": ("--pooler-config", '{"task": "token_embed"}'),
+    "embeddings-vllm-serve": (),
+}
+"""Endpoints of states: of every token, and one vector of a whole text."""
 REAL = [
     pytest.param(name, marks=(pytest.mark.model, pytest.mark.timeout(400)))
-    for name in ("states", "vllm_states")
+    for name in ("states", "vllm_states", *SERVED)
 ]
 
 
+@pytest.fixture(scope="module")
+def tiny_decoder(small_model, tmp_path_factory):
+    return make_decoder(tmp_path_factory.mktemp("tiny"), small_model)
+
+
+@contextmanager
+def served(name: str, model: Path, folder: Path) -> Iterator[StateReader]:
+    """A reader of what `vllm serve` answers, or has answered when it was recorded."""
+    serve = None
+    if LIVE:
+        options = ("--dtype", "float32", "--runner", "pooling", "--convert", "embed")
+        serve = VllmServe(folder, model, (*options, *SERVED[name]))
+    endpoint = RecordedEndpoint(name)
+    try:
+        if serve is not None:
+            serve.wait()
+        url = serve.url if serve is not None else "http://recorded/v1"
+        settings = EngineSettings(
+            engine="pooling", model=SERVED_NAME, tokenizer=str(model), openai_url=url
+        )
+        yield EndpointStates(settings, transport=endpoint)
+        endpoint.save()
+    finally:
+        if serve is not None:
+            serve.close()
+
+
 @pytest.fixture(scope="module", params=["fake", *REAL])
-def running(request):
+def running(request, tmp_path_factory):
+    if request.param in SERVED:
+        model = request.getfixturevalue("tiny_decoder")
+        with served(request.param, model, tmp_path_factory.mktemp("serve")) as reader:
+            one = Running(reader)
+            yield one
+            one.close()
+        return
     if request.param != "fake":
         request.getfixturevalue("small_model")
     one = Running(reader_of(request.param))
@@ -83,12 +134,32 @@ def near(one: Reading, other: Reading) -> bool:
     return float(np.abs(one.states - other.states).max()) < 1e-4 * scale
 
 
-def test_it_announces_the_layers_that_it_reads(running, readings):
-    layers = running.reader.layers
-    assert layers == tuple(sorted(set(layers)))
-    assert layers[0] >= 1
+def test_it_announces_what_it_reads(running, readings):
+    how, layers = running.reader.reads.split(",layers=")
+    assert how in ("mean", "whole-text")
     assert running.info.context_length > 0
-    assert all(len(reading.states) == len(layers) for reading in readings)
+    assert all(len(reading.states) == len(layers.split("+")) for reading in readings)
+
+
+def test_an_endpoint_s_states_are_those_of_transformers(running, readings, request):
+    if running.info.engine != "pooling":
+        pytest.skip("no endpoint")
+    import torch
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(request.getfixturevalue("tiny_decoder"), dtype=torch.float32)
+    texts = running.thread.run(running.reader.encode(QUESTION, CANDIDATES))
+    for text, reading in zip(texts, readings, strict=True):
+        with torch.inference_mode():
+            states = model(torch.tensor([text.ids])).last_hidden_state[0].numpy()
+        if running.reader.reads.startswith("mean"):
+            expected = states[text.begin :].mean(axis=0)
+        else:  # as vLLM pools by default
+            expected = states[-1] / np.linalg.norm(states[-1])
+        assert reading.states[0] == pytest.approx(
+            expected, abs=1e-4 * float(np.abs(expected).max())
+        )
+        assert reading.prompt_tokens == len(text.ids)
 
 
 def test_each_candidate_has_its_own_finite_states(readings):
@@ -136,7 +207,7 @@ def test_it_can_be_checked_and_shows_progress(running):
 @pytest.mark.parametrize(("asked", "layers"), [(None, (12, 18, 24)), ("30, 2", (2, 30))])
 def test_layers_are_those_of_the_settings_or_by_depth(asked, layers):
     assert chosen_layers(asked, 30) == layers
-    assert states_profile(layers) != states_profile((1,))
+    assert states_profile(means_of(layers)) != states_profile(means_of((1,)))
 
 
 @pytest.mark.parametrize("asked", ["0", "31", "two", ""])

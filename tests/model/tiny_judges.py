@@ -76,6 +76,26 @@ def make_chat_reward(folder: Path, *, labels: int = 1, pad: bool = True) -> Path
     return seeded(LlamaForSequenceClassification(config), folder)
 
 
+def make_decoder(folder: Path, tokenizer_of: Path) -> Path:
+    """A decoder with the tokenizer of another model, small enough to record its states."""
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_of)
+    tokenizer.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return seeded(LlamaForCausalLM(config), folder)
+
+
 def make_kaleido(folder: Path, words: tuple[str, ...] = ("Supports", "Either", "Opp"), **config):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration

@@ -16,7 +16,7 @@ from workers.engines.endpoint.client import EndpointClient, patiently
 from workers.engines.endpoint.dialect import TOP_LOGPROBS
 from workers.engines.endpoint.faults import is_cut
 from workers.engines.endpoint.replies import Likeliest, read_generation, read_likeliest
-from workers.engines.identity import tokenizer_revision
+from workers.engines.endpoint.serving import context_length, load_tokenizer
 from workers.errors import (
     EngineDead,
     EngineError,
@@ -76,14 +76,8 @@ class OpenAIEngine:
 
     async def start(self) -> EngineInfo:
         """Ask the endpoint what it serves and what it refuses; load the tokenizer if needed."""
-        entry = await self._served()
-        context = self._settings.context_length or entry.get("max_model_len")
-        if context is None:
-            raise EngineRejected(
-                "the endpoint does not report the model's context length: "
-                "set AZIMUTH_CONTEXT_LENGTH"
-            )
-        self._context_length = int(context)
+        entry = await self._client.served(self._model)
+        self._context_length = context_length(entry, self._settings)
         if self._settings.openai_prompt == "tokens":
             self._encoder = await asyncio.to_thread(self._load_encoder)
         # vLLM names itself as the owner of its models. Others may refuse what they do not know.
@@ -100,35 +94,8 @@ class OpenAIEngine:
             f"tokenizer={self._tokenizer_version}{described}",
         )
 
-    async def _served(self) -> dict[str, Any]:
-        """Return the endpoint's entry for the model."""
-        listed = await self._client.models()
-        try:
-            served = {str(m["id"]): m for m in listed.get("data", [])}
-        except (AttributeError, KeyError, TypeError) as error:
-            raise EngineError("the endpoint's list of models has an unexpected form") from error
-        if self._model not in served:
-            # Another model would be sent this model's tokens.
-            raise EngineRejected(
-                f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
-                f"not {self._model!r}: set AZIMUTH_MODEL"
-            )
-        return dict(served[self._model])
-
     def _load_encoder(self) -> ChatEncoder:
-        from transformers import AutoTokenizer
-
-        name = self._settings.tokenizer or self._settings.model
-        # The revision is the model's: a tokenizer from another repository has no such revision.
-        revision = None if self._settings.tokenizer else self._settings.model_revision
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        except (OSError, ValueError) as error:
-            raise EngineRejected(
-                f"no tokenizer could be loaded for {name!r}: set AZIMUTH_TOKENIZER, "
-                "or AZIMUTH_OPENAI_PROMPT=chat"
-            ) from error
-        self._tokenizer_version = f"{name}@{tokenizer_revision(name, revision)}"
+        tokenizer, self._tokenizer_version = load_tokenizer(self._settings)
         return ChatEncoder(tokenizer, self._context_length)
 
     async def _explore(self) -> None:

@@ -36,6 +36,11 @@ def create_judge(
         from workers.judges.states.vllm import VllmStates
 
         return StatesJudge(VllmStates(own), readings)
+    if engine is None and own.engine == "pooling":
+        from workers.judges.states.endpoint import EndpointStates
+        from workers.judges.states.judge import StatesJudge
+
+        return StatesJudge(EndpointStates(own), readings)
     from workers.judges.language.judge import LanguageModel
 
     engine = engine or create_engine(own)

@@ -66,11 +66,14 @@ def test_batches_hold_every_row_once_within_their_limits(lengths, rows, tokens):
         ("kaleido", Kaleido),
         ("states", StatesJudge),
         ("vllm_states", StatesJudge),
+        ("pooling", StatesJudge),
         ("fake", WritesAndReads),
     ],
 )
 def test_the_engine_setting_selects_the_judge(engine, kind):
-    settings = Settings.from_environment({"AZIMUTH_ENGINE": engine})
+    settings = Settings.from_environment(
+        {"AZIMUTH_ENGINE": engine, "AZIMUTH_OPENAI_URL": "http://x/v1"}
+    )
     assert type(create_judge(settings, None, None)) is kind
 
 

@@ -12,7 +12,7 @@ import httpx
 from app.settings import EngineSettings
 from workers.engines.endpoint.dialect import Dialect
 from workers.engines.endpoint.faults import fault_of, fault_within
-from workers.errors import EngineError, EngineOverloaded, EngineUnavailable
+from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,11 +37,23 @@ class EndpointClient:
             limits=httpx.Limits(max_connections=256),
             transport=transport,
         )
+        self._root = settings.openai_url.rstrip("/").removesuffix("/v1")
         self.dialect = Dialect()
 
-    async def models(self) -> Any:
-        """Return the list of models."""
-        return await self._send("GET", "models")
+    async def served(self, model: str) -> dict[str, Any]:
+        """Return the endpoint's entry for a model."""
+        listed = await self._send("GET", "models")
+        try:
+            served = {str(m["id"]): m for m in listed.get("data", [])}
+        except (AttributeError, KeyError, TypeError) as error:
+            raise EngineError("the endpoint's list of models has an unexpected form") from error
+        if model not in served:
+            # Another model would be sent this model's tokens.
+            raise EngineRejected(
+                f"the endpoint serves {', '.join(sorted(served)) or 'nothing'}, "
+                f"not {model!r}: set AZIMUTH_MODEL"
+            )
+        return dict(served[model])
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
         """Send a request. What it asks for that the endpoint refuses is left out or renamed."""
@@ -57,6 +69,10 @@ class EndpointClient:
                 if again == sent:
                     raise
                 sent = again
+
+    def beside(self, path: str) -> str:
+        """The address of what vLLM serves beside OpenAI's API, not below `/v1`."""
+        return f"{self._root}/{path}"
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,7 @@ _SHOWN = 500
 _DEPTH = 8
 _PASSING = (408, 425)
 """Client errors that are about the moment, not about the request: timeout, too early."""
+_NOT_IMPLEMENTED = 501
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "exceeded your current quota")
 _NAMED = {
     "rate_limit_exceeded": 429,
@@ -97,7 +98,7 @@ def _fault(status: int, message: str) -> EngineError:
         return QuotaUsedUp(f"the quota of the endpoint's key is used up: {message}")
     if status == 429:
         return EngineOverloaded(what)
-    if status >= 500 or status in _PASSING:
+    if (status >= 500 and status != _NOT_IMPLEMENTED) or status in _PASSING:
         return EngineUnavailable(what)
     return EngineRejected(what)
 

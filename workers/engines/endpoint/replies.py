@@ -22,7 +22,7 @@ _TOKEN_ID = re.compile(r"token_id:\d+")
 
 def read_generation(document: Any) -> Generation:
     """Read the answers of a completion, at least one. Raises `EngineError`."""
-    with _expected_form(document):
+    with expected_form(document):
         answers = [_answer_of(choice) for choice in document["choices"]]
         prompt_tokens, cached, written = _counts(document)
     if not answers:
@@ -44,14 +44,14 @@ def read_likeliest(document: Any) -> Likeliest:
 
     Raises `EngineRejected` if the endpoint reports none at all.
     """
-    with _expected_form(document):
+    with expected_form(document):
         pairs = _pairs(document["choices"][0].get("logprobs") or {})
         prompt_tokens, cached, _ = _counts(document)
     if not pairs:
         raise EngineRejected("the endpoint returns no log-probabilities, which digit reading needs")
     if all(_TOKEN_ID.fullmatch(token) for token, _ in pairs):
         raise EngineRejected("the endpoint names tokens by their ids, which cannot be read")
-    with _expected_form(document):
+    with expected_form(document):
         probabilities = [
             (token.strip(_BLANKS), math.exp(min(value, 0)))
             for token, value in pairs
@@ -141,7 +141,7 @@ def _finish_reason(reason: Any) -> FinishReason:
 
 
 @contextmanager
-def _expected_form(document: Any) -> Iterator[None]:
+def expected_form(document: Any) -> Iterator[None]:
     """Raise `EngineError` if the document lacks the members that are read from it."""
     try:
         yield

@@ -43,8 +43,8 @@ class StateReader(Protocol):
         """Number of passes so far; it stands still when the model hangs."""
 
     @property
-    def layers(self) -> tuple[int, ...]:
-        """The layers that are read, counted from 1; known after `start()`."""
+    def reads(self) -> str:
+        """What is read, for the fingerprint; known after `start()`."""
 
     async def encode(self, question: str, candidates: Sequence[str]) -> list[Tokens]:
         """Encode each candidate as the reply to a question; nothing is cut that could be read."""
@@ -66,12 +66,17 @@ def chosen_layers(asked: str | None, depth: int) -> tuple[int, ...]:
         layers = [0]
     if not 1 <= layers[0] <= layers[-1] <= depth:
         raise EngineError(
-            f"AZIMUTH_STATE_LAYERS={asked}: give numbers from 1 to {depth}, the number of layers "
-            "of the model, with commas between them"
+            f"AZIMUTH_STATE_LAYERS={asked}: give the numbers of layers, from 1 to {depth}, with "
+            "commas between them"
         )
     return tuple(layers)
 
 
-def states_profile(layers: Sequence[int]) -> dict[str, str]:
-    """What a worker announces that reads these layers: it changes with what is read."""
-    return {"probe": f"probe/1:mean,layers={'+'.join(map(str, layers))}"}
+def means_of(layers: Sequence[int] | str) -> str:
+    """Name states that are averaged over the candidate's tokens."""
+    return f"mean,layers={layers if isinstance(layers, str) else '+'.join(map(str, layers))}"
+
+
+def states_profile(reads: str) -> dict[str, str]:
+    """What a worker announces that reads this: it changes with what is read."""
+    return {"probe": f"probe/1:{reads}"}

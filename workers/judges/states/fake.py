@@ -11,7 +11,7 @@ from app.settings import EngineSettings
 from workers.engines.base import EngineInfo
 from workers.engines.fake import FakeEngine
 from workers.judges.plaintext import Tokens
-from workers.judges.states.base import Reading, chosen_layers
+from workers.judges.states.base import Reading, chosen_layers, means_of
 from workers.tokenization.conversation import Message
 
 _DEPTH, _WIDTH = 10, 16
@@ -30,6 +30,11 @@ class FakeReader:
         self._engine = engine
         self.layers = chosen_layers(settings.state_layers, _DEPTH)
         self.progress = 0
+
+    @property
+    def reads(self) -> str:
+        """The layers' means."""
+        return means_of(self.layers)
 
     async def start(self) -> EngineInfo:
         """Return at once."""

@@ -56,8 +56,8 @@ class StatesJudge:
 
     @property
     def profiles(self) -> dict[str, str]:
-        """The method, with the layers that are read."""
-        return states_profile(self._reader.layers)
+        """The method, with what is read."""
+        return states_profile(self._reader.reads)
 
     async def score(self, job: Job) -> AsyncIterator[CellResults]:
         """Yield the cell of the job's states. Raises `EngineError` if the model fails."""

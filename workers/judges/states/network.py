@@ -18,7 +18,7 @@ from workers.errors import EngineError
 from workers.judges.batches import batches_of_beginnings
 from workers.judges.network import Network
 from workers.judges.plaintext import Tokens
-from workers.judges.states.base import Reading, chosen_layers
+from workers.judges.states.base import Reading, chosen_layers, means_of
 
 _log = logging.getLogger(__name__)
 _QUESTION, _REPLY = "Is it day?", "Yes."
@@ -36,6 +36,11 @@ class StatesNetwork(Network):
     """Whether texts run in padded batches."""
     _continues = False
     """Whether the model can read a candidate after keys and values kept of its question."""
+
+    @property
+    def reads(self) -> str:
+        """The layers' means."""
+        return means_of(self.layers)
 
     async def encode(self, question: str, candidates: Sequence[str]) -> list[Tokens]:
         """Encode each candidate as the reply to a question."""

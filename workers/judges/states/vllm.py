@@ -26,7 +26,7 @@ from workers.engines.vllm import (
     prepare_environment,
 )
 from workers.judges.plaintext import PlainEncoder, Tokens
-from workers.judges.states.base import Reading, chosen_layers
+from workers.judges.states.base import Reading, chosen_layers, means_of
 from workers.judges.states.vllm_model import ARCHITECTURE, EXTENSION, register
 
 _QUESTION, _REPLY = "Is it day?", "Yes."
@@ -42,6 +42,11 @@ class VllmStates:
         self._request_ids = itertools.count()
         self.layers: tuple[int, ...] = ()
         self.progress = 0
+
+    @property
+    def reads(self) -> str:
+        """The layers' means."""
+        return means_of(self.layers)
 
     async def start(self) -> EngineInfo:
         """Load the model in a thread, so that heartbeats go on meanwhile."""
