@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "compare the accuracy of two runs",
     "align": "write a run's selections as ALIGN's input_output.json",
     "frontier": "run several modes of scoring, raw and calibrated, and draw accuracy against cost",
+    "learning": "measure what calibrations learn from few labelled scenarios",
     "draw": "draw accuracy against cost from runs",
     "load": "measure how fast a service answers from its cache, on this machine",
     "attacks": "measure how much texts that attack the judge change its scores",

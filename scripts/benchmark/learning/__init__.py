@@ -1,0 +1,1 @@
+"""What calibrations learn from few labelled scenarios."""
