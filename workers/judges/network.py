@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,9 @@ class Network(ABC):
         """Return [rows, outputs] from `input_ids` and `attention_mask` of [rows, tokens]."""
 
     def _load(self) -> None:
+        # Before torch is loaded. Threads that spin while they wait take the time of others: beside
+        # busy processes, a pass took three times the processor time.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import torch
         from transformers import AutoConfig, AutoTokenizer
 
