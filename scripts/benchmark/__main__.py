@@ -23,6 +23,7 @@ COMMANDS = {
     "load": "measure how fast a service answers from its cache, on this machine",
     "attacks": "measure how much texts that attack the judge change its scores",
     "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
+    "asking": "measure what ways to ask the same judge take, on this machine",
     "retrieval": "measure the search of examples in a large bank, on this machine",
     "footprint": "measure what a service takes to start and to run, on this machine",
     "soak": "ask a service while its processes are killed, and check every answer",

@@ -148,15 +148,16 @@ async def _ask(
             bodies = [
                 _body(options, one.question, one.responses, ORDERS[order]) for one in scenarios
             ]
-            measured[order] = await _score(running, service, bodies)
+            measured[order] = await score(running, service, bodies)
             _note(order, measured[order])
             work = work or read_work(running.recorded)[before:]
     return measured, work
 
 
-async def _score(
+async def score(
     running: Running, service: Service, bodies: Sequence[Mapping[str, Any]]
 ) -> Measured:
+    """What the service takes to score these requests."""
     used, started = running.processor_seconds(), time.perf_counter()
     answers = await asyncio.gather(*(service.score(body) for body in bodies))
     seconds = time.perf_counter() - started

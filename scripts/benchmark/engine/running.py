@@ -17,6 +17,8 @@ import msgspec
 from scripts.benchmark.engine.work import Measured, peak_memory_mb, processor_seconds
 from scripts.serve.processes import Child, free_port, start_redis
 
+WORKER = "workers.main"
+RECORDING = "scripts.benchmark.engine.recording"
 _PATIENCE_S = 3600.0
 
 
@@ -41,7 +43,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def running_service(settings: Mapping[str, str]) -> Iterator[Running]:
+def running_service(
+    settings: Mapping[str, str], worker_module: str = RECORDING
+) -> Iterator[Running]:
     """Redis, API and a worker with the engine of the settings."""
     with (
         tempfile.TemporaryDirectory(prefix="azimuth-engine-") as name,
@@ -60,7 +64,8 @@ def running_service(settings: Mapping[str, str]) -> Iterator[Running]:
         url, recorded = f"http://127.0.0.1:{port}", folder / "work.jsonl"
         api = Child("api", [sys.executable, "-m", "app.main"], environment, folder / "api.log")
         end.callback(api.kill)
-        command = [sys.executable, "-m", "scripts.benchmark.engine.recording", str(recorded)]
+        command = [sys.executable, "-m", worker_module]
+        command += [str(recorded)] if worker_module == RECORDING else []
         worker = Child("worker", command, environment, folder / "worker.log")
         end.callback(worker.kill)
         _wait_until_ready(url, worker)

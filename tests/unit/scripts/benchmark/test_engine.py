@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from scripts.benchmark.engine.alone import REASONING_CHARS, as_the_paper
+from scripts.benchmark.engine.asking import asking_table
 from scripts.benchmark.engine.measuring import DEFAULT, ORDERS, Comparison, Way
 from scripts.benchmark.engine.running import run_alone
 from scripts.benchmark.engine.table import table
@@ -79,3 +80,13 @@ def test_the_paper_s_schema_differs_in_the_length_of_reasonings_alone():
 def test_a_process_that_fails_is_an_error_with_its_last_lines(tmp_path):
     with pytest.raises(RuntimeError, match="No module named"):
         run_alone("scripts.no_such_module", tmp_path / "work", {})
+
+
+def test_ways_of_asking_are_compared_with_hidden_states():
+    measured = {"digits, one order": took(30.0), "hidden states": took(6.0, cached=0)}
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in asking_table(measured, 12).splitlines()[2:]
+    ]
+    assert rows[0] == ["digits, one order", "1,000", "800", "100", "5.00", "5.0"]
+    assert rows[1] == ["hidden states", "1,000", "1,000", "100", "1.00", "1.0"]
