@@ -117,6 +117,18 @@ class UnknownBank(AzimuthError):
     slug = "unknown-bank"
 
 
+class UnknownGroup(AzimuthError):
+    """The bank has no ratings of this group."""
+
+    slug = "unknown-group"
+
+
+class UnsuitableBank(AzimuthError):
+    """The bank lacks what the request needs: labels, ratings or response classes."""
+
+    slug = "unsuitable-bank"
+
+
 class UnknownCalibration(AzimuthError):
     """No calibration has this name."""
 

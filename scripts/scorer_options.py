@@ -15,6 +15,7 @@ from scripts.benchmark.records.scenario_files import UnusableData
 
 _OPTIONAL = (
     "examples",
+    "group",
     "retrieval",
     "prompt_order",
     "samples",
@@ -38,6 +39,8 @@ class ScorerOptions:
     """A file of definitions that takes the place of the attribute set."""
     zero_shot: bool = False
     examples: int | None = None
+    group: str | None = None
+    """A group of the bank's raters."""
     retrieval: Retrieval | None = None
     prompt_order: PromptOrder | None = None
     samples: int | None = None
@@ -110,10 +113,12 @@ def add_scorer_options(parser: _Parser) -> None:
     )
     add("--zero-shot", action="store_true", help="no examples")
     add("--examples", type=positive, metavar="N", help="examples for each attribute (default: 5)")
+    add("--group", help="a group of the bank's raters, whose ratings choose the examples")
     add(
         "--retrieval",
         choices=get_args(Retrieval),
-        help="examples nearest to the question, or the same for all (default: similar)",
+        help="examples nearest to the question, or the same for all (default: similar), or for a "
+        "group (default: expected)",
     )
     add(
         "--prompt-order",

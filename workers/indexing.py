@@ -38,6 +38,7 @@ async def index_forever(
                 await asyncio.to_thread(library.prune, current)
             else:
                 await library.get(digest)
+                await library.fit_groups(digest)
             _settled(digest, failures, library)
         except UnknownBank as error:
             # Deleted meanwhile. A notice follows if it is stored again.

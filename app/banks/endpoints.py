@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.banks.openapi_examples import BANK, LINES, RECORDS, STORED, WITH_INDEX
-from app.banks.reading import findings_out, reading_out
+from app.banks.reading import findings_out, group_retrieval_out, reading_out
 from app.banks.schemas import BankOut, BanksOut, BankWithIndexOut, IndexOut, StoredBankOut
 from app.domain.bank import Bank, InvalidLines, bank_of
 from app.domain.bank_files.labels import SCALE_PATTERN, Scale, Unlabelled
@@ -82,7 +82,12 @@ async def get_bank(banks: Banks, fleet: Workers, name: PathName) -> BankWithInde
     info = await banks.info(name)
     if info is None:
         raise UnknownBank(f"no bank is called {name!r}")
-    return BankWithIndexOut(**_described(info), index=await _index(banks, fleet, info))
+    fitted = await banks.fitted_with(info.digest) if info.ratings else {}
+    return BankWithIndexOut(
+        **_described(info),
+        index=await _index(banks, fleet, info),
+        group_retrieval=group_retrieval_out(fitted),
+    )
 
 
 @router.put(

@@ -31,7 +31,32 @@ BANK: dict[str, Any] = {
         },
     },
 }
-WITH_INDEX: dict[str, Any] = {**BANK, "index": {"state": "ready", "workers": ["w-3f2a10"]}}
+WITH_INDEX: dict[str, Any] = {
+    **BANK,
+    "index": {"state": "ready", "workers": ["w-3f2a10"]},
+    "group_retrieval": {
+        "all-MiniLM-L6-v2:53aa5117": {
+            "customers": {
+                "version": "group/1",
+                "weights": {
+                    "similarity": 0.02,
+                    "stability": -0.17,
+                    "contrast": 0.14,
+                    "constant": 1.31,
+                    "pairs": 10920,
+                },
+                "reach": {
+                    "expected": {
+                        "questions": 100,
+                        "examples": 15,
+                        "top_share": 0.52,
+                        "degenerate": False,
+                    }
+                },
+            }
+        }
+    },
+}
 STORED: dict[str, Any] = {
     **WITH_INDEX,
     "ignored": {},

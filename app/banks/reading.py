@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from app.banks.schemas import FindingOut, LeftOutOut, LeftOutRecordOut, ReadingOut, RepeatsOut
+from msgspec import to_builtins
+
+from app.banks.schemas import (
+    FindingOut,
+    GroupRetrievalOut,
+    LeftOutOut,
+    LeftOutRecordOut,
+    ReachOut,
+    ReadingOut,
+    RepeatsOut,
+    WeightsOut,
+)
 from app.domain.bank_files.reading import BankFile
 from app.domain.bank_repeats import repeats_in
 from app.domain.ratings.lint import Finding
+from app.domain.ratings.retrieval import FittedGroup
 
 _LISTED = 20
 """Records and groups that an answer lists; the others are only counted."""
@@ -42,6 +54,30 @@ def findings_out(findings: Sequence[Finding]) -> list[FindingOut]:
         )
         for one in findings
     ]
+
+
+def group_retrieval_out(
+    fitted: Mapping[str, Mapping[str, FittedGroup]],
+) -> dict[str, dict[str, GroupRetrievalOut]]:
+    """What workers have fitted for the groups of a bank."""
+    return {
+        embedder: {group: _group_out(one) for group, one in groups.items()}
+        for embedder, groups in fitted.items()
+    }
+
+
+def _group_out(fitted: FittedGroup) -> GroupRetrievalOut:
+    weights = fitted.weights
+    return GroupRetrievalOut(
+        version=fitted.version,
+        weights=None
+        if weights is None
+        else WeightsOut(**to_builtins(weights.whole), pairs=weights.pairs),
+        reach={
+            kind: ReachOut(**to_builtins(reach), degenerate=reach.degenerate)
+            for kind, reach in fitted.reach.items()
+        },
+    )
 
 
 def _listed(groups: Sequence[Sequence[str]]) -> RepeatsOut:

@@ -101,10 +101,47 @@ class IndexOut(Open):
     """Why it failed."""
 
 
+class WeightsOut(Open):
+    """Weights of SPICA's measures for one group, fitted by least squares to the mismatch."""
+
+    similarity: float
+    stability: float
+    contrast: float
+    constant: float
+    pairs: int
+    """Pairs of scenarios that they were fitted on."""
+
+
+class ReachOut(Open):
+    """How many examples of the bank a kind of retrieval uses."""
+
+    questions: int
+    """Questions of the bank that were tried, each without its own scenario."""
+    examples: int
+    """Different scenarios that come first for them."""
+    top_share: float
+    """Share of the questions for which one of the three commonest examples comes first."""
+    degenerate: bool
+    """Whether few examples answer most questions."""
+
+
+class GroupRetrievalOut(Open):
+    """What is fitted on the bank for one group."""
+
+    version: str
+    weights: WeightsOut | None
+    """Null without response classes, or with too few ratings. A question of the bank gets weights
+    that were fitted without its part of the bank."""
+    reach: dict[str, ReachOut]
+    """Kind of retrieval (`spica`, `expected`) -> how many examples it uses."""
+
+
 class BankWithIndexOut(BankOut):
     """A bank, and whether its index is ready."""
 
     index: IndexOut
+    group_retrieval: dict[str, dict[str, GroupRetrievalOut]] = {}
+    """Embedder -> group -> what its workers have fitted; empty until then, and without ratings."""
 
 
 class LeftOutRecordOut(Open):

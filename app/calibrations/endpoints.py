@@ -109,6 +109,8 @@ async def get_calibration_file(store: Store, name: PathName) -> Response:
         "unknown-attribute-set",
         "unknown-method",
         "unknown-bank",
+        "unknown-group",
+        "unsuitable-bank",
         "unknown-model",
         "calibration-running",
         "body-too-large",

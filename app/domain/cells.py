@@ -11,6 +11,7 @@ from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from app.domain.arrays import Floats
+from app.domain.ratings.retrieval import Reach
 
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
@@ -103,12 +104,19 @@ class StateReading(Struct, frozen=True):
 _LARGEST_STATE = 65_000.0
 
 
-class ExampleUse(Struct, frozen=True):
+class ExampleUse(Struct, frozen=True, omit_defaults=True):
     """A bank example that was shown in the prompt."""
 
     id: str
     similarity: float
     """Cosine similarity of the example's question to the scenario's question, in [-1, 1]."""
+    score: float | None = None
+    """For a group, what examples are ranked by: their similarity, SPICA's predicted mismatch, or
+    the distance from the expected ratings."""
+    stability: float | None = None
+    """For a group: equation 3, unless fewer than two of its people have rated the example."""
+    contrast: float | None = None
+    """For a group: equation 5."""
 
 
 class CellTimings(Struct, frozen=True, omit_defaults=True):
@@ -132,6 +140,8 @@ class Cell(Struct, frozen=True, omit_defaults=True):
     """For states: one reading for each of `Scenario.candidates`."""
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""
+    reach: Reach | None = None
+    """For a group: how many examples of the bank its kind of retrieval uses."""
     examples_dropped: tuple[str, ...] = ()
     """Ids of retrieved examples left out because the prompt would exceed the context length."""
     levels_uncovered: tuple[float, ...] = ()

@@ -80,8 +80,9 @@ JOINT = "+joint"
 ITEM_FIRST = "+item-first"
 """Suffix of the prompt profile for prompts that name the attribute last."""
 
-Retrieval = Literal["similar", "fixed"]
-"""Which examples of a bank a prompt shows: those nearest to the question, or always the same."""
+Retrieval = Literal["similar", "fixed", "spica", "expected"]
+"""Which examples of a bank a prompt shows: those nearest to the question, or always the same; for a
+group, by SPICA's weighted measures, or those nearest to the ratings to expect."""
 PromptOrder = Literal["attribute_first", "item_first"]
 """Whether a prompt begins with the attribute, or with question and candidates."""
 

@@ -36,6 +36,17 @@ class ModelIdentity(Struct, frozen=True):
     """Engine settings that affect scores, e.g. the data type."""
 
 
+class ExampleGroup(Struct, frozen=True):
+    """The group whose ratings choose the examples, and are their labels."""
+
+    name: str
+    version: str
+    """How examples are retrieved for a group (`app.domain.ratings.retrieval`)."""
+    weights: tuple[float, float, float] | None = None
+    """For `spica`: the weights of similarity, stability and contrast; None for those that are
+    fitted on the bank, which bank, embedder and version determine."""
+
+
 class ScorerSettings(Struct, frozen=True):
     """Scoring settings of a request, normalised."""
 
@@ -57,7 +68,9 @@ class ScorerSettings(Struct, frozen=True):
     """Attributes scored together in one prompt, sorted by name; empty if each has its own prompt.
     Full definitions, because each attribute affects the scores of the others."""
     retrieval: Retrieval = "similar"
-    """`similar`: the examples nearest to the question. `fixed`: the same for every scenario."""
+    """`similar`: the examples nearest to the question. `fixed`: the same for every scenario.
+    `spica` and `expected`: those that suit the group."""
+    group: ExampleGroup | None = None
     prompt_order: PromptOrder = "attribute_first"
     """`item_first`: question and candidates before the attribute, and the same examples for all
     attributes, so that these share most of their prompts in the engine's prefix cache."""

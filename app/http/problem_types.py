@@ -85,6 +85,22 @@ PROBLEMS: tuple[ProblemType, ...] = (
         known=["helpfulness", "correctness", "coherence", "complexity", "verbosity"],
     ),
     _problem(
+        "unknown-group",
+        422,
+        "The bank has no ratings of this group",
+        "bank 'neighbours' has no ratings of group 'east'",
+        pointer="#/scoring/group",
+        known=["north", "south"],
+    ),
+    _problem(
+        "unsuitable-bank",
+        422,
+        "The bank lacks what the request needs",
+        "bank 'neighbours' has ratings, but no labels: name a group, or another bank",
+        pointer="#/scoring/bank",
+        lacks="labels",
+    ),
+    _problem(
         "unknown-method",
         422,
         "No such scoring method",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from app.schema import Maybe, Open
 
 
@@ -40,6 +42,8 @@ class Problem(Open):
     """Errors by field."""
     known: Maybe[list[str]] = None
     """Names that exist."""
+    lacks: Maybe[Literal["labels", "ratings", "classes"]] = None
+    """What a bank lacks: labels, ratings of groups, or response classes."""
     line: Maybe[int] = None
     """First invalid line of a bank, from 1."""
     limit_bytes: Maybe[int] = None

@@ -51,6 +51,8 @@ _SCORING_PROBLEMS = (
     "unknown-method",
     "unknown-attribute-set",
     "unknown-bank",
+    "unknown-group",
+    "unsuitable-bank",
     "unknown-model",
     "unknown-calibration",
     "context-overflow",

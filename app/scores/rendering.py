@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import to_builtins
+
 from app.calibrations.applied import Calibrated
-from app.domain.cells import Cell, CellState, Pending, Unscored, Usage
+from app.domain.cells import Cell, CellState, ExampleUse, Pending, Unscored, Usage
 from app.domain.scenario import Presentation
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
@@ -50,6 +52,7 @@ def score_set_out(
         *warnings,
         *_choice_without_examples(score_set.scorer, score_set.choice),
         *_low_masses(list(score_set.scored.values())),
+        *_degenerate(score_set),
     ]
     return rendered
 
@@ -73,11 +76,13 @@ def cell_out(
         "definition_id": field,
         "cached": cached,
         "scores": _scores_out(field, cell, presentation, calibrated),
-        "examples": [{"id": one.id, "similarity": one.similarity} for one in cell.examples],
+        "examples": [_example_out(one) for one in cell.examples],
         "examples_dropped": cell.examples_dropped,
         "levels_uncovered": cell.levels_uncovered,
         "answers_discarded": cell.answers_discarded,
     }
+    if cell.reach is not None:
+        rendered["reach"] = to_builtins(cell.reach)
     if cell.position_bias is not None:
         rendered["position_bias"] = cell.position_bias
     timings = cell.timings
@@ -172,6 +177,26 @@ def _low_masses(cells: Sequence[Cell]) -> list[str]:
     return [
         f"scores on {', '.join(low)} are unreliable: the model prefers an answer that is not a "
         "digit (see digit_mass)"
+    ]
+
+
+def _example_out(example: ExampleUse) -> Rendered:
+    # What does not apply is absent.
+    rendered: Rendered = to_builtins(example)
+    return rendered
+
+
+def _degenerate(score_set: ScoreSet) -> list[str]:
+    """A warning if a group's retrieval shows the same few examples for most questions."""
+    reaches = [cell.reach for cell in score_set.scored.values() if cell.reach is not None]
+    worst = next((reach for reach in reaches if reach.degenerate), None)
+    settings = score_set.scorer.settings
+    if worst is None or settings.group is None:
+        return []
+    return [
+        f"retrieval {settings.retrieval!r} is degenerate for group {settings.group.name!r}: three "
+        f"examples come first for {worst.top_share:.0%} of {worst.questions} questions of the "
+        "bank, whatever is asked; 'expected' and 'similar' use more"
     ]
 
 

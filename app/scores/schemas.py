@@ -66,6 +66,25 @@ class ExampleOut(Open):
     id: str
     similarity: float
     """Cosine similarity of its question to the scenario's question, in [-1, 1]."""
+    score: Maybe[float] = None
+    """For a group, what its retrieval ranks by: with `similar` the similarity; with `spica` the
+    mismatch that the measures predict (less is better; given weights have no constant); with
+    `expected` the distance from the ratings to expect (less is better), in points of the scale."""
+    stability: Maybe[float] = None
+    """For a group: how much its raters agree about the example (equation 3 of SPICA's paper)."""
+    contrast: Maybe[float] = None
+    """For a group: how opinionated its raters are about the example (equation 5)."""
+
+
+class ReachOut(Open):
+    """How many examples of its bank a group's retrieval uses."""
+
+    questions: int
+    """Questions of the bank that were tried, each without its own scenario."""
+    examples: int
+    """Different scenarios that come first for them."""
+    top_share: float
+    """Share of the questions for which one of the three commonest examples comes first."""
 
 
 class UsageOut(Open):
@@ -101,7 +120,9 @@ class ScoredCellOut(Open):
     scores: list[CandidateScoreOut]
     """One score per candidate, in the order of the request; none for `states`."""
     examples: list[ExampleOut]
-    """Examples in the prompt, most similar first."""
+    """Examples in the prompt, most similar first; for a group, those first that suit it best."""
+    reach: Maybe[ReachOut] = None
+    """For a group: how many examples its retrieval uses."""
     examples_dropped: list[str]
     """Ids of examples left out because the prompt would exceed the model's context length."""
     levels_uncovered: list[float]

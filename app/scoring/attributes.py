@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.domain.ratings.groups import APPROPRIATENESS
 from app.domain.scenario import Attribute, AttributeSet
-from app.errors import FieldError, InvalidRequest, UnknownAttribute, escaped
+from app.errors import FieldError, InvalidRequest, UnknownAttribute, UnsuitableBank, escaped
 from app.scoring.requests import AttributeIn, ScorerRequest
 from app.store.banks import BankInfo
 
@@ -51,11 +52,18 @@ def check_label_coverage(
 ) -> tuple[str, ...]:
     """Warnings about attributes for which the bank of examples has no labels.
 
-    Raises `InvalidRequest` if the request names the bank.
+    Raises `InvalidRequest` if the request names the bank, and `UnsuitableBank` if the bank has no
+    labels at all.
     """
     if bank is None:
         return ()
-    missing = [a.name for a in attributes if a.name not in bank.labels]
+    known = {*bank.labels, *([APPROPRIATENESS] if request.scoring.group else [])}
+    if not known:
+        detail = f"bank {bank.name!r} has ratings, but no labels: name a group, or another bank"
+        raise UnsuitableBank(
+            detail, fields=[FieldError("#/scoring/bank", detail)], extensions={"lacks": "labels"}
+        )
+    missing = [a.name for a in attributes if a.name not in known]
     if not missing:
         return ()
     detail = f"bank {bank.name!r} has no labels for {', '.join(map(repr, missing))}"

@@ -25,6 +25,7 @@ from app.errors import (
 from app.scoring.attributes import check_label_coverage, resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.default_method import READS, Decided, ReadyCalibrations, because, decide_method
+from app.scoring.groups import GROUP_SET, for_group
 from app.scoring.joint import asked_together, check_joint
 from app.scoring.pools import choose_pool
 from app.scoring.prompt_order import check_prompt_order, check_served
@@ -114,7 +115,9 @@ class Planner:
         Raises `UnknownMethod`, `UnknownAttributeSet`, `UnknownAttribute` and `InvalidRequest`, and
         `ModelNotReady` if the default depends on a worker that is loading.
         """
-        attribute_set = await self._attribute_set(request.attribute_set)
+        in_group = request.scoring.group is not None
+        named = "attribute_set" in request.model_fields_set or not in_group
+        attribute_set = await self._attribute_set(request.attribute_set if named else GROUP_SET)
         attributes = resolve_attributes(request, attribute_set, list(target or ()))
         refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
         method_reason: str | None = None
@@ -183,11 +186,15 @@ class Planner:
         if traits.uses_examples:
             bank = await self._bank(request, resolved.attribute_set)
         settings = scorer_settings(scoring, traits, has_bank=bank is not None)
+        warnings: list[str] = []
+        if traits.uses_examples:
+            settings, warnings = for_group(settings, scoring, bank)
         if scoring.joint:
             settings = asked_together(settings, attributes, pool.model)
         check_served(settings, pool.model)
         unused = unused_options(scoring, traits)
-        warnings = [f"method {scoring.method!r} does not use {', '.join(unused)}"] if unused else []
+        if unused:
+            warnings.append(f"method {scoring.method!r} does not use {', '.join(unused)}")
         warnings += check_label_coverage(request, choice.attributes if choice else attributes, bank)
         return PlannedScorer(
             scorer=Scorer(
@@ -247,8 +254,8 @@ def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
 
 
 def _bank_ref(bank: BankInfo, settings: ScorerSettings) -> BankRef:
-    similar = settings.retrieval == "similar"
-    return BankRef(bank.name, bank.digest, search_of(bank.scenarios) if similar else "")
+    searched = settings.retrieval != "fixed"
+    return BankRef(bank.name, bank.digest, search_of(bank.scenarios) if searched else "")
 
 
 def _check_digits_readable(request: ScorerRequest, pool: Pool) -> None:

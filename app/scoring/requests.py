@@ -59,6 +59,15 @@ AttributeRef = Annotated[
 ]
 
 
+class RetrievalWeightsIn(Closed):
+    """Weights of SPICA's measures (section 3.2.3). They make up a distance, so that a measure that
+    makes a good example has a negative weight."""
+
+    similarity: Number = Field(allow_inf_nan=False, ge=-1e6, le=1e6)
+    stability: Number = Field(allow_inf_nan=False, ge=-1e6, le=1e6)
+    contrast: Number = Field(allow_inf_nan=False, ge=-1e6, le=1e6)
+
+
 class Scoring(Closed):
     """How to score. Scores are cached separately for each combination of options."""
 
@@ -92,9 +101,18 @@ class Scoring(Closed):
     """Score all attributes in one prompt instead of one prompt each. This is cheaper, because the
     model reads question and candidates once, but each score depends on which attributes are scored
     together, and is cached accordingly. Only for `comparative` with reasoning."""
+    group: Name | None = None
+    """A group that has rated the bank. Its mean ratings are then the labels of the examples for the
+    attribute `appropriateness`, and its retrieval chooses the examples. Without `attribute_set`,
+    that attribute is what is scored. The bank must be named."""
     retrieval: Retrieval = "similar"
     """`similar`: the examples nearest to the question. `fixed`: the same few examples of the bank
-    for every question. Prompts then begin alike, and the engine reads that part once."""
+    for every question. Prompts then begin alike, and the engine reads that part once. For a group
+    also `expected`, its default: among the most similar, the examples nearest to the ratings to
+    expect, without flat ones; and `spica`: those with the smallest weighted sum of similarity,
+    stability and contrast."""
+    retrieval_weights: RetrievalWeightsIn | None = None
+    """For `spica`: weights in place of those that are fitted on the bank for the group."""
     prompt_order: PromptOrder = "attribute_first"
     """`attribute_first`: each prompt begins with its attribute and examples for it. `item_first`:
     examples for all attributes of the bank, question and candidates come first and the attribute

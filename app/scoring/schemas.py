@@ -38,6 +38,17 @@ class BankRefOut(Open):
     digest: str
 
 
+class GroupRefOut(Open):
+    """The group whose ratings choose the examples, and are their labels."""
+
+    name: str
+    version: str
+    """How examples are retrieved for a group."""
+    weights: Maybe[list[float]] = None
+    """With `spica`, the given weights of similarity, stability and contrast; absent for those that
+    are fitted on the bank."""
+
+
 class ScorerOut(Open):
     """Everything that affects a score except the scenario and the attribute."""
 
@@ -58,6 +69,8 @@ class ScorerOut(Open):
     joint: list[str]
     """Attributes scored together in one prompt; empty if each has its own prompt."""
     retrieval: Retrieval
+    group: Maybe[GroupRefOut] = None
+    """The group whose ratings choose the examples; absent without one."""
     prompt_order: PromptOrder
     temperature: float
     seed: int
@@ -81,6 +94,10 @@ def scorer_out(scorer: Scorer, fingerprint: str) -> Rendered:
     }
     if bank is not None:
         rendered["bank"] = {"name": bank.name, "digest": bank.digest}
+    if (group := settings.group) is not None:
+        rendered["group"] = {"name": group.name, "version": group.version}
+        if group.weights is not None:
+            rendered["group"]["weights"] = group.weights
     return rendered | {
         "embedder": model.embedder,
         "examples": settings.examples,

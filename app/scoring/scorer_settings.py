@@ -55,7 +55,7 @@ def unused_options(scoring: Scoring, traits: MethodTraits) -> list[str]:
     """Scoring options that the request sets, but that its method does not use."""
     unused: list[str] = []
     if not traits.uses_examples:
-        unused += ["bank", "examples", "retrieval"]
+        unused += ["bank", "examples", "retrieval", "group", "retrieval_weights"]
     if not traits.compares:
         unused += ["orders"]
     if not traits.generates:

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from app.domain.bank import Bank, LabelCoverage, label_coverage, parse_bank, serialize_bank
 from app.domain.ratings.coverage import RatingCoverage, rating_coverage
+from app.domain.ratings.retrieval import FittedGroup
 from app.errors import FieldError, StoreUnavailable, UnknownBank
 from app.store.memory import Memory
 from app.store.notices import BankNotice, NamesNotice
@@ -27,6 +28,7 @@ _NAMES = PREFIX + "banks"
 _DATA = PREFIX + "bank-data:"
 _VECTORS = PREFIX + "bank-vectors:"
 _EMBEDDED = PREFIX + "bank-embedded:"
+_FITTED = PREFIX + "bank-groups:"
 _INDEXED = PREFIX + "bank-indexed:"
 _INDEX_FAILED = PREFIX + "bank-index-failed:"
 _CHANGED = msgspec.json.encode(NamesNotice("banks"))
@@ -40,6 +42,9 @@ _IN_PIECES = b"in pieces"
 """Stands in place of content that is stored in pieces."""
 _PIECES = "pieces"
 """Field that holds the number of pieces; it is written last."""
+
+
+_groups_decoder = msgspec.json.Decoder(dict[str, FittedGroup])
 
 
 class BankInfo(Struct, frozen=True):
@@ -257,6 +262,29 @@ class BankStore:
             with suppress(StoreUnavailable), translated():
                 await self._redis.unlink(key)
             raise
+
+    async def put_fitted_groups(
+        self, digest: str, embedder: str, groups: dict[str, FittedGroup]
+    ) -> None:
+        """Store what was fitted for the groups of a bank; it lives as long as the bank."""
+        key = _FITTED + digest
+        content: Any = msgspec.json.encode(groups)
+        with translated():
+            await self._redis.hset(key, embedder, content)
+            if not await self._bind(digest, key):
+                await self._redis.unlink(key)
+
+    async def fitted_groups(self, digest: str, embedder: str) -> dict[str, FittedGroup]:
+        """What was fitted for the groups of a bank, with the vectors of one embedder."""
+        with translated():
+            stored = await self._redis.hget(_FITTED + digest, embedder)
+        return _groups_decoder.decode(stored) if stored else {}
+
+    async def fitted_with(self, digest: str) -> dict[str, dict[str, FittedGroup]]:
+        """Embedder -> what was fitted for the groups of a bank."""
+        with translated():
+            stored = await self._redis.hgetall(_FITTED + digest)
+        return {as_text(name): _groups_decoder.decode(one) for name, one in sorted(stored.items())}
 
     async def _bind(self, digest: str, key: str) -> bool:
         """Tie the life of embeddings to their bank; False if it has been deleted."""

@@ -5,8 +5,9 @@ Pure: the search for near scenarios is behind the `Neighbours` protocol.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -35,11 +36,23 @@ attribute's name and one of its levels."""
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Why an example was chosen for a group."""
+
+    score: float
+    """What examples are ranked by."""
+    stability: float | None
+    contrast: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """A scenario of the bank and the similarity of its question."""
 
     row: int
     similarity: float
+    parts: Parts | None = None
+    """For a group, which ranks examples not by similarity alone."""
 
 
 class Neighbours(Protocol):
@@ -71,7 +84,7 @@ class Without:
         return [n for n in nearest if n.row not in self._rows][:count]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LevelMap(Generic[Level]):
     """Which scenarios of a bank show which label levels of one attribute or several."""
 
@@ -86,6 +99,11 @@ class LevelMap(Generic[Level]):
         """Return the levels that none of `kept` shows, ascending."""
         shown = {level for n in kept for level in self.levels_of.get(n.row, ())}
         return tuple(sorted((self.rows_of.keys() | self.unlabelled) - shown))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Return the rows with a label, ascending."""
+        return np.array(sorted(self.levels_of), dtype=np.int64)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -221,16 +239,7 @@ def choose_choices(
     all be equally near (paper section 5.3: relevant scenarios with the correct response). Rows in
     `repeated` are left out, since prompts show other rows with the same texts.
     """
-    matrix = target_matrix([choice.target])
-
-    def decides(scenario: LabelledScenario) -> bool:
-        if not scenario.labels or not all(
-            name in labels for labels in scenario.labels for name in matrix.attributes
-        ):
-            return False
-        distance = distances(label_matrix(scenario, matrix.attributes), matrix)[0]
-        return bool(distance.max() - distance.min() > TIE_TOLERANCE)
-
+    decides = deciding(choice)
     width = max(_FIRST_SEARCH, count)
     while True:  # wider and wider: computing `decides` for a whole large bank takes too long
         nearest = neighbours.nearest(width)
@@ -242,6 +251,21 @@ def choose_choices(
         return ChosenExamples((), ())
     rows.sort()  # among equally similar scenarios the first of the bank wins
     return ChosenExamples(tuple(neighbours.among(np.array(rows, dtype=np.int64))[:count]), ())
+
+
+def deciding(choice: Choice) -> Callable[[LabelledScenario], bool]:
+    """Return whether a scenario's labels decide which of its responses is nearest the target."""
+    matrix = target_matrix([choice.target])
+
+    def decides(scenario: LabelledScenario) -> bool:
+        if not scenario.labels or not all(
+            name in labels for labels in scenario.labels for name in matrix.attributes
+        ):
+            return False
+        distance = distances(label_matrix(scenario, matrix.attributes), matrix)[0]
+        return bool(distance.max() - distance.min() > TIE_TOLERANCE)
+
+    return decides
 
 
 def label_matrix(scenario: LabelledScenario, attributes: Sequence[str]) -> Floats:

@@ -4,134 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from functools import cached_property, lru_cache, partial
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 from cachetools import LRUCache
 
-from app.domain.bank import Bank
-from app.domain.bank_repeats import repeated_rows, rows_by_question
-from app.domain.scenario import Attribute, Choice, Scenario
-from app.domain.scorer import ScorerSettings
-from app.domain.texts import text_key
+from app.domain.ratings.retrieval import VERSION, FittedGroup
 from app.errors import StoreUnavailable, UnknownBank
 from app.store.banks import BankStore
 from workers.retrieval.embedding import Embedder, Vectors
-from workers.retrieval.examples import (
-    ChosenExamples,
-    LevelMap,
-    Neighbour,
-    Neighbours,
-    Without,
-    choose_choices,
-    choose_examples,
-    joint_level_map,
-    level_map,
-)
-from workers.retrieval.fixed import FixedOrder
-from workers.retrieval.index import ExampleIndex, QueryNeighbours
+from workers.retrieval.groups import GroupBank, RatedBank
+from workers.retrieval.index import ExampleIndex
 from workers.retrieval.making import IndexMaker
 from workers.retrieval.saved import IndexFolder, IndexKey
-from workers.subject import Subject
 
 _log = logging.getLogger(__name__)
-_LevelKey = tuple[str, tuple[float, ...]]
-"""An attribute's name and declared levels, which determine its level map."""
 _MAX_BANKS = 32  # versions in memory; the least recently used is dropped first
-_MAX_LEVEL_MAPS = 256  # the same for the level maps of one bank
-_MAX_MAPPED_ROWS = 8_000_000  # and for the rows that all of them have; each takes 120 bytes
+_MAX_GROUP_ROWS = 500_000  # scenarios of the banks in memory as groups have rated them
 _SHARED_BYTES = 100_000_000
 """Embeddings up to this size are stored in Redis for workers on other hosts."""
-
-
-class IndexedBank:
-    """A bank with its example index and its level maps, which are computed on demand."""
-
-    def __init__(self, bank: Bank, index: ExampleIndex) -> None:
-        self.bank = bank
-        self._index = index
-        # Bounded, because callers can send any attributes and levels.
-        self._rows_by_question = rows_by_question(bank.scenarios)
-        self._repeated = repeated_rows(bank.scenarios, self._rows_by_question.values())
-        maps = max(8, min(_MAX_LEVEL_MAPS, _MAX_MAPPED_ROWS // len(bank.scenarios)))
-        self._level_map = lru_cache(maps)(
-            partial(level_map, bank.scenarios, repeated=self._repeated)
-        )
-        self._joint_level_map = lru_cache(maps)(self._map_joint_levels)
-
-    def examples(
-        self, query: Vectors, scenario: Scenario, subject: Subject, settings: ScorerSettings
-    ) -> ChosenExamples[Any]:
-        """Choose the examples for a subject that the settings ask for.
-
-        `query` is the vector of the scenario's question. Scenarios of the bank that have the same
-        question and one of the same candidates are excluded: their labels would be the answer. What
-        is the same is decided by `text_key`, since files differ in white space and case.
-        """
-        similar: Neighbours = QueryNeighbours(self._index, query)
-        order = self._fixed_order if settings.retrieval == "fixed" else similar
-        if known := self._revealing(scenario):
-            order = Without(order, known)
-        chosen = self._choose(order, subject, settings)
-        if order is similar or not chosen.neighbours:
-            return chosen
-        rows = [neighbour.row for neighbour in chosen.neighbours]
-        near = {n.row: n for n in similar.among(np.array(rows, dtype=np.int64))}
-        return replace(chosen, neighbours=tuple(near[row] for row in rows))
-
-    def _choose(
-        self, order: Neighbours, subject: Subject, settings: ScorerSettings
-    ) -> ChosenExamples[Any]:
-        count = settings.examples
-        if isinstance(subject, Choice):
-            return choose_choices(order, self.bank.scenarios, subject, count, self._repeated)
-        if isinstance(subject, tuple):
-            return choose_examples(order, self.joint_levels(subject), count)
-        levels = self.levels(subject)
-        if settings.is_item_first and levels.levels_of:
-            # The same examples for all attributes, whichever of them a request asks for.
-            return choose_examples(order, self._all_levels, count)
-        return choose_examples(order, levels, count)
-
-    def _revealing(self, scenario: Scenario) -> list[int]:
-        """Return the rows whose labels would be the answer."""
-        candidates = set(map(text_key, scenario.candidates))
-        return [
-            row
-            for row in self._rows_by_question.get(text_key(scenario.question), ())
-            if not candidates.isdisjoint(map(text_key, self.bank.scenarios[row].responses))
-        ]
-
-    def left_out(self, subject: Attribute | Choice, kept: Sequence[Neighbour]) -> tuple[float, ...]:
-        """Return the levels of the attribute, or of its labels, that none of the examples shows."""
-        return () if isinstance(subject, Choice) else self.levels(subject).left_out(kept)
-
-    def levels(self, attribute: Attribute) -> LevelMap[float]:
-        """Return which scenarios show each level of an attribute."""
-        return self._level_map(attribute.name, attribute.levels)
-
-    def joint_levels(self, attributes: Collection[Attribute]) -> LevelMap[tuple[str, float]]:
-        """Return which scenarios show each level of attributes that are asked for together."""
-        # Attributes without labels change nothing, and would multiply the cached combinations.
-        labelled = [a for a in attributes if self.levels(a).levels_of]
-        return self._joint_level_map(frozenset((a.name, a.levels) for a in labelled))
-
-    @cached_property
-    def _all_levels(self) -> LevelMap[tuple[str, float]]:
-        """Which scenarios show each level of each attribute that the bank labels."""
-        names = {name for one in self.bank.scenarios for labels in one.labels for name in labels}
-        return self._map_joint_levels(frozenset((name, ()) for name in names))
-
-    @cached_property
-    def _fixed_order(self) -> FixedOrder:
-        return FixedOrder(self.bank.scenarios)
-
-    def _map_joint_levels(self, keys: frozenset[_LevelKey]) -> LevelMap[tuple[str, float]]:
-        maps = {name: self._level_map(name, levels) for name, levels in keys}
-        return joint_level_map(self.bank.scenarios, maps)
 
 
 class BankLibrary:
@@ -142,7 +33,10 @@ class BankLibrary:
         self._embedder = embedder
         self._folder = folder
         self._maker = IndexMaker(embedder, folder)
-        self._banks: LRUCache[str, IndexedBank] = LRUCache(_MAX_BANKS)
+        self._banks: LRUCache[str, RatedBank] = LRUCache(_MAX_BANKS)
+        self._groups: LRUCache[tuple[str, str], GroupBank] = LRUCache(
+            _MAX_GROUP_ROWS, lambda one: min(len(one.bank.scenarios), _MAX_GROUP_ROWS)
+        )
         self._locks: dict[str, asyncio.Lock] = {}
         self.failed: dict[str, str] = {}
         """Digest of a bank that could not be indexed ahead of need -> why, until it can."""
@@ -152,7 +46,7 @@ class BankLibrary:
         """Return the digests of the banks whose index is ready."""
         return list(self._banks)
 
-    async def get(self, digest: str) -> IndexedBank:
+    async def get(self, digest: str) -> RatedBank:
         """Return one version of a bank; load and index it first if necessary.
 
         Raises `UnknownBank`.
@@ -163,13 +57,40 @@ class BankLibrary:
                 bank = self._banks[digest] = await self._build(digest)
             return bank
 
+    async def get_group(self, digest: str, group: str) -> GroupBank:
+        """Return a bank as a group has rated it; fit the group's weights first if necessary.
+
+        Raises `UnknownBank`, and `ValueError` if the bank has no such group.
+        """
+        bank = await self.get(digest)
+        async with self._locks.setdefault(f"{digest}/{group}", asyncio.Lock()):
+            rated = self._groups.get((digest, group))
+            if rated is None:
+                stored = await self._store.fitted_groups(digest, self._embedder.name)
+                fitted = _usable(stored.get(group))
+                rated = await asyncio.to_thread(lambda: bank.rated_by(group, fitted))
+                self._groups[digest, group] = rated
+            return rated
+
+    async def fit_groups(self, digest: str) -> None:
+        """Fit the weights of a bank's groups and store them, unless they are stored."""
+        bank = await self.get(digest)
+        groups = await asyncio.to_thread(lambda: bank.groups)
+        if not groups:
+            return
+        stored = await self._store.fitted_groups(digest, self._embedder.name)
+        if all(_usable(stored.get(group)) for group in groups):
+            return
+        fitted = {group: (await self.get_group(digest, group)).fitted for group in groups}
+        await self._store.put_fitted_groups(digest, self._embedder.name, fitted)
+
     async def embed(self, question: str) -> Vectors:
         """Return the vector of one question, (dimensions,)."""
         vectors = await asyncio.to_thread(self._maker.encode, [question])
         query: Vectors = vectors[0]
         return query
 
-    async def _build(self, digest: str) -> IndexedBank:
+    async def _build(self, digest: str) -> RatedBank:
         bank = await self._store.load(digest)
         if bank is None:
             raise UnknownBank(f"no bank has the digest {digest}")
@@ -180,7 +101,7 @@ class BankLibrary:
             index = await asyncio.to_thread(self._maker.make, key, bank, shared)
             if shared is None:
                 await self._share(key, index)
-        indexed = await asyncio.to_thread(lambda: IndexedBank(bank, index))
+        indexed = await asyncio.to_thread(lambda: RatedBank(bank, index))
         _log.info("bank indexed", extra={"bank": digest, "scenarios": len(bank.scenarios)})
         return indexed
 
@@ -207,3 +128,8 @@ class BankLibrary:
         """Delete saved indexes that nobody used for a week and that are not of `current` banks."""
         if pruned := self._folder.prune(current):
             _log.info("deleted %d unused indexes", len(pruned), extra={"banks": pruned})
+
+
+def _usable(fitted: FittedGroup | None) -> FittedGroup | None:
+    """What was fitted, unless by another version."""
+    return fitted if fitted is not None and fitted.version == VERSION else None

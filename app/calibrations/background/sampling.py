@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from app.calibrations.fitting.rows import LEAST_SCENARIOS
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank, LabelledScenario
-from app.errors import FieldError, InvalidRequest
+from app.errors import FieldError, InvalidRequest, UnsuitableBank
 
 _BANK = "#/bank"
 
@@ -20,7 +20,8 @@ def labelled_scenarios(
 ) -> list[LabelledScenario]:
     """The scenarios with labels on any of the attributes, in the bank's order.
 
-    Raises `InvalidRequest` for attributes without any label, and for unknown `scenario_ids`.
+    Raises `InvalidRequest` for attributes without any label, and for unknown `scenario_ids`,
+    and `UnsuitableBank` for a bank without labels.
     """
     return _with_labels(_named(bank, request), attributes, request.bank, _BANK)
 
@@ -46,6 +47,11 @@ def further_scenarios(
 def _with_labels(
     scenarios: Sequence[LabelledScenario], attributes: Sequence[str], bank: str, pointer: str
 ) -> list[LabelledScenario]:
+    if not any(any(one.labels) for one in scenarios):
+        message = f"bank {bank!r} has no labels, and nothing can be fitted without them"
+        raise UnsuitableBank(
+            message, fields=[FieldError(pointer, message)], extensions={"lacks": "labels"}
+        )
     labelled = [s for s in scenarios if any(has_label(s, name) for name in attributes)]
     missing = [name for name in attributes if not any(has_label(s, name) for s in labelled)]
     if missing:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from msgspec.structs import replace
 
 from app.domain.arrays import Floats
+from app.domain.bank import LabelledScenario
 from app.domain.ratings.measures import contrast, shrunk_stability, stability
 from app.domain.ratings.people import by_class, by_response
 from app.domain.ratings.table import Bools, Ints, RatingTable
 
+APPROPRIATENESS = "appropriateness"
+"""The attribute whose labels are a group's ratings: its mean rating of a response, on [0, 1]."""
 FLAT = 0.125
 """Part of the scale's width. If a group's means of all responses are nearer to each other, the
 scenario is flat: it shows no preference. Half a point of five."""
@@ -50,10 +56,42 @@ class GroupRatings:
         return self.means.shape[1] > 0 and bool((~np.isnan(self.means)).any())
 
     def expected(self, without: Ints) -> Floats:
-        """The rating (c,) to expect of a response of each class, from all scenarios but some."""
-        kept = np.ones(len(self.means), dtype=bool)
-        kept[without] = False
-        return _nanmean(self.means[kept], 0)
+        """The rating (c,) to expect of a response of each class, from all scenarios but some.
+
+        NaN for a class that no other scenario has.
+        """
+        total, count = self._sums
+        left_out = self.means[without]
+        total = total - np.nan_to_num(left_out).sum(axis=0)
+        count = count - (~np.isnan(left_out)).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(count > 0, total / count, np.nan))
+
+    @cached_property
+    def _sums(self) -> tuple[Floats, Ints]:
+        """Sum and number of the means of each class."""
+        return np.nan_to_num(self.means).sum(axis=0), (~np.isnan(self.means)).sum(axis=0)
+
+
+def labelled_by(
+    ratings: GroupRatings, scenarios: Sequence[LabelledScenario]
+) -> list[LabelledScenario]:
+    """The bank's scenarios with the group's mean ratings as labels for `APPROPRIATENESS`.
+
+    Labels on other attributes stay. Responses that the group has not rated have no label.
+    """
+    known = ~np.isnan(ratings.appropriateness)
+    labelled: list[LabelledScenario] = []
+    for row, one in enumerate(scenarios):
+        labels = []
+        for place in range(len(one.responses)):
+            own = {**one.labels[place]} if one.labels else {}
+            own.pop(APPROPRIATENESS, None)
+            if known[row, place]:
+                own[APPROPRIATENESS] = round(float(ratings.appropriateness[row, place]), 4)
+            labels.append(own)
+        labelled.append(replace(one, labels=tuple(labels)))
+    return labelled
 
 
 def group_ratings(table: RatingTable, group: str) -> GroupRatings:

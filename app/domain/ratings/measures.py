@@ -80,7 +80,7 @@ def shrunk_stability(people: Floats) -> Floats:
     if not freedom.any():
         return np.zeros(len(people))
     pooled = squares.sum() / freedom.sum()
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return -shrunk(variances, 2 * pooled**2 / freedom)
 
 

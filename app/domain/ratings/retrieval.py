@@ -13,8 +13,12 @@ from app.domain.ratings.groups import GroupRatings
 from app.domain.ratings.measures import mismatch_between_people
 from app.domain.ratings.table import Ints
 
-VERSION = "1"
-"""Of everything here that changes which examples are retrieved."""
+VERSION = "group/1"
+"""Of everything that changes which examples are retrieved for a group."""
+NEAREST = 20
+"""Examples that are compared with the expected ratings: the most similar ones, or four times as
+many as a prompt shows, if that is more."""
+PER_EXAMPLE = 4
 FOLDS = 5
 """Parts of a bank. Weights for a question of one part are fitted on the others."""
 MOST_PAIRS = 200_000
@@ -33,6 +37,16 @@ class Weights(Struct, frozen=True):
     stability: float
     contrast: float
     constant: float = 0.0
+
+
+class FittedGroup(Struct, frozen=True):
+    """What is fitted on a bank for one group, and what retrieval then does."""
+
+    version: str
+    weights: FittedWeights | None
+    """None without response classes, or with too few ratings."""
+    reach: dict[str, Reach] = {}
+    """Kind of retrieval -> how many examples it uses."""
 
 
 class FittedWeights(Struct, frozen=True):

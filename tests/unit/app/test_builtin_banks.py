@@ -50,9 +50,11 @@ def every_attribute() -> list[tuple[str, str]]:
     return [(name, a.name) for name in NAMES for a in builtin_attribute_sets()[name].attributes]
 
 
-def test_every_built_in_set_names_a_built_in_bank():
-    assert set(NAMES) == set(builtin_attribute_sets()) == set(builtin_banks())
-    assert all(one.bank == name for name, one in builtin_attribute_sets().items())
+def test_every_built_in_set_names_a_built_in_bank_but_that_for_groups():
+    sets = builtin_attribute_sets()
+    assert set(NAMES) == set(builtin_banks()) == set(sets) - {"appropriateness"}
+    assert all(sets[name].bank == name for name in NAMES)
+    assert sets["appropriateness"].bank is None  # requests name a bank with the group's ratings
 
 
 @pytest.mark.parametrize("name", NAMES)

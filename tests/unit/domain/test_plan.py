@@ -17,7 +17,7 @@ from app.domain.fingerprint import (
 from app.domain.plan import canonical_scenario, plan_scores
 from app.domain.scenario import Attribute, Candidate, Scenario
 from app.domain.score_set import split_score_set_id
-from app.domain.scorer import BankRef, ModelIdentity, Scorer, ScorerSettings
+from app.domain.scorer import BankRef, ExampleGroup, ModelIdentity, Scorer, ScorerSettings
 from app.domain.texts import as_read
 from app.errors import InvalidRequest
 
@@ -134,6 +134,8 @@ def settings(**changes) -> Scorer:
         Change("seed", settings(seed=1)),
         Change("attributes asked together", settings(joint=(CARE, HELP))),
         Change("retrieval", settings(retrieval="fixed")),
+        Change("group", settings(group=ExampleGroup("north", "group/1"))),
+        Change("group's weights", settings(group=ExampleGroup("north", "group/1", (0, -1, 0)))),
         Change("order of the prompt", settings(prompt_order="item_first")),
     ],
     ids=lambda c: c.name,
@@ -170,7 +172,7 @@ def test_a_joint_scorer_is_unchanged_by_a_json_round_trip():
     joint = settings(joint=(CARE, HELP))
     assert msgspec.json.decode(msgspec.json.encode(joint), type=Scorer) == joint
     old = msgspec.to_builtins(SCORER)
-    for name in ("joint", "retrieval", "prompt_order"):  # as stored before there was any
+    for name in ("joint", "retrieval", "prompt_order", "group"):  # as stored before there was any
         del old["settings"][name]
     assert msgspec.convert(old, Scorer) == SCORER
 

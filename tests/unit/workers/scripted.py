@@ -18,7 +18,7 @@ from workers.judges.language.scoring import ScenarioScorer
 from workers.methods.registry import reading_methods, writing_methods
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.index import ExampleIndex
-from workers.retrieval.library import IndexedBank
+from workers.retrieval.indexed import IndexedBank
 from workers.tokenization.conversation import Message, Prompt
 
 DEPTH = Attribute("depth", "How deep.", levels=(0, 0.5, 1))

@@ -8,7 +8,7 @@ from app.domain.scorer import ScorerSettings
 from tests.unit.workers.scripted import DEPTH, ScriptedEngine, bank_of, good, scored
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.fixed import FixedOrder
-from workers.retrieval.library import IndexedBank
+from workers.retrieval.indexed import IndexedBank
 
 CARE = Attribute("care", "How caring.")
 WIT = Attribute("wit", "How witty.")

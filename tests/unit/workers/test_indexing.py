@@ -51,6 +51,9 @@ class Library:
             raise self.failing[digest]
         self.ready.append(digest)
 
+    async def fit_groups(self, digest: str) -> None:
+        """Fit nothing."""
+
 
 @asynccontextmanager
 async def indexing(

@@ -21,7 +21,8 @@ from tests.unit.workers.test_library import Store
 from workers.retrieval import making
 from workers.retrieval.embedding import HashingEmbedder
 from workers.retrieval.index import ExampleIndex, Lists, QueryNeighbours
-from workers.retrieval.library import BankLibrary, IndexedBank
+from workers.retrieval.indexed import IndexedBank
+from workers.retrieval.library import BankLibrary
 from workers.retrieval.making import IndexMaker
 from workers.retrieval.saved import IndexFolder, IndexKey
 

@@ -10,9 +10,10 @@ import msgspec
 
 from app.domain.cells import Cell, CellResults, CellTimings, ExampleUse, Unscored, Usage
 from app.domain.job import Job
+from app.domain.ratings.retrieval import Reach
 from app.domain.scenario import Attribute, Choice
 from workers.judges.language.averaging import Reading, average, position_bias
-from workers.judges.language.trimming import Trimmed
+from workers.judges.language.trimming import Example, Trimmed
 from workers.subject import Subject
 
 Uncovered = Callable[[Attribute | Choice], tuple[float, ...]]
@@ -44,6 +45,8 @@ class Outcome:
     readings: Sequence[Reading]
     """One for each of the prompts."""
     timings: CellTimings
+    reach: Reach | None = None
+    """For a group: how many examples of the bank its kind of retrieval uses."""
 
 
 def groups_of(job: Job) -> list[Group]:
@@ -87,18 +90,30 @@ def cells_of(group: Group, outcome: Outcome, uncovered: Uncovered) -> CellResult
 
 def _common(outcome: Outcome) -> Cell:
     """Return what the cells of a group have in common."""
-    nearest_first = sorted(
-        outcome.trimmed.used, key=lambda e: (-e.neighbour.similarity, e.neighbour.row)
-    )
     return Cell(
         attribute="",
         scores=(),
-        examples=tuple(
-            ExampleUse(example.scenario.id, round(example.neighbour.similarity, 4))
-            for example in nearest_first
-        ),
+        examples=tuple(map(_use, _best_first(outcome.trimmed.used))),
+        reach=outcome.reach,
         examples_dropped=outcome.trimmed.dropped,
         answers_discarded=sum(reading.discarded for reading in outcome.readings),
         timings=outcome.timings,
         created_ms=int(time.time() * 1000),
+    )
+
+
+def _best_first(used: Sequence[Example]) -> Sequence[Example]:
+    """Return the examples most similar first, or as a group ranks them."""
+    if any(example.neighbour.parts for example in used):
+        return used
+    return sorted(used, key=lambda e: (-e.neighbour.similarity, e.neighbour.row))
+
+
+def _use(example: Example) -> ExampleUse:
+    near, parts = example.neighbour, example.neighbour.parts
+    use = ExampleUse(example.scenario.id, round(near.similarity, 4))
+    if parts is None:
+        return use
+    return msgspec.structs.replace(
+        use, score=parts.score, stability=parts.stability, contrast=parts.contrast
     )

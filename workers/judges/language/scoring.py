@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ import msgspec
 
 from app.domain.cells import CellResults, CellTimings, Unscored
 from app.domain.job import Job
+from app.domain.ratings.retrieval import Reach
 from app.domain.scenario import Attribute, Choice
+from app.domain.scorer import ScorerSettings
 from workers.concurrency import gather_or_cancel
 from workers.judges.language.asking import Asker
 from workers.judges.language.cells import Group, Outcome, cells_of, groups_of
@@ -23,11 +25,14 @@ from workers.judges.language.trimming import (
     Trimmed,
     drop_last,
     drop_least_similar,
+    drop_worst,
     trim_prompts,
 )
 from workers.methods.base import Task
 from workers.retrieval.embedding import Vectors
-from workers.retrieval.library import BankLibrary, IndexedBank
+from workers.retrieval.groups import GroupBank
+from workers.retrieval.indexed import IndexedBank
+from workers.retrieval.library import BankLibrary
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,11 @@ class ScenarioScorer:
     async def _retrieval(self, job: Job) -> _Retrieval | None:
         if job.scorer.bank is None:
             return None
-        bank = await self._banks.get(job.scorer.bank.digest)
+        digest, group = job.scorer.bank.digest, job.scorer.settings.group
+        if group is None:
+            bank: IndexedBank = await self._banks.get(digest)
+        else:
+            bank = await self._banks.get_group(digest, group.name)
         return _Retrieval(bank, await self._banks.embed(job.scenario.question))
 
     async def _score_group(
@@ -121,13 +130,20 @@ class ScenarioScorer:
         timings = msgspec.structs.replace(
             timings, retrieval=retrieval_ms, engine=_ms_since(started)
         )
-        outcome = Outcome(len(job.scenario.candidates), trimmed, readings, timings)
+        reach = await self._reach(retrieval, settings)
+        outcome = Outcome(len(job.scenario.candidates), trimmed, readings, timings, reach)
 
         def uncovered(subject: Attribute | Choice) -> tuple[float, ...]:
             used = [example.neighbour for example in trimmed.used]
             return retrieval.bank.left_out(subject, used) if retrieval else ()
 
         return cells_of(group, outcome, uncovered)
+
+    async def _reach(self, retrieval: _Retrieval | None, settings: ScorerSettings) -> Reach | None:
+        """How many examples of its bank a group's retrieval uses."""
+        if retrieval is None or not isinstance(retrieval.bank, GroupBank):
+            return None
+        return await self._thread.run(retrieval.bank.reach, settings)
 
     async def _trimmed(
         self, asker: Asker[Any], task: Task[Any], examples: list[Example]
@@ -139,9 +155,16 @@ class ScenarioScorer:
                 examples,
                 self._encode,
                 self._context_length,
-                drop=drop_last if task.settings.retrieval == "fixed" else drop_least_similar,
+                drop=_drop_of(task.settings),
             )
         )
+
+
+def _drop_of(settings: ScorerSettings) -> Callable[[Sequence[Example]], Example]:
+    """Which examples a prompt that is too long does without first."""
+    if settings.retrieval == "fixed":
+        return drop_last
+    return drop_least_similar if settings.group is None else drop_worst
 
 
 def _ms_since(started: float) -> float:

@@ -64,6 +64,11 @@ def drop_least_similar(kept: Sequence[Example]) -> Example:
     return min(kept, key=lambda e: (e.neighbour.similarity, -e.neighbour.row))
 
 
+def drop_worst(kept: Sequence[Example]) -> Example:
+    """Return the example to do without: the last one of a ranking."""
+    return kept[-1]
+
+
 def drop_last(kept: Sequence[Example]) -> Example:
     """Return the example that prompts show last: what precedes it is shared with other prompts."""
     return kept[0]
