@@ -22,6 +22,7 @@ from app.access.hosts import HostMiddleware, names_of
 from app.access.middleware import AccessMiddleware
 from app.access.openapi import document_access
 from app.attribute_sets.endpoints import router as attribute_sets
+from app.banks.auditing import router as audits
 from app.banks.endpoints import router as banks
 from app.calibrations.endpoints import router as calibrations
 from app.health.endpoints import router as health
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (scoring, retargeting):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
-    for router in (attribute_sets, banks, calibrations, models, keys):
+    for router in (attribute_sets, audits, banks, calibrations, models, keys):
         app.include_router(router, prefix="/v1")
     app.include_router(health)
     # Routes are tried in turn, so the most frequent ones come first.

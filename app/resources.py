@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 from app.calibrations.applying import Calibrator
 from app.calibrations.background.fitter import CalibrationFitter
 from app.http.provided import LifespanState, lifespan_state
+from app.people.fitted import FittedBanks
+from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
@@ -51,6 +53,8 @@ class Resources:
     recent: RecentScoreSets
     selector: Selector
     operation: Operation
+    fitted: FittedBanks
+    for_people: PeopleSelection
     calibrations: CalibrationStore
     calibrator: Calibrator
     fitter: CalibrationFitter
@@ -97,6 +101,8 @@ class Resources:
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
+        operation = Operation(settings, scoring)
+        fitted = FittedBanks(banks)
         return cls(
             settings=settings,
             redis=redis,
@@ -113,7 +119,9 @@ class Resources:
             scoring=scoring,
             recent=recent,
             selector=Selector(LabelCovariances(banks), calibrator),
-            operation=Operation(settings, scoring),
+            operation=operation,
+            fitted=fitted,
+            for_people=PeopleSelection(fitted, planner, operation, calibrator),
             calibrations=calibrations,
             calibrator=calibrator,
             fitter=CalibrationFitter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request
@@ -22,10 +22,12 @@ from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
 from app.schema import Name, Rendered
 from app.scores import openapi_examples
+from app.scores.answering import full_answer, pending_answer, rendered_scores, shown_scores
+from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
-from app.scores.rendering import score_set_out, timings_out, usage_out
-from app.scores.schemas import HostileOut, PendingOut, ScoreOut, ScoreSetOut, SelectOut
-from app.scoring.planner import PlannedRequest, Planner
+from app.scores.rendering import score_set_out
+from app.scores.schemas import PendingOut, PeopleSelectOut, ScoreOut, ScoreSetOut, SelectOut
+from app.scoring.planner import Planner
 from app.scoring.requests import ScoreRequest
 from app.selection.checks import check_select, unused_in_select
 from app.selection.options import Options, settle, wishes
@@ -107,17 +109,17 @@ async def score(
     score_set = await operation.score(planned, body, prefer, request)
     hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set, planned, hostile)
-    shown, applied = await _shown(calibrator, body.calibration, score_set, plan.attributes)
-    rendered = _rendered(planned, shown, applied, planned.warnings)
-    return _answer(rendered, score_set, started, hostile)
+        return pending_answer(score_set, planned, hostile)
+    shown, applied = await shown_scores(calibrator, body.calibration, score_set, plan.attributes)
+    rendered = rendered_scores(planned, shown, applied, planned.warnings)
+    return full_answer(rendered, score_set, started, hostile)
 
 
 @router.post(
     "/select",
     operation_id="select",
     summary="Select the candidate nearest to a target",
-    response_model=SelectOut,
+    response_model=SelectOut | PeopleSelectOut,
     responses=answers(openapi_examples.SELECT, "The selection, and the scores behind it")
     | _PENDING
     | problem_responses(*_SCORING_PROBLEMS),
@@ -129,6 +131,7 @@ async def select(
     planner: Annotated[Planner, provided(Planner)],
     selector: Annotated[Selector, provided(Selector)],
     calibrator: Annotated[Calibrator, provided(Calibrator)],
+    for_people: Annotated[PeopleSelection, provided(PeopleSelection)],
     prefer: Prefer = None,
 ) -> Response:
     """Score like `/score`, then select the candidate whose scores are nearest to the target.
@@ -136,8 +139,13 @@ async def select(
     Without `attributes`, the attributes of the target are scored. The methods `prompt_aligned`,
     `unaligned` and `reward_model` choose a candidate without scoring. They serve as baselines, and
     their selections cannot be retargeted.
+
+    With a `person`, a `group` or `groups`, the candidate is selected of which they are expected to
+    think most, by the ratings of a bank. Nothing is scored unless `attributes` are named.
     """
     started = time.monotonic()
+    if body.for_people:
+        return await for_people.select(body, request, prefer, started)
     target, options = wishes(body.target), Options.of(body)
     resolved = await planner.resolve(body, target, may_choose=True)
     check_select(body, resolved, options)
@@ -148,7 +156,7 @@ async def select(
     score_set = await operation.score(planned, body, prefer, request)
     hostile = await operation.hostile(body, request)
     if score_set.pending:
-        return _pending(score_set, planned, hostile)
+        return pending_answer(score_set, planned, hostile)
     applied: Calibrated | Raw = Raw()
     shown = score_set
     if resolved.traits.kind == "choice":
@@ -165,9 +173,9 @@ async def select(
     _count(selection, resolved.traits.kind)
     rendered = {
         "selection": selection,
-        "score_set": _rendered(planned, shown, applied, (*planned.warnings, *warnings)),
+        "score_set": rendered_scores(planned, shown, applied, (*planned.warnings, *warnings)),
     }
-    return _answer(rendered, score_set, started, hostile)
+    return full_answer(rendered, score_set, started, hostile)
 
 
 @router.get(
@@ -197,7 +205,7 @@ async def get_score_set(
             extensions={"score_set_id": score_set_id},
         )
     try:
-        shown, applied = await _shown(calibrator, calibration, score_set, ())
+        shown, applied = await shown_scores(calibrator, calibration, score_set, ())
     except (InvalidRequest, UnknownCalibration) as error:
         if not score_set.reads_states or calibration not in (AUTO, NONE):
             error.fields = tuple(FieldError("query:calibration", f.detail) for f in error.fields)
@@ -209,19 +217,6 @@ async def get_score_set(
     if score_set.pending:
         answer.headers["Retry-After"] = "1"
     return answer
-
-
-async def _shown(
-    calibrator: Calibrator, wanted: str, score_set: ScoreSet, fields: Collection[str]
-) -> tuple[ScoreSet, Calibrated | Raw]:
-    """A score set as an answer shows it, and the calibration applied.
-
-    States are shown as scores on `fields`, or on all attributes of the calibration.
-    """
-    opened = await calibrator.open_one(wanted, score_set, fields)
-    if opened is not None:
-        return opened.score_set, opened.calibrated or Raw()
-    return score_set, await calibrator.apply_to_one(wanted, score_set, score_set.scores)
 
 
 async def _selected(
@@ -245,49 +240,3 @@ def _count(selection: Rendered, kind: Literal["score", "choice"]) -> None:
         MARGINS.labels("distance" if kind == "score" else "preference").observe(margin)
     if (abstained := selection.get("abstained")) is not None:
         ABSTENTIONS.labels(abstained["reason"]).inc()
-
-
-def _rendered(
-    planned: PlannedRequest,
-    score_set: ScoreSet,
-    applied: Calibrated | Raw,
-    warnings: Sequence[str],
-) -> Rendered:
-    if isinstance(applied, Raw) and applied.warning:
-        warnings = (*warnings, applied.warning)
-    calibrated = applied if isinstance(applied, Calibrated) else None
-    rendered = score_set_out(score_set, planned.plan.presentation, warnings, calibrated)
-    if planned.method_reason is not None:
-        rendered["method_reason"] = planned.method_reason
-    return rendered
-
-
-def _pending(
-    score_set: ScoreSet, planned: PlannedRequest, hostile: list[HostileOut] | None
-) -> Response:
-    location = f"/v1/score-sets/{score_set.id}"
-    pending = PendingOut(
-        score_set_id=score_set.id,
-        location=location,
-        detail="scoring is in progress; poll the location, then send targets to /v1/retarget",
-        method_reason=planned.method_reason,
-        hostile=hostile,
-    )
-    answer = json_answer(pending.model_dump(), 202)
-    answer.headers.update({"Location": location, "Retry-After": "1"})
-    return answer
-
-
-def _answer(
-    rendered: Rendered, score_set: ScoreSet, started: float, hostile: list[HostileOut] | None
-) -> Response:
-    """The answer, with what the request cost."""
-    rendered["usage"] = usage_out(score_set.usage)
-    rendered["timings_ms"] = timings_out(score_set, _ms_since(started))
-    if hostile is not None:
-        rendered["hostile"] = [one.model_dump() for one in hostile]
-    return json_answer(rendered)
-
-
-def _ms_since(started: float) -> float:
-    return (time.monotonic() - started) * 1000

@@ -9,6 +9,7 @@ from pydantic import Field
 from app.domain.cells import UnscoredReason
 from app.domain.hostile.rules import Reason as HostileReason
 from app.http.schemas import Problem
+from app.people.schemas import PeopleOut
 from app.schema import Maybe, Open
 from app.scoring.schemas import ScorerOut
 from app.selection.schemas import CalibrationRefOut, CandidateOut, SelectionOut
@@ -248,6 +249,20 @@ class SelectOut(Open):
     hostile: Hostile = None
     """Candidates that look like attacks, in the order of the request; absent unless the request
     asks for it."""
+
+
+class PeopleSelectOut(Open):
+    """The selection for a person, a group or groups, and what they are expected to prefer."""
+
+    selection: SelectionOut
+    people: PeopleOut
+    score_set: Maybe[ScoreSetOut] = None
+    """The scores of the attributes that the request names; absent without any."""
+    usage: UsageOut
+    timings_ms: TimingsOut
+    warnings: list[str]
+    hostile: Hostile = None
+    """Candidates that look like attacks; absent unless the request asks for it."""
 
 
 class SelectedPairOut(Open):

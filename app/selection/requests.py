@@ -15,6 +15,7 @@ from pydantic import (
 
 from app.domain.scenario import MAX_CANDIDATES
 from app.domain.selection.distance import Distance
+from app.people.requests import MAX_GROUPS, PeopleOptions, PersonIn
 from app.schema import (
     WHOLE,
     Closed,
@@ -136,6 +137,40 @@ class SelectRequest(ScoreRequest):
     """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
     ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
     selection: SelectionOptions = Field(default_factory=SelectionOptions)
+    person: PersonIn | None = None
+    """In place of a target: whom to choose for, by own ratings or as a rater of `bank`. The answer
+    has what the person is expected to give each candidate. Nothing is scored unless `attributes`
+    are named; their scores then count as far as the bank's labels explain its ratings."""
+    group: Name | None = None
+    """In place of a target: the group of `bank` to choose for."""
+    groups: Annotated[list[Name], Field(min_length=1, max_length=MAX_GROUPS)] | None = None
+    """In place of a target: groups of `bank` to choose for fairly, by `people.fair`."""
+    bank: Name | None = None
+    """The bank whose ratings say what people prefer."""
+    people: PeopleOptions = Field(default_factory=PeopleOptions)
+    """Options for `person`, `group` and `groups`."""
+
+    @property
+    def for_people(self) -> bool:
+        """Whether to choose for people rather than for a target."""
+        wished = (self.person, self.group, self.groups)
+        return any(one is not None for one in wished)
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> SelectRequest:
+        given = [n for n in ("person", "group", "groups") if getattr(self, n) is not None]
+        if not given:
+            stray = [n for n in ("bank", "people") if n in self.model_fields_set]
+            if stray:
+                raise ValueError(f"{stray[0]} goes with a person, a group or groups")
+            return self
+        if self.target is not None or "selection" in self.model_fields_set:
+            given += [n for n in ("target", "selection") if n in self.model_fields_set]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} cannot be combined: choose for one of them")
+        if self.bank is None:
+            raise ValueError(f"{given[0]} needs the name of a bank with ratings, in bank")
+        return self
 
 
 class RetargetRequest(Closed):

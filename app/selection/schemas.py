@@ -18,6 +18,13 @@ class CandidateOut(Open):
 class RankedOut(CandidateOut):
     """A candidate in the ranking."""
 
+    expected: Maybe[float] = None
+    """For a person or a group: the rating that it is expected to get."""
+    interval: Maybe[tuple[float, float]] = None
+    """For a person or a group: ends between which four of five ratings lie."""
+    value: Maybe[float] = None
+    """For several groups: how much the rule makes of it."""
+
     distance: Maybe[float] = None
     """Distance from the target; absent for methods that choose without scoring."""
     preference: Maybe[float] = None
@@ -93,7 +100,7 @@ class SelectionOut(Open):
     """The selected candidate; null if the selection abstains."""
     margin: Maybe[float] = None
     """Distance of the runner-up minus distance of the selected; for methods that choose without
-    scoring, preference of the selected minus preference of the runner-up. Absent with one
+    scoring, and for people, how much higher the selected is than the runner-up. Absent with one
     candidate."""
     ties: list[CandidateOut]
     """Other candidates that tie with the selected one, which is the first in the request."""

@@ -69,6 +69,7 @@ LAYERS = (
     ("app.http",),
     ("app.scoring",),
     ("app.calibrations",),
+    ("app.people",),
     ("app.selection",),
     ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health", "app.access"),
     ("app.resources", "app.listening"),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.domain.arrays import Floats
 from app.domain.people.components import PARTS, PairProducts
-from app.domain.people.model import PeopleModel
+from app.domain.people.model import PeopleModel, coverage
 
 DIFFERENCES = (0.5, 0.3, 0.2)
 """Differences of two groups' means, in points of a scale from 1 to 5; others in proportion."""
@@ -70,6 +70,9 @@ class Audit:
     deals: int
     needed: tuple[Needed, ...]
     words: tuple[str, ...]
+    coverage: tuple[float | None, ...]
+    """For each class, the share of ratings in the interval that is expected from other ratings of
+    the person, by a fit on other people; None without ratings."""
 
 
 def audit(
@@ -99,6 +102,7 @@ def audit(
         deals,
         people_needed(model),
         in_words(shares, p, len(model.classes)),
+        coverage(visits, model.scale),
     )
 
 

@@ -104,6 +104,27 @@ def fit(table: RatingTable, kept: NDArray[np.bool_] | None = None) -> PeopleMode
     )
 
 
+def coverage(visits: Visits, scale: tuple[float, float]) -> tuple[float | None, ...]:
+    """For each class, the share of ratings within the interval expected from others of the person.
+
+    Fitted on one half of the people and checked on the other, both ways. None without ratings.
+    """
+    half = np.arange(visits.people) % 2 == 0
+    inside: list[Floats] = []
+    for fitted in (half, ~half):
+        known, new = visits.of_people(fitted), visits.of_people(~fitted)
+        if not len(known.person) or not len(new.person):
+            continue
+        spread = spread_of(known, scale)
+        low, high = _quantiles(_left_out(known, spread))
+        errors = _left_out(new, spread)
+        within = (errors >= low) & (errors <= high)
+        inside.append(np.where(np.isnan(errors), np.nan, within))
+    every = np.vstack([np.full((0, visits.ratings.shape[1]), np.nan), *inside])
+    columns = [column[~np.isnan(column)] for column in every.T]
+    return tuple(float(one.mean()) if len(one) else None for one in columns)
+
+
 def _quantiles(errors: Floats) -> Floats:
     """Ends of intervals, from errors of predictions: (N, K) in standard deviations, NaN for none.
 
