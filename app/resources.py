@@ -81,15 +81,13 @@ class Resources:
     @classmethod
     def build(cls, settings: Settings) -> Resources:
         """Build everything; connections are made when first used."""
-        redis = connect(settings.store)
-        listening = connect_for_listening(settings.store)
+        store, api = settings.store, settings.api
+        redis, listening = connect(store), connect_for_listening(store)
         cache = ScoreCache(redis)
         recent = RecentScoreSets(cache)
         calibrations = CalibrationStore(redis)
         calibrator = Calibrator(calibrations)
-        attribute_sets = AttributeSetStore(redis)
-        banks = BankStore(redis)
-        keys = KeyStore(redis)
+        attribute_sets, banks, keys = AttributeSetStore(redis), BankStore(redis), KeyStore(redis)
         hub = NoticeHub(
             listening,
             on_cell=recent.forget,
@@ -97,12 +95,10 @@ class Resources:
             on_names=[attribute_sets.forget, banks.forget, keys.forget],
         )
         fleet = Fleet(redis)
-        store, api = settings.store, settings.api
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
-        operation = Operation(settings, scoring)
-        fitted = FittedBanks(banks)
+        operation, fitted = Operation(settings, scoring), FittedBanks(banks)
         return cls(
             settings=settings,
             redis=redis,

@@ -162,10 +162,7 @@ async def select(
     if resolved.traits.kind == "choice":
         selection = select_preferred(score_set)
     else:
-        (settled,), draws = settle([target], options)
-        selection, applied = await _selected(selector, score_set, settled, options)
-        if draws:
-            selection["drawn"] = draws[0]
+        selection, applied = await _selected(selector, score_set, target, options)
         if opened := await calibrator.open_one(
             body.calibration, score_set, planned.plan.attributes
         ):
@@ -223,7 +220,8 @@ async def _selected(
     selector: Selector, score_set: ScoreSet, target: Mapping[str, Wish], options: Options
 ) -> tuple[Rendered, Calibrated | Raw]:
     """The selection of one pair, and the calibration applied. Raises the pair's problem."""
-    (answer,) = await selector.select([(score_set.id, score_set)], [target], options)
+    targets, draws = settle([target], options)
+    (answer,) = await selector.select([(score_set.id, score_set)], targets, options)
     selection = answer.selections[0]
     if selection is None:
         error = answer.problems[0].error()
@@ -232,6 +230,8 @@ async def _selected(
             for field in error.fields
         )
         raise error
+    if draws:
+        selection["drawn"] = draws[0]
     return selection, answer.calibrated or Raw(answer.warning)
 
 
