@@ -18,6 +18,7 @@ from app.store.builtin_calibrations import imported
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.following import follow, start
 from scripts.calibrate.pages.held_out import find, scenarios_of
+from scripts.calibrate.pages.kept import KeptTrials
 from scripts.calibrate.pages.page import write_page
 from scripts.calibrate.report import report
 from scripts.client.connection import api_key_of_environment
@@ -83,8 +84,15 @@ async def _calibrate(options: CalibrateOptions, body: Body) -> str:
             options.export.write_bytes(with_notice(file, options.notice))
         if options.report:
             given = scenarios_of(fitted.bank, content, options.labels)
-            findings = await find(service, options.name, body, fitted, given)
+            about = [
+                dict(body),
+                msgspec.to_builtins(fitted.scorer.model_dump()),
+                fitted.bank.digest,
+            ]
+            kept = KeptTrials(options.report, about)
+            findings = await find(service, options.name, body, fitted, given, kept)
             write_page(options.report, options.name, fitted, findings, texts=options.texts)
+            kept.forget()
     return report(ready.name, fitted)
 
 

@@ -56,7 +56,7 @@ def _table(reports: Sequence[AttributeReportOut]) -> Iterator[str]:
         pairs = (one.pairs_raw, one.pairs_features, one.pairs)
         rows.append(
             [
-                one.attribute if one.bank is None else f"{one.attribute} ({one.bank})",
+                one.attribute if not one.bank else f"{one.attribute} ({one.bank})",
                 one.basis,
                 str(one.scenarios),
                 *(f"{error:.3f}" for error in errors),

@@ -13,7 +13,7 @@ from app.scoring.schemas import BankRefOut
 from app.store.banks import builtin_banks
 from scripts.benchmark.records.scenario_files import UnusableData
 from scripts.calibrate.pages.draws import draws_of, sizes_of
-from scripts.calibrate.pages.trials import Trial, run_trials
+from scripts.calibrate.pages.trials import Kept, Trial, run_trials
 from scripts.client.service import Body, Service
 
 _SEED = 0
@@ -60,9 +60,9 @@ def scenarios_of(stored: BankRefOut, content: bytes | None, labels: Options) -> 
 
 
 async def find(
-    service: Service, name: str, body: Body, fitted: FittedOut, given: Bank | str
+    service: Service, name: str, body: Body, fitted: FittedOut, given: Bank | str, kept: Kept
 ) -> Findings:
-    """Run the trials. Raises `ServiceAway`."""
+    """Run the trials that are not kept. Raises `ServiceAway`."""
     if isinstance(given, str):
         return Findings(note=given)
     request = CalibrationRequest.model_validate(body)
@@ -70,5 +70,5 @@ async def find(
     draws = draws_of(scored, _SEED)
     if not draws:
         return Findings(note=_TOO_FEW.format(count=len(scored)))
-    trials = await run_trials(service, name, body, draws, sizes_of(draws))
+    trials = await run_trials(service, name, body, draws, sizes_of(draws), kept)
     return Findings(trials, {one.id: one for one in scored})

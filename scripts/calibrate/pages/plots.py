@@ -30,6 +30,9 @@ _NO_INTERVAL = (math.nan, math.nan)
 _SPREAD = 0.016
 """Attributes are drawn a little apart, as a share of a size: their intervals would overlap."""
 
+_MARGIN = 1.15
+"""Room beside the first and the last size, as a factor."""
+
 
 @plot
 def sources_plot(
@@ -81,6 +84,7 @@ def curve_plot(curves: Mapping[str, Sequence[Point]]) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
+        axes.set_xlim(sizes[0] / _MARGIN, sizes[-1] * _MARGIN)
         grid(axes)
     errors.set_ylabel("% of the mean label's error")
     errors.set_title("Error on scenarios kept aside (lower is better)", loc="left")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -56,13 +56,23 @@ class Trial:
     """Why there is none."""
 
 
+class Kept(Protocol):
+    """Trials of an earlier command that was interrupted."""
+
+    def get(self, draw: int, size: int) -> Trial | None:
+        """The trial, if it was done."""
+
+    def add(self, trial: Trial) -> None:
+        """Keep a trial."""
+
+
 async def run_trials(
-    service: Service, name: str, body: Body, draws: Sequence[Draw], sizes: Sequence[int]
+    service: Service, name: str, body: Body, draws: Sequence[Draw], sizes: Sequence[int], kept: Kept
 ) -> list[Trial]:
     """A trial for each draw and size, with a progress bar. `body` is the request of the whole fit.
 
-    The calibrations have temporary names, are not chosen by `auto`, and are deleted. Raises
-    `ServiceAway`.
+    What is kept is not repeated. The calibrations have temporary names, are not chosen by `auto`,
+    and are deleted. Raises `ServiceAway`.
     """
     room = asyncio.Semaphore(_AT_ONCE)
     pairs = [(draw, size) for size in sizes for draw in draws]
@@ -70,7 +80,10 @@ async def run_trials(
 
         async def one(draw: Draw, size: int) -> Trial:
             async with room:
-                trial = await _trial(service, name, body, draw, size)
+                trial = kept.get(draw.number, size)
+                if trial is None:
+                    trial = await _trial(service, name, body, draw, size)
+                    kept.add(trial)
                 bar.update()
                 return trial
 

@@ -4,6 +4,8 @@ import re
 
 from scripts.calibrate import fitting
 from scripts.calibrate.__main__ import main as calibrate
+from scripts.calibrate.pages import trials
+from scripts.calibrate.pages.draws import PARTS
 from scripts.calibrate.pages.held_out import find
 from tests.service.calibrations.support import (
     ATTRIBUTES,
@@ -38,8 +40,33 @@ def test_the_page_has_all_its_parts_and_leaves_no_trial_behind(judged, tmp_path,
     file.write_text(lines(*BANK))
     given = ["shown", "--bank", "labelled", "--bank-file", str(file), "--url", judged.url]
     given += ["--only", *ATTRIBUTES, "--zero-shot", "--model", "fake", "--method", "probe"]
-    assert calibrate([*given, "--scenarios", str(FEW), "--report", str(page)]) == 0
-    assert asked == [last_job(judged)]  # trials ask the judge nothing more
+    given += ["--scenarios", str(FEW), "--report", str(page)]
+    run_one, wanted = trials._trial, []
+
+    async def interrupted(*of):
+        wanted.append(of[-2:])
+        if len(wanted) > 2:
+            raise KeyboardInterrupt
+        return await run_one(*of)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "_trial", interrupted)
+        assert calibrate(given) == 130
+    (kept,) = page.parent.iterdir()
+    done = len(kept.read_bytes().splitlines())
+    assert done in (1, 2)
+
+    async def counted(*of):
+        wanted.append(of[-2:])
+        return await run_one(*of)
+
+    wanted.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "_trial", counted)
+        assert calibrate(given) == 0
+    assert len(wanted) == PARTS - done
+    assert list(page.parent.iterdir()) == [page]
+    assert all(job == last_job(judged) for job in asked)  # trials ask the judge nothing more
     html = page.read_text("utf-8")
     assert "<h1>Calibration shown</h1>" in html
     for part in ("sources", "curve", "reliability", "surprises"):
