@@ -23,6 +23,10 @@ class EngineRejected(EngineError):
     """The engine will never accept this request."""
 
 
+class EngineLacks(EngineRejected):
+    """The engine has nothing at this address."""
+
+
 class QuotaUsedUp(EngineRejected):
     """The account behind the engine has nothing left; nothing passes until somebody pays."""
 

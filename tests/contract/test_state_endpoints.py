@@ -98,6 +98,15 @@ class NoPooling(StatesEndpoint):
         return httpx.Response(404, json={"detail": "Not Found"})
 
 
+class NoModels(NoPooling):
+    """As TEI, which serves one model and lists none."""
+
+    def __call__(self, request):
+        if request.method == "GET":
+            return httpx.Response(404)
+        return super().__call__(request)
+
+
 class NotImplementedPooling(NoPooling):
     def pools(self, body):
         return httpx.Response(501, json={"error": {"message": "no Pooling API"}})
@@ -178,6 +187,16 @@ def test_without_states_of_tokens_one_vector_of_the_whole_text_is_read(small_mod
     ((path, body),) = endpoint.sent
     assert path == "/v1/embeddings"
     assert body.keys() == {"model", "input"}
+
+
+def test_without_a_list_of_models_the_context_length_has_to_be_set(small_model, caplog):
+    with pytest.raises(EngineRejected, match="set AZIMUTH_CONTEXT_LENGTH"):
+        reader_of(NoModels())
+    with caplog.at_level(logging.WARNING):
+        reader = reader_of(NoModels(), context_length=512)
+    assert "does not list its models" in caplog.text
+    assert reader.reader.reads == "whole-text,layers=last"
+    assert reader.info.context_length == 512
 
 
 def test_where_the_endpoint_tokenizes_no_text_can_spell_a_special_token():

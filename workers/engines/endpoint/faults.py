@@ -7,6 +7,7 @@ from typing import Any
 
 from workers.errors import (
     EngineError,
+    EngineLacks,
     EngineOverloaded,
     EngineRejected,
     EngineUnavailable,
@@ -17,7 +18,7 @@ _SHOWN = 500
 _DEPTH = 8
 _PASSING = (408, 425)
 """Client errors that are about the moment, not about the request: timeout, too early."""
-_NOT_IMPLEMENTED = 501
+_NOT_FOUND, _NOT_IMPLEMENTED = 404, 501
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "exceeded your current quota")
 _NAMED = {
     "rate_limit_exceeded": 429,
@@ -100,7 +101,7 @@ def _fault(status: int, message: str) -> EngineError:
         return EngineOverloaded(what)
     if (status >= 500 and status != _NOT_IMPLEMENTED) or status in _PASSING:
         return EngineUnavailable(what)
-    return EngineRejected(what)
+    return EngineLacks(what) if status == _NOT_FOUND else EngineRejected(what)
 
 
 def _status(error: Any) -> int | None:

@@ -24,6 +24,7 @@ from workers.engines.endpoint.serving import context_length, load_tokenizer
 from workers.engines.endpoint.vectors import Vectors, read_vectors
 from workers.errors import (
     EngineError,
+    EngineLacks,
     EngineOverloaded,
     EngineRejected,
     EngineUnavailable,
@@ -74,7 +75,7 @@ class EndpointStates:
     async def start(self) -> EngineInfo:
         """Find out what the endpoint gives, and how many numbers."""
         settings = self._settings
-        entry = await self._client.served(settings.model)
+        entry = await self._entry()
         context = context_length(entry, settings)
         if settings.openai_prompt == "tokens":
             tokenizer, self._tokenizer_version = await asyncio.to_thread(load_tokenizer, settings)
@@ -90,6 +91,14 @@ class EndpointStates:
             context_length=context,
             settings=f"prompt={settings.openai_prompt} tokenizer={self._tokenizer_version}",
         )
+
+    async def _entry(self) -> dict[str, Any]:
+        """The endpoint's entry for the model; an empty one if it has no list of models, as TEI."""
+        try:
+            return await self._client.served(self._settings.model)
+        except EngineLacks as error:
+            _log.warning("the endpoint does not list its models (%s)", error)
+            return {}
 
     async def _explore(self) -> None:
         texts = await self.encode(_QUESTION, _REPLIES)
