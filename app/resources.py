@@ -98,7 +98,7 @@ class Resources:
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
-        operation, fitted = Operation(settings, scoring), FittedBanks(banks)
+        operation, fitted = Operation(settings, scoring, fleet), FittedBanks(banks)
         return cls(
             settings=settings,
             redis=redis,

@@ -15,7 +15,7 @@ from app.domain.scorer import Scorer, ScorerSettings
 _EXACT = 2**53  # above, floats cannot represent every integer
 DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
 
-_ADDED_LATER = ("joint", "retrieval", "prompt_order", "group")
+_ADDED_LATER = ("joint", "retrieval", "prompt_order", "group", "explains")
 """Settings that did not exist when the first scores were cached."""
 _DEFAULTS = ScorerSettings()
 

@@ -80,6 +80,9 @@ JOINT = "+joint"
 ITEM_FIRST = "+item-first"
 """Suffix of the prompt profile for prompts that name the attribute last."""
 
+AFTERWARDS = "+afterwards"
+"""Suffix of the prompt profile for words about scores that were read."""
+
 Retrieval = Literal["similar", "fixed", "spica", "expected"]
 """Which examples of a bank a prompt shows: those nearest to the question, or always the same; for a
 group, by SPICA's weighted measures, or those nearest to the ratings to expect."""
@@ -97,9 +100,16 @@ def reads_digits(method: str, *, reasoning: bool) -> bool:
 
 
 def profile_name(
-    method: str, *, reasoning: bool, joint: bool = False, item_first: bool = False
+    method: str,
+    *,
+    reasoning: bool,
+    joint: bool = False,
+    item_first: bool = False,
+    afterwards: bool = False,
 ) -> str:
     """Name of a method's prompt profile in `ModelIdentity.profiles`."""
+    if afterwards:
+        return method + AFTERWARDS
     if joint:
         return method + JOINT
     if item_first:

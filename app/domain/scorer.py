@@ -75,6 +75,10 @@ class ScorerSettings(Struct, frozen=True):
     """`item_first`: question and candidates before the attribute, and the same examples for all
     attributes, so that these share most of their prompts in the engine's prefix cache."""
 
+    explains: tuple[float, ...] = ()
+    """Scores that were read, of the candidates in canonical order, on the one attribute that is
+    asked for: the judge then writes why they may be so, and scores nothing. Usually empty."""
+
     @property
     def profile(self) -> str:
         """Name of the prompt profile of these settings in `ModelIdentity.profiles`."""
@@ -83,6 +87,7 @@ class ScorerSettings(Struct, frozen=True):
             reasoning=self.reasoning,
             joint=bool(self.joint),
             item_first=self.is_item_first,
+            afterwards=bool(self.explains),
         )
 
     @property

@@ -12,6 +12,7 @@ from app.calibrations.applying import Calibrator
 from app.domain.score_set import ScoreSet
 from app.http.json_answers import json_answer
 from app.schema import Rendered
+from app.scores.afterwards import Words
 from app.scores.rendering import score_set_out, timings_out, usage_out
 from app.scores.schemas import HostileOut, PendingOut
 from app.scoring.planner import PlannedRequest
@@ -62,10 +63,18 @@ def pending_answer(
 
 
 def full_answer(
-    rendered: Rendered, score_set: ScoreSet, started: float, hostile: list[HostileOut] | None
+    rendered: Rendered,
+    score_set: ScoreSet,
+    started: float,
+    hostile: list[HostileOut] | None,
+    words: Words | None = None,
 ) -> Response:
     """The answer, with what the request cost."""
-    rendered["usage"] = usage_out(score_set.usage)
+    usage = score_set.usage
+    if words is not None:
+        usage += words.usage
+        rendered["selection"]["explanation"]["reasons"] = words.rendered
+    rendered["usage"] = usage_out(usage)
     rendered["timings_ms"] = timings_out(score_set, ms_since(started))
     if hostile is not None:
         rendered["hostile"] = [one.model_dump() for one in hostile]

@@ -22,6 +22,7 @@ from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
 from app.schema import Name, Rendered
 from app.scores import openapi_examples
+from app.scores.afterwards import Chosen
 from app.scores.answering import full_answer, pending_answer, rendered_scores, shown_scores
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
@@ -163,16 +164,17 @@ async def select(
         selection = select_preferred(score_set)
     else:
         selection, applied = await _selected(selector, score_set, target, options)
-        if opened := await calibrator.open_one(
-            body.calibration, score_set, planned.plan.attributes
-        ):
+        fields = planned.plan.attributes
+        if opened := await calibrator.open_one(body.calibration, score_set, fields):
             shown = opened.score_set
     _count(selection, resolved.traits.kind)
     rendered = {
         "selection": selection,
         "score_set": rendered_scores(planned, shown, applied, (*planned.warnings, *warnings)),
     }
-    return full_answer(rendered, score_set, started, hostile)
+    chosen = Chosen(planned.plan, shown, applied, selection, list(target))
+    words = await operation.words(chosen, body, prefer, request)
+    return full_answer(rendered, score_set, started, hostile, words)
 
 
 @router.get(

@@ -203,6 +203,15 @@ SELECT_REQUESTS: dict[str, Any] = {
             "selection": {"explain": True, "min_margin": 0.05},
         },
     },
+    "words": {
+        "summary": "Scores are read, and the judge writes afterwards why they may be so",
+        "value": {
+            **_SCENARIO,
+            "target": {"helpfulness": 1.0, "verbosity": 0.25},
+            "scoring": {"method": "probe"},
+            "selection": {"explain": "words"},
+        },
+    },
     "prompt_aligned": {
         "summary": "Baseline: the model is shown the target and picks a candidate",
         "value": {

@@ -7,21 +7,25 @@ from functools import partial
 from fastapi import Request
 
 from app.domain.score_set import ScoreSet
+from app.scores.afterwards import Afterwards, Chosen, Words
 from app.scores.patience import patience_for
 from app.scores.schemas import HostileOut
 from app.scoring.hostile import flag_hostile
 from app.scoring.planner import PlannedRequest, candidates_of
 from app.scoring.requests import ScoreRequest
 from app.scoring.service import ScoringService
+from app.selection.requests import SelectRequest
 from app.settings import Settings
+from app.store.fleet import Fleet
 
 
 class Operation:
     """Scores plans within the patience of their requests."""
 
-    def __init__(self, settings: Settings, scoring: ScoringService) -> None:
+    def __init__(self, settings: Settings, scoring: ScoringService, fleet: Fleet) -> None:
         self._settings = settings.api
         self._scoring = scoring
+        self._afterwards = Afterwards(fleet, scoring, settings.api.default_model)
 
     async def score(
         self, planned: PlannedRequest, body: ScoreRequest, prefer: str | None, request: Request
@@ -48,6 +52,21 @@ class Operation:
             "engine_ms": round(timings.engine, 2),
         }
         return score_set
+
+    async def words(
+        self, chosen: Chosen, body: SelectRequest, prefer: str | None, request: Request
+    ) -> Words | None:
+        """What a judge writes about scores that were read, if that was asked for; None if it was
+        not, and if the judge wrote before it scored."""
+        if body.selection.explain != "words":
+            return None
+        patience = patience_for(prefer, body.deadline_s, self._settings)
+        state = request.scope["state"]
+        words = await self._afterwards.about(chosen, patience, state["request_id"])
+        if words is not None:
+            state["log"]["prompt_tokens"] += words.usage.prompt_tokens
+            state["log"]["output_tokens"] += words.usage.output_tokens
+        return words
 
     async def hostile(self, body: ScoreRequest, request: Request) -> list[HostileOut] | None:
         """The candidates that look like attacks, if that was asked for; None if not."""

@@ -58,7 +58,7 @@ class Options(Struct, frozen=True):
             metric=chosen.distance,
             covariance_bank=chosen.covariance_bank,
             limits=Limits(chosen.min_probability, chosen.min_margin, chosen.max_distance),
-            explain=chosen.explain,
+            explain=bool(chosen.explain),
             ignore_unscored=chosen.on_unscored == "ignore",
             calibration=request.calibration,
             probabilities=isinstance(request, SelectRequest) or _needs_probabilities(chosen),
@@ -69,7 +69,7 @@ class Options(Struct, frozen=True):
 
 
 def _needs_probabilities(options: SelectionOptions) -> bool:
-    return options.explain or options.min_probability is not None
+    return bool(options.explain) or options.min_probability is not None
 
 
 def wishes(target: Mapping[str, WishIn] | None) -> dict[str, Wish]:

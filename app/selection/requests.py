@@ -123,8 +123,10 @@ class SelectionOptions(Closed):
     on_unscored: Literal["error", "ignore"] = "error"
     """If an attribute of the target is unscored: `error` answers with a problem; `ignore` selects
     by the other attributes and lists it in `ignored`."""
-    explain: Flag = False
-    """Whether to explain the selection: shares of the distance, and changes that would flip it."""
+    explain: Flag | Literal["words"] = False
+    """Whether to explain the selection: shares of the distance, and changes that would flip it.
+    `words`, in `/select`: also, where scores were read and not written, have a judge write
+    afterwards why the nearest candidate and the runner-up may have theirs."""
 
 
 class SelectRequest(ScoreRequest):
@@ -200,6 +202,8 @@ class RetargetRequest(Closed):
     @model_validator(mode="after")
     def _compact_answers_are_indices(self) -> RetargetRequest:
         options = self.selection
+        if options.explain == "words":
+            raise ValueError("explain cannot be 'words': no model is called here; use /select")
         if self.compact and (options.explain or options.min_probability is not None):
             raise ValueError("compact cannot be combined with explain or min_probability")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from app.domain.cells import UnscoredReason
 from app.domain.selection.uncertainty import AbstentionReason
 from app.schema import Maybe, Open
 
@@ -58,6 +59,43 @@ class FlipOut(Open):
     """The candidate that would be selected."""
 
 
+class ReasonOut(CandidateOut):
+    """What a judge wrote about a score of a candidate."""
+
+    attribute: str
+    score: float
+    """The score that it was shown, to two places."""
+    text: str
+
+
+class NoReasonOut(Open):
+    """Why nothing was written about the scores on an attribute."""
+
+    attribute: str
+    reason: UnscoredReason | Literal["pending", "unavailable"]
+    """`pending`: it is being written; send the request again. `unavailable`: no worker can write
+    now. Else as for an unscored cell."""
+    detail: str
+
+
+class ReasonsOut(Open):
+    """Words about scores that were read."""
+
+    source: Literal["afterwards"]
+    """They were written after the scores were read."""
+    note: str
+    """The same in words, for people."""
+    model: Maybe[str] = None
+    """The model that wrote; absent if none can."""
+    engine: Maybe[str] = None
+    prompt_profile: Maybe[str] = None
+    """Version of the prompts."""
+    written: list[ReasonOut]
+    """For the nearest candidate and the runner-up, and each attribute of the target."""
+    absent: list[NoReasonOut]
+    """Attributes without words."""
+
+
 class ExplanationOut(Open):
     """Why a candidate is the nearest, and what would change that."""
 
@@ -69,6 +107,9 @@ class ExplanationOut(Open):
     never_selected: list[CandidateOut]
     """Candidates that no target over these attributes selects, because an earlier candidate has the
     same scores."""
+    reasons: Maybe[ReasonsOut] = None
+    """Present with `explain: "words"` if scores were read. Where the judge wrote about them before
+    it scored, its words are in `contributions`."""
 
 
 class AbstentionOut(Open):

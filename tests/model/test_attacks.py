@@ -58,7 +58,9 @@ def conversations(name, scenario):
     method = METHODS[name]
     examples = () if name.endswith("aligned") else (EXAMPLE,)
     subject = CHOICE if name.endswith("aligned") else BOTH if "joint" in name else CARE
-    settings = ScorerSettings(joint=BOTH if "joint" in name else ())
+    settings = ScorerSettings(
+        joint=BOTH if "joint" in name else (), explains=(0.5, 0.7) if "afterwards" in name else ()
+    )
     task = Task(subject, scenario, settings)
     return [method.messages(task, ask, examples) for ask in method.asks(scenario, settings)]
 

@@ -138,3 +138,20 @@ def test_a_response_that_instructs_the_judge_is_scored_like_any_other(real_azimu
         (cell,) = client.post("/v1/score", json=body).json()["cells"]
     assert cell["status"] == "scored"
     assert len(cell["scores"]) == 2
+
+
+def test_the_real_model_writes_afterwards_about_digits_that_were_read(real_azimuth):
+    body = {
+        "question": "How do I boil an egg?",
+        "responses": ["Ten minutes in boiling water.", "Eggs are for breakfast."],
+        "target": {"helpfulness": 1.0},
+        "scoring": {"reasoning": False, "bank": None},
+        "selection": {"explain": "words"},
+    }
+    with real_azimuth.client(timeout_s=580) as client:
+        answer = client.post("/v1/select", json=body).json()
+    reasons = answer["selection"]["explanation"]["reasons"]
+    assert reasons["absent"] == []
+    assert len(reasons["written"]) == 2
+    assert all(0 < len(one["text"]) <= 240 for one in reasons["written"])
+    assert reasons["engine"] == "vllm"

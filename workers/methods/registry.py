@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.domain.methods import METHODS, profile_name
+from workers.methods.afterwards.method import Afterwards
 from workers.methods.base import ReadingMethod, WritingMethod
 from workers.methods.choosing.method import Choosing
 from workers.methods.comparative.method import ComparativeRegression
@@ -22,11 +23,12 @@ def writing_methods() -> dict[str, WritingMethod[Any]]:
         Choosing("prompt_aligned"),
         Choosing("unaligned"),
     ]
-    joint, item_first = JointRegression(), ItemFirstRegression()
+    joint, item_first, afterwards = JointRegression(), ItemFirstRegression(), Afterwards()
     return {
         **{method.name: method for method in methods},
         profile_name(joint.name, reasoning=True, joint=True): joint,
         profile_name(item_first.name, reasoning=True, item_first=True): item_first,
+        profile_name(afterwards.name, reasoning=True, afterwards=True): afterwards,
     }
 
 

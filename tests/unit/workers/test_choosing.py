@@ -148,7 +148,7 @@ def test_the_registry_and_the_traits_agree():
     writing = writing_methods()
     joint = {profile_name(m, reasoning=True, joint=True) for m, t in METHODS.items() if t.joins}
     item_first = {profile_name(m, reasoning=True, item_first=True) for m in ("comparative",)}
-    variants = joint | item_first
+    variants = joint | item_first | {"comparative+afterwards"}
     alone = {name: method for name, method in writing.items() if name not in variants}
     assert set(writing) == set(alone) | variants
     assert set(alone) == {name for name, traits in METHODS.items() if traits.generates}

@@ -1,0 +1,1 @@
+"""Words about scores that were read."""
