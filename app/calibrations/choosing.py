@@ -81,7 +81,7 @@ def covered(info: CalibrationInfo, asked: Collection[str]) -> set[str]:
 
 def _automatic(ready: Mapping[str, CalibrationInfo], fingerprint: str) -> Sequence[CalibrationInfo]:
     """The calibrations for a scorer that `auto` may choose."""
-    return [one for one in ready.values() if one.automatic and one.fingerprint == fingerprint]
+    return [one for one in ready.values() if one.automatic and one.applies_to(fingerprint)]
 
 
 def _preference(info: CalibrationInfo) -> tuple[bool, int]:
@@ -91,7 +91,7 @@ def _preference(info: CalibrationInfo) -> tuple[bool, int]:
 
 def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> Refused | None:
     """Why a calibration that was asked for by name is not for a scorer's scores on some fields."""
-    if info.fingerprint != fingerprint:
+    if not info.applies_to(fingerprint):
         return Refused("inapplicable", f"calibration {info.name!r} was fitted for another scorer")
     if missing := _names(set(asked) - set(info.fields)):
         return Refused(

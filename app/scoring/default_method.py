@@ -71,7 +71,7 @@ def decide_method(
     if not scores:
         return Decided(READS, "a worker reads hidden states", by_fleet=True)
     fingerprint = _fingerprint(pool.model)
-    own = [info.name for info in covering if info.fingerprint == fingerprint]
+    own = [info.name for info in covering if info.applies_to(fingerprint)]
     if own:
         return Decided(READS, f"calibration {own[0]!r} covers all attributes of the request")
     names = ", ".join(repr(info.name) for info in covering)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.domain.scorer import ModelIdentity
 from app.settings import EngineSettings, Settings
-from app.store.builtin_calibrations import builtin_calibrations
+from app.store.builtin_calibrations import DATA_TYPES, builtin_calibrations
 from workers.engines.identity import model_name, model_revision
 
 READER = "states"
@@ -22,22 +22,27 @@ READER = "states"
 
 def has_builtin(settings: EngineSettings) -> bool:
     """Whether there is one for this model, its weights and its data type."""
-    return f"dtype={_dtype(settings)}" in [one.settings for one in _read_models(settings)]
+    dtype = _dtype(settings)
+    fitted = [one.settings.removeprefix("dtype=") for one in _read_models(settings)]
+    return dtype in fitted or (dtype in DATA_TYPES and not set(DATA_TYPES).isdisjoint(fitted))
 
 
 def reading_environment(settings: EngineSettings) -> Mapping[str, str] | None:
     """The settings of a worker that reads states as the built-in calibrations need them.
 
-    They are for one data type, so that type is read in on every processor. None if no calibration
-    ships for the model.
+    The data type is that of the settings if it serves them, else the one they were fitted with.
+    None if no calibration ships for the model.
     """
     model = next(iter(_read_models(settings)), None)
     if model is None:
         return None
     layers = re.search(r"layers=([\d+]+)", model.profiles["probe"])
+    dtype = model.settings.removeprefix("dtype=")
+    if {dtype, settings.dtype} <= set(DATA_TYPES):
+        dtype = settings.dtype
     return {
         "AZIMUTH_ENGINE": READER,
-        "AZIMUTH_DTYPE": model.settings.removeprefix("dtype="),
+        "AZIMUTH_DTYPE": dtype,
         "AZIMUTH_STATE_LAYERS": layers[1].replace("+", ",") if layers else "",
         "AZIMUTH_CONTEXT_LENGTH": "",  # the model's own
     }

@@ -134,14 +134,14 @@ def test_each_worker_has_a_model_unless_one_is_named():
 
 
 def test_the_cpu_profile_reads_states_by_default_as_the_built_in_calibrations_need_them():
-    given = {"AZIMUTH_MODEL": "m", "AZIMUTH_DTYPE": "float32", "AZIMUTH_ENGINE": "openai"}
+    given = {"AZIMUTH_MODEL": "m", "AZIMUTH_ENGINE": "openai"}
     engine = settings_of("reader-cpu", **given, AZIMUTH_CONTEXT_LENGTH="999").engine
-    assert engine == EngineSettings(engine="states", dtype="bfloat16")
-    layers = chosen_layers(None, 30)
+    assert engine == EngineSettings(engine="states")
+    layers = "+".join(map(str, chosen_layers(None, 30)))
     for one in builtin_calibrations().values():
         model = one.info.scorer.model
         assert (model.engine, model.settings) == ("states", "dtype=bfloat16")
-        assert model.profiles == states_profile(layers)
+        assert model.profiles == states_profile(f"mean,layers={layers}")
     assert settings_of("api").api.default_method == "auto"
     differing = {*given, "AZIMUTH_CONTEXT_LENGTH", "OMP_NUM_THREADS"}
     same = ("reader-cpu", "worker-cpu")

@@ -35,5 +35,12 @@ class CalibrationInfo(Struct, frozen=True):
     """For a built-in one: whose labels it was fitted on, and under which licence."""
     automatic: bool = True
     """Whether `auto` may choose it."""
+    also: tuple[str, ...] = ()
+    """Fingerprints of further scorers that it applies to: their readings differ by rounding."""
+
+    def applies_to(self, fingerprint: str) -> bool:
+        """Whether it is for the scores of a scorer."""
+        return fingerprint == self.fingerprint or fingerprint in self.also
+
     further_banks: tuple[BankRef, ...] = ()
     """Labelled banks that it was fitted on as well, each a kind of scenarios of its own."""

@@ -1,9 +1,10 @@
 """The calibrations that ship: small files that name whose labels they rest on."""
 
 import pytest
+from msgspec.structs import replace
 
 from app.domain.calibration.artefact import from_bytes
-from app.domain.fingerprint import attribute_field
+from app.domain.fingerprint import attribute_field, scorer_fingerprint
 from app.store.attribute_sets import builtin_attribute_sets
 from app.store.builtin_calibrations import builtin_calibrations
 
@@ -32,3 +33,16 @@ def test_what_is_used_has_a_lower_error_than_surface_features_or_is_them(builtin
     for report in builtin.info.reports:
         lower = report.error < report.error_features
         assert lower or report.layer == "features", report.attribute
+
+
+def test_each_applies_to_states_in_16_and_in_32_bits_and_to_no_others(builtin):
+    scorer = builtin.info.scorer
+
+    def applies(dtype, **other):
+        model = replace(scorer.model, settings=f"dtype={dtype}", **other)
+        return builtin.info.applies_to(scorer_fingerprint(replace(scorer, model=model)))
+
+    assert applies("bfloat16")
+    assert applies("float32")
+    assert not applies("float16")
+    assert not applies("float32", revision="other weights")

@@ -36,7 +36,8 @@ def model(tmp_path, monkeypatch):
 def test_it_is_for_these_weights_in_this_data_type(model):
     assert builtin.has_builtin(EngineSettings(model=str(model)))
     assert builtin.has_builtin(EngineSettings(model=str(model), dtype="bfloat16"))
-    assert not builtin.has_builtin(EngineSettings(model=str(model), dtype="float32"))
+    assert builtin.has_builtin(EngineSettings(model=str(model), dtype="float32"))
+    assert not builtin.has_builtin(EngineSettings(model=str(model), dtype="float16"))
 
 
 def test_it_is_not_for_a_model_of_another_name(model):
@@ -49,13 +50,19 @@ def test_it_is_not_for_other_weights(model):
 
 
 def test_states_are_read_as_the_calibration_needs_them_whatever_the_other_worker_has(model):
-    settings = EngineSettings(model=str(model), dtype="float32", context_length=512)
+    settings = EngineSettings(model=str(model), dtype="float16", context_length=512)
     assert builtin.reading_environment(settings) == {
         "AZIMUTH_ENGINE": "states",
         "AZIMUTH_DTYPE": "bfloat16",
         "AZIMUTH_STATE_LAYERS": "2,5",
         "AZIMUTH_CONTEXT_LENGTH": "",
     }
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_states_are_read_in_the_data_type_of_the_other_worker_where_it_serves(model, dtype):
+    read = builtin.reading_environment(EngineSettings(model=str(model), dtype=dtype))
+    assert read["AZIMUTH_DTYPE"] == dtype
 
 
 def test_no_states_are_read_where_no_calibration_ships(model):
