@@ -44,7 +44,7 @@ from workers.subject import Subject
 
 _QUESTIONS = 100
 """Questions of a bank that show how many examples a kind of retrieval uses."""
-_CANDIDATES = 256
+_CANDIDATES = 128
 """Candidates for SPICA's measures in a large bank: as many of the most similar, and as many of
 those that the other measures rank first."""
 _DECIDING = 512
@@ -167,9 +167,11 @@ class GroupBank(IndexedBank):
         """Rank by SPICA's weighted measures: all rows, or the candidates of a large bank."""
         own, order = self._own_part(weights)
         if len(rows) > EXACT_UP_TO:
-            suitable = np.zeros(len(own), dtype=bool)
-            suitable[rows] = True
-            first = order[suitable[order]][:_CANDIDATES]
+            first = order[:_CANDIDATES]
+            if len(rows) < len(own):
+                suitable = np.zeros(len(own), dtype=bool)
+                suitable[rows] = True
+                first = order[suitable[order]][:_CANDIDATES]
             near = [n.row for n in self._nearest(query, rows, _CANDIDATES)]
             rows = np.union1d(first, np.array(near, dtype=np.int64))
         similarity = self._index.similarities(query, rows).astype(np.float64)

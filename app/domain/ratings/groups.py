@@ -45,7 +45,7 @@ class GroupRatings:
     width: float
     """Of the scale."""
 
-    @property
+    @cached_property
     def rated(self) -> Bools:
         """(s,) scenarios with any rating of the group"""
         return np.asarray(~np.isnan(self.appropriateness).all(axis=1))

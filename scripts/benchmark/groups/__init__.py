@@ -1,0 +1,1 @@
+"""What retrieval for a group is worth, and how fast it is."""
