@@ -60,6 +60,8 @@ class Problem(Open):
     """Fields (`name@digest`) of the cells that match a name in the target."""
     unscored: Maybe[list[UnscoredProblem]] = None
     """Attributes that the model failed to score, and why."""
+    judges: Maybe[list[str]] = None
+    """Models of the committee's judges that the problem is about."""
     prompt_tokens: Maybe[int] = None
     """Tokens of the prompt without examples."""
     output_tokens: Maybe[int] = None
