@@ -225,6 +225,12 @@ class ModelNotReady(Unavailable):
     slug = "model-not-ready"
 
 
+class TextNotWritten(AzimuthError):
+    """The model has written none of the texts."""
+
+    slug = "text-not-written"
+
+
 class ScoringFailed(AzimuthError):
     """A job was given up after its last attempt."""
 

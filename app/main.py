@@ -42,6 +42,7 @@ from app.store.checking import check_redis
 from app.supervisor import end_with_supervisor, supervise, supervised
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces, traced
+from app.writing.endpoints import router as writing
 
 _log = logging.getLogger("azimuth")
 _OPEN_FILES = 65_536
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (scoring, retargeting):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
-    for router in (attribute_sets, audits, banks, calibrations, models, keys):
+    for router in (writing, attribute_sets, audits, banks, calibrations, models, keys):
         app.include_router(router, prefix="/v1")
     app.include_router(health)
     # Routes are tried in turn, so the most frequent ones come first.

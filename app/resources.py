@@ -14,7 +14,6 @@ from app.http.provided import LifespanState, lifespan_state
 from app.people.fitted import FittedBanks
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
-from app.scoring.judging import JudgingService
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
 from app.selection.covariances import LabelCovariances
@@ -31,6 +30,8 @@ from app.store.queue import JobQueue
 from app.store.recent_score_sets import RecentScoreSets
 from app.store.redis import connect, connect_for_listening
 from app.store.score_sets import ScoreCache
+from app.writing.planner import TextPlanner
+from app.writing.service import TextService
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Resources:
     operation: Operation
     fitted: FittedBanks
     for_people: PeopleSelection
+    texts: TextService
     calibrations: CalibrationStore
     calibrator: Calibrator
     fitter: CalibrationFitter
@@ -99,7 +101,8 @@ class Resources:
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
-        operation, fitted = Operation(settings, JudgingService(scoring), fleet), FittedBanks(banks)
+        operation, fitted = Operation(settings, scoring, fleet), FittedBanks(banks)
+        longest, lease = api.max_deadline_s, api.fit_lease_s
         return cls(
             settings=settings,
             redis=redis,
@@ -119,14 +122,10 @@ class Resources:
             operation=operation,
             fitted=fitted,
             for_people=PeopleSelection(fitted, planner, operation, calibrator),
+            texts=TextService(api, operation, TextPlanner(planner, banks)),
             calibrations=calibrations,
             calibrator=calibrator,
             fitter=CalibrationFitter(
-                calibrations,
-                planner,
-                scoring,
-                banks,
-                deadline_s=api.max_deadline_s,
-                lease_s=api.fit_lease_s,
+                calibrations, planner, scoring, banks, deadline_s=longest, lease_s=lease
             ),
         )

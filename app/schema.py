@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from app.domain.names import MAX_NAME, canonical_name, normalised
 from app.domain.scenario import CHOICE, STATES
 from app.domain.texts import is_blank
+from app.domain.writing import TEXT
 
 
 def _not_blank(text: str) -> str:
@@ -32,6 +33,8 @@ def _not_reserved(name: str) -> str:
         raise ValueError(f"{CHOICE!r} is reserved for the choices of methods that choose")
     if name == STATES:
         raise ValueError(f"{STATES!r} is reserved for the states of methods that read them")
+    if name == TEXT:
+        raise ValueError(f"{TEXT!r} is reserved for written texts")
     return name
 
 

@@ -81,6 +81,13 @@ class Consumer:
             for entry_id, job_id in claimed:
                 self._begin(entry_id, job_id)
 
+    def drop(self, job_id: str) -> None:
+        """Stop working on a job that nobody waits for any more, if this worker has it."""
+        for task in self._tasks.values():
+            if task.get_name() == job_id:
+                _log.info("job stopped: nobody waits for it", extra={"job": job_id})
+                task.cancel()
+
     async def _take_over(self, free: int) -> list[tuple[str, str]]:
         patient = time.monotonic() < self._patient_until
         lease_ms = None if patient else int(self.settings.lease_s * 1000)

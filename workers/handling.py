@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import nullcontext
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from app.domain.cells import Cell, CellResults, Unscored, UnscoredReason
+from app.domain.job import Job
+from app.domain.writing import Piece
 from app.errors import StoreUnavailable, UnknownBank
 from app.settings import WorkerSettings
 from app.store.jobs import ClaimedJob
@@ -70,7 +73,8 @@ class JobHandler:
                 return
             add_to_logs(request_id=claimed.job.request_id)
             scenario = claimed.job.scenario
-            keep_from_logs((scenario.question, *scenario.candidates))
+            turns = [turn.content for turn in claimed.job.messages]
+            keep_from_logs((scenario.question, *scenario.candidates, *turns))
             again = claimed.attempt > 1
             async with self._one_by_one if again else nullcontext():
                 retry = await self._attempt(claimed)
@@ -119,10 +123,14 @@ class JobHandler:
         if claimed.attempt == 1:
             QUEUE_WAIT.observe(job.waited_ms / 1000)
         self.begun.add(job.id)
+        run = secrets.token_hex(8)
         with isolated(job.owner), job_span(job, claimed.attempt) as recorded:
             async for results in self._in_time(self.scorer.score(job)):
                 self._outages.ended()
-                keep_from_logs(_reasonings(results.values()))
+                if isinstance(results, Piece):
+                    await self._publish(job, run, results)
+                    continue
+                keep_from_logs(_model_texts(results.values()))
                 await self._until_stored(partial(self.queue.settle, job, results))
                 recorded.settled(results)
                 for result in results.values():
@@ -140,7 +148,16 @@ class JobHandler:
             },
         )
 
-    async def _in_time(self, scored: AsyncIterator[CellResults]) -> AsyncIterator[CellResults]:
+    async def _publish(self, job: Job, run: str, piece: Piece) -> None:
+        """Send a part of a text. It may be lost: the whole text comes in its cell."""
+        try:
+            await self.queue.publish(job, run, piece)
+        except StoreUnavailable as error:
+            _log.warning("sending a part of a text: %s", error.detail)
+
+    async def _in_time(
+        self, scored: AsyncIterator[CellResults | Piece]
+    ) -> AsyncIterator[CellResults | Piece]:
         """What `scored` yields. Raises `EngineError` if it yields nothing for too long.
 
         The canary sees a model that hangs, but not that it has lost one request.
@@ -212,9 +229,10 @@ class JobHandler:
         _log.warning("job expired: %s", detail)
 
 
-def _reasonings(results: Iterable[object]) -> list[str]:
+def _model_texts(results: Iterable[object]) -> list[str]:
     cells = [one for one in results if isinstance(one, Cell)]
-    return [score.reasoning for cell in cells for score in cell.scores if score.reasoning]
+    reasonings = [score.reasoning for cell in cells for score in cell.scores if score.reasoning]
+    return reasonings + [cell.text.text for cell in cells if cell.text is not None]
 
 
 def _all_unscored(claimed: ClaimedJob, reason: UnscoredReason, detail: str) -> dict[str, Unscored]:

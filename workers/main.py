@@ -78,6 +78,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, engine: Engine | N
             status,
             own,
         )
+        hub.on_dropped = consumer.drop
         await _first_to_end(consumer.run(stop), background)
     finally:
         for task in background:

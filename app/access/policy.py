@@ -34,13 +34,16 @@ _RULES = (
     _rule("/v1/models|/problems/[^/]*", _ANY),
     _rule("/openapi.json|/docs(?:/.*)?|/redoc|/static-offline-docs(?:/.*)?", _ANY),
     _rule("(?:/v1)?/(?:score|select|retarget)", _SELECT),
+    _rule("/v1/generate", _SELECT),
     _rule("(?:/v1)?/score-sets/[^/]*", _SELECT),
     _rule(f"{_STORED}(?:/.*)?", _SELECT | _BANKS, "GET"),
     _rule(f"{_STORED}/.*", _BANKS),
 )
 
 
-_COSTS_TOKENS = re.compile("POST (?:/v1)?/(?:score|select)|PUT /v1/calibrations/.*", re.DOTALL)
+_COSTS_TOKENS = re.compile(
+    "POST (?:(?:/v1)?/(?:score|select)|/v1/generate)|PUT /v1/calibrations/.*", re.DOTALL
+)
 
 
 def costs_tokens(method: str, path: str) -> bool:

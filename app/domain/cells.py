@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from app.domain.arrays import Floats
 from app.domain.ratings.retrieval import Reach
+from app.domain.writing import WrittenText
 
 UnscoredReason = Literal[
     "truncated", "invalid-output", "context-overflow", "deadline", "engine-error", "lost"
@@ -61,24 +62,19 @@ class CandidateScore(Struct, frozen=True, omit_defaults=True):
     """One candidate's score on one attribute."""
 
     score: float
-    """Mean over samples and orders, in [0, 1]; of a committee, over its judges."""
+    """Mean over samples and orders, in [0, 1]."""
     spread: float = 0.0
-    """Population standard deviation over samples and orders, in [0, 1]; of a committee, over its
-    judges."""
+    """Population standard deviation over samples and orders, in [0, 1]."""
     reasoning: str | None = None
     """The sentence that the model wrote before the score, from the first answer."""
     values: tuple[float, ...] = ()
-    """The individual scores behind the mean, grouped by order, then by sample; of a committee, one
-    for each judge."""
+    """The individual scores behind the mean, grouped by order, then by sample."""
     digits: DigitReading | None = None
     """The digit reading, if the score is an expected digit."""
     valence: tuple[float, float, float] | None = None
     """Kaleido's probabilities of supports, either and opposes."""
     reward: float | None = None
     """A reward model's scalar."""
-    judges_error: float = 0.0
-    """Of a committee: standard error of the mean that follows from the errors of its judges. What
-    follows from their disagreement comes on top. Never stored."""
 
 
 class StateReading(Struct, frozen=True):
@@ -133,16 +129,20 @@ class CellTimings(Struct, frozen=True, omit_defaults=True):
 
 
 class Cell(Struct, frozen=True, omit_defaults=True):
-    """Scores of one scenario on one attribute under one scorer, or a choice of a candidate."""
+    """Scores of one scenario on one attribute under one scorer, or a choice of a candidate, or a
+    text."""
 
     attribute: str
-    """The attribute's name; `CHOICE` or `STATES` if `kind` is `choice` or `states`."""
+    """The attribute's name; `CHOICE`, `STATES` or `TEXT` for these kinds."""
     scores: tuple[CandidateScore, ...]
     """One score for each of `Scenario.candidates`. For a choice: the candidate's share of the votes
-    (for a reward model its Bradley-Terry probability); the shares add up to 1. None for states."""
-    kind: Literal["score", "choice", "states"] = "score"
+    (for a reward model its Bradley-Terry probability); the shares add up to 1. None for states
+    and texts."""
+    kind: Literal["score", "choice", "states", "text"] = "score"
     states: tuple[StateReading, ...] = ()
     """For states: one reading for each of `Scenario.candidates`."""
+    text: WrittenText | None = None
+    """For a text: what was written."""
     examples: tuple[ExampleUse, ...] = ()
     """Examples in the prompt, most similar first."""
     reach: Reach | None = None

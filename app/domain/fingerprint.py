@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 
 from app.domain.scenario import CHOICE, STATES, Attribute, Choice, Presentation, Scenario
 from app.domain.scorer import Scorer, ScorerSettings
+from app.domain.writing import TEXT, Turn, Writing
 
 _EXACT = 2**53  # above, floats cannot represent every integer
 DIGEST_CHARS = 32  # 128 bits: no accidental collisions, and ids stay readable
@@ -67,12 +68,6 @@ def _scorer_fingerprint(encoded: bytes) -> str:
     return digest("scorer", settings, model, scorer.prompt_profile, bank, *search)
 
 
-def committee_fingerprint(fingerprints: Iterable[str]) -> str:
-    """Hash of the scorers of a committee, in any order; of a single one, its own."""
-    members = sorted(fingerprints)
-    return members[0] if len(members) == 1 else digest("committee", members)
-
-
 def score_set_digest(scenario: Scenario, fingerprint: str) -> str:
     """Hash of a scenario and of its scorer's hash: the key under which cells are cached."""
     return digest("score-set/2", scenario, fingerprint)
@@ -101,6 +96,16 @@ def choice_field(choice: Choice) -> str:
 def states_field() -> str:
     """The key of the cell with hidden states in a score set: `(states)@digest`."""
     return f"{STATES}@{digest('states')[:12]}"
+
+
+def texts_digest(messages: Sequence[Turn], fingerprint: str) -> str:
+    """Hash of a conversation and of its writer: the key under which texts are cached."""
+    return digest("texts/1", messages, fingerprint)
+
+
+def text_field(writing: Writing) -> str:
+    """The key of a written text in its set: `(text)@digest`."""
+    return f"{TEXT}@{digest('text', writing)[:16]}"
 
 
 def reading_digest(question: str, candidate: str, fingerprint: str) -> str:

@@ -12,9 +12,10 @@ from app.domain.scenario import MAX_CANDIDATES, MAX_SHOWN_TOGETHER
 class MethodTraits(Struct, frozen=True):
     """What a method does, and which settings apply to it."""
 
-    kind: Literal["score", "choice"] = "score"
+    kind: Literal["score", "choice", "text"] = "score"
     """`score`: scores candidates on attributes, and the nearest to a target is selected.
-    `choice`: chooses a candidate directly, without scores that could be retargeted."""
+    `choice`: chooses a candidate directly, without scores that could be retargeted. `text`: writes
+    candidates."""
     reads_target: bool = False
     """Whether a choice depends on the target."""
     uses_examples: bool = False
@@ -50,6 +51,13 @@ METHODS: dict[str, MethodTraits] = {
 """The methods by their name in requests: those that the paper compares (sections 4.2 and 5.3), and
 the reading of hidden states."""
 
+WRITE = "write"
+"""The method that writes texts for `/generate` and `/respond`. Scoring requests cannot name it."""
+TRAITS: dict[str, MethodTraits] = METHODS | {
+    WRITE: MethodTraits(kind="text", uses_examples=True, compares=False)
+}
+"""The methods that a worker may serve."""
+
 
 AUTO_METHOD = "auto"
 """In place of a default method: `probe` where it can score a request, else `comparative`."""
@@ -70,7 +78,7 @@ def may_serve(engine: str, method: str) -> bool:
     """
     if engine in _ALONE:
         return _ALONE[engine] == method
-    return engine in ("", "fake") or METHODS[method].generates
+    return engine in ("", "fake") or TRAITS[method].generates
 
 
 DIGITS = "+digits"
@@ -95,7 +103,7 @@ def reads_digits(method: str, *, reasoning: bool) -> bool:
 
     This is the case without reasoning, for methods that score with a language model.
     """
-    traits = METHODS[method]
+    traits = TRAITS[method]
     return not reasoning and traits.kind == "score" and traits.generates
 
 

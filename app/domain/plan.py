@@ -24,6 +24,7 @@ from app.domain.scenario import Asked, Attribute, Candidate, Choice, Presentatio
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.domain.texts import as_read
+from app.domain.writing import Turn
 from app.errors import FieldError, InvalidRequest
 
 _KEPT_CHARS = 20_000
@@ -46,6 +47,15 @@ class ScorePlan(Struct, frozen=True):
     attributes: dict[str, Attribute]
     """Cell field -> attribute whose scores are wanted, in the order of the request; empty for a
     choice. A calibration makes them from states, if those are what is asked for."""
+    messages: tuple[Turn, ...] = ()
+    """For texts: the conversation to write them for."""
+    streams: bool = False
+    """For texts: whether their parts are wanted as they are written."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether texts are asked for, which nobody else needs once the caller has left."""
+        return bool(self.messages)
 
 
 def plan_scores(

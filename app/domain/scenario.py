@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from app.domain.writing import Writing
+
 MAX_CANDIDATES = 1000
 """Maximum number of candidates in a scenario, for any method."""
 MAX_SHOWN_TOGETHER = 26
@@ -72,7 +74,7 @@ class States(Struct, frozen=True):
         return STATES
 
 
-Asked: TypeAlias = Attribute | Choice | States
+Asked: TypeAlias = Attribute | Choice | States | Writing
 """What a cell is about."""
 
 

@@ -222,6 +222,19 @@ PROBLEMS: tuple[ProblemType, ...] = (
         ],
     ),
     _problem(
+        "text-not-written",
+        502,
+        "No text was written",
+        "no text: the model ended at once",
+        unwritten=[
+            {
+                "index": 0,
+                "reason": "invalid-output",
+                "detail": "no text: the model ended at once",
+            }
+        ],
+    ),
+    _problem(
         "store-unavailable",
         503,
         "Redis is unavailable",

@@ -67,6 +67,17 @@ def internal_error(request_id: str) -> Response:
     )
 
 
+def error_document(error: AzimuthError | None, request_id: str) -> dict[str, Any]:
+    """The problem document of an error, for answers that have begun; None for an unexpected one."""
+    problem = INTERNAL if error is None else problem_for(error)
+    if error is None or problem is INTERNAL:
+        detail = f"see the log for request id {request_id}"
+        return problem_document(INTERNAL, detail, request_id)
+    return problem_document(
+        problem, error.detail, request_id, fields=error.fields, extensions=error.extensions
+    )
+
+
 def render(error: AzimuthError, request_id: str) -> Response:
     """Render an error as a response."""
     retry = getattr(error, "retry_after_s", None)

@@ -55,13 +55,14 @@ class _JsonRequest(Request):
 
 
 def _texts_of(body: Any) -> Iterator[str]:
-    """The question and the candidates of a scoring request, valid or not."""
+    """The question, the candidates and the messages of a request, valid or not."""
     if not isinstance(body, dict):
         return
-    responses = body.get("responses")
-    given = [body.get("question"), *(responses if isinstance(responses, list) else ())]
+    given = [body.get("question")]
+    for listed in (body.get("responses"), body.get("messages")):
+        given += listed if isinstance(listed, list) else ()
     for one in given:
-        text = one.get("text") if isinstance(one, dict) else one
+        text = one.get("text", one.get("content")) if isinstance(one, dict) else one
         if isinstance(text, str):
             yield text
 

@@ -27,6 +27,16 @@ class UnscoredProblem(Open):
     context_length: Maybe[int] = None
 
 
+class UnwrittenProblem(Open):
+    """Why a text was not written."""
+
+    index: int
+    """Its place among the texts of the request."""
+    reason: str
+    """`truncated`, `invalid-output`, `context-overflow`, `deadline`, `engine-error` or `lost`."""
+    detail: str
+
+
 class Problem(Open):
     """A problem document (RFC 9457), `application/problem+json`. Optional members are present if
     they apply; later versions may add more."""
@@ -60,8 +70,8 @@ class Problem(Open):
     """Fields (`name@digest`) of the cells that match a name in the target."""
     unscored: Maybe[list[UnscoredProblem]] = None
     """Attributes that the model failed to score, and why."""
-    judges: Maybe[list[str]] = None
-    """Models of the committee's judges that the problem is about."""
+    unwritten: Maybe[list[UnwrittenProblem]] = None
+    """Texts that were not written, and why."""
     prompt_tokens: Maybe[int] = None
     """Tokens of the prompt without examples."""
     output_tokens: Maybe[int] = None

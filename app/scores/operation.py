@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from fastapi import Request
 
 from app.domain.score_set import ScoreSet
+from app.http.leaving import disconnected
 from app.scores.afterwards import Afterwards, Chosen, Words
 from app.scores.patience import patience_for
 from app.scores.schemas import HostileOut
 from app.scoring.hostile import flag_hostile
-from app.scoring.judging import JudgingService
-from app.scoring.planned import PlannedRequest
-from app.scoring.planner import candidates_of
+from app.scoring.planner import PlannedRequest, candidates_of
 from app.scoring.requests import ScoreRequest
+from app.scoring.service import Patience, ScoringService
 from app.selection.requests import SelectRequest
 from app.settings import Settings
 from app.store.fleet import Fleet
@@ -23,7 +24,7 @@ from app.store.fleet import Fleet
 class Operation:
     """Scores plans within the patience of their requests."""
 
-    def __init__(self, settings: Settings, scoring: JudgingService, fleet: Fleet) -> None:
+    def __init__(self, settings: Settings, scoring: ScoringService, fleet: Fleet) -> None:
         self._settings = settings.api
         self._scoring = scoring
         self._afterwards = Afterwards(fleet, scoring, settings.api.default_model)
@@ -33,15 +34,26 @@ class Operation:
     ) -> ScoreSet:
         """Score a plan, and record its cost for the access log."""
         patience = patience_for(prefer, body.deadline_s, self._settings)
-        state = request.scope["state"]
         # Who wants a URL to poll need not stay.
-        left = partial(_disconnected, request) if patience.wait_s else None
+        left = partial(disconnected, request) if patience.wait_s else None
+        return await self.run(planned, patience, request, left=left)
+
+    async def run(
+        self,
+        planned: PlannedRequest,
+        patience: Patience,
+        request: Request,
+        *,
+        left: Callable[[], Awaitable[None]] | None,
+    ) -> ScoreSet:
+        """Carry out a plan, see `ScoringService.score`; its cost is for the access log."""
+        state = request.scope["state"]
         score_set = await self._scoring.score(planned, patience, state["request_id"], left=left)
         usage, timings = score_set.usage, score_set.timings
         state["log"] = {
             "score_set": score_set.digest,
             "fingerprint": score_set.fingerprint,
-            "model": "+".join(one.scorer.model.name for one in score_set.each),
+            "model": planned.pool.model.name,
             "cells_cached": len(score_set.cached),
             "cells_scored": len(score_set.fresh),
             "cells_unscored": len(score_set.unscored),
@@ -76,9 +88,3 @@ class Operation:
         flagged = await flag_hostile(candidates_of(body))
         request.scope["state"]["log"]["hostile"] = len(flagged)
         return [HostileOut.model_validate(one) for one in flagged]
-
-
-async def _disconnected(request: Request) -> None:
-    """Return when the client has closed the connection. The body has been read by now."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.methods import METHODS, may_serve
+from app.domain.methods import METHODS, TRAITS, may_serve
 from app.errors import FieldError, ModelNotReady, UnknownMethod, UnknownModel
 from app.store.fleet import FleetSnapshot, Pool, WorkerInfo
 
@@ -26,7 +26,7 @@ def choose_pool(
             raise _unknown_model(requested, fleet.pools)
         raise not_ready(fleet.workers, method)
     default = [p for p in named if p.model.name == default_model]
-    if requested is None and default_model and METHODS[method].generates:
+    if requested is None and default_model and TRAITS[method].generates:
         # The configured model is never replaced by another, even if it is unavailable.
         if not default:
             if default_model in {w.model for w in fleet.workers}:

@@ -17,6 +17,7 @@ from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.job import Job
 from app.domain.scenario import Attribute, Choice, States
 from app.domain.score_set import ScoreSet
+from app.domain.writing import Writing
 from app.errors import (
     CallerLeft,
     ContextOverflow,
@@ -25,7 +26,8 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
-from app.scoring.planned import PlannedJudge
+from app.scoring.default_method import because
+from app.scoring.planner import PlannedRequest
 from app.scoring.pools import not_ready
 from app.store.fleet import Fleet
 from app.store.jobs import Submission
@@ -58,9 +60,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """A judge's plan that waits for its cells. Times are from `time.monotonic`."""
+    """A request that waits for its cells. Times are from `time.monotonic`."""
 
-    planned: PlannedJudge
+    planned: PlannedRequest
     listener: Subscription
     until: float
     """Time at which the request stops waiting."""
@@ -73,7 +75,7 @@ class _Wait:
 
 
 class ScoringService:
-    """Carries out plans of one judge: submits cells, waits for them and collects them."""
+    """Carries out plans: submits cells, waits for them and collects them."""
 
     def __init__(self, cache: ScoreCache, queue: JobQueue, hub: NoticeHub, fleet: Fleet) -> None:
         self._cache = cache
@@ -83,7 +85,7 @@ class ScoringService:
 
     async def score(
         self,
-        planned: PlannedJudge,
+        planned: PlannedRequest,
         patience: Patience,
         request_id: str,
         *,
@@ -100,7 +102,8 @@ class ScoringService:
         """
         started = time.monotonic()
         plan = planned.plan
-        await self.check(planned)
+        if not planned.live:
+            await self._check_all_cached(planned)
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
@@ -118,15 +121,14 @@ class ScoringService:
         _raise_failures(score_set, patience)
         return score_set
 
-    async def check(self, planned: PlannedJudge) -> None:
-        """Raise `ModelNotReady` if no worker is ready, unless all cells are cached."""
-        if planned.live:
-            return
+    async def _check_all_cached(self, planned: PlannedRequest) -> None:
+        """Raise `ModelNotReady` unless all cells are cached: no worker would score them."""
         plan = planned.plan
         known = await self._cache.cells(plan.score_set.digest, list(plan.asked))
         if any(not isinstance(known.get(field), Cell) for field in plan.asked):
             method = plan.score_set.scorer.settings.method
-            raise not_ready(await self._fleet.workers(), method)
+            error = not_ready(await self._fleet.workers(), method)
+            raise because(error, planned.method_reason)
 
     async def _collect(
         self, wait: _Wait
@@ -169,7 +171,9 @@ class ScoringService:
         if left:
             watch.result()  # raises what went wrong in it
             plan = wait.planned.plan
-            await self._queue.leave(plan.score_set.digest, list(plan.asked), wait.name)
+            await self._queue.leave(
+                plan.score_set.digest, list(plan.asked), wait.name, begun_too=plan.writes
+            )
             raise CallerLeft("the caller closed the connection")
 
     async def _submit(self, wait: _Wait, fields: Sequence[str]) -> Submission:
@@ -183,6 +187,9 @@ class ScoringService:
             attributes={f: asked for f, asked in wanted.items() if isinstance(asked, Attribute)},
             choices={f: asked for f, asked in wanted.items() if isinstance(asked, Choice)},
             states={f: asked for f, asked in wanted.items() if isinstance(asked, States)},
+            texts={f: asked for f, asked in wanted.items() if isinstance(asked, Writing)},
+            messages=plan.messages,
+            streams=plan.streams,
             scorer=plan.score_set.scorer,
             request_id=wait.request_id,
             payer=payer(),

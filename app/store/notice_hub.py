@@ -13,7 +13,15 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.store.notices import CalibrationNotice, CellNotice, NamesNotice, decode_notice
+from app.store.notices import (
+    BankNotice,
+    CalibrationNotice,
+    CellNotice,
+    DroppedNotice,
+    NamesNotice,
+    PieceNotice,
+    decode_notice,
+)
 from app.store.redis import NOTICES
 
 _log = logging.getLogger(__name__)
@@ -27,8 +35,12 @@ EVERY_BANK = "(every bank)"
 class Subscription:
     """Subscription of one waiting request to the cells of one score set."""
 
-    def __init__(self, *, closing: bool = False) -> None:
+    def __init__(
+        self, *, closing: bool = False, on_piece: Callable[[PieceNotice], None] | None = None
+    ) -> None:
         self._changed = asyncio.Event()
+        self.on_piece = on_piece
+        """Called with each part of a text that was written."""
         self.settled: set[str] = set()
         """Fields of the cells that were settled."""
         self.resync = False
@@ -82,6 +94,8 @@ class NoticeHub:
         """Called when calibrations have changed, or may have."""
         self._on_names = on_names
         """Called when names of attribute sets or banks, or API keys, have changed, or may have."""
+        self.on_dropped: Callable[[str], None] | None = None
+        """Called with each job whose worker should stop; workers set it."""
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -107,9 +121,11 @@ class NoticeHub:
                 await self._task
 
     @contextmanager
-    def listen(self, score_set: str) -> Iterator[Subscription]:
+    def listen(
+        self, score_set: str, on_piece: Callable[[PieceNotice], None] | None = None
+    ) -> Iterator[Subscription]:
         """Subscribe to the cells of a score set. Enter before requesting them."""
-        subscription = Subscription(closing=self._closing)
+        subscription = Subscription(closing=self._closing, on_piece=on_piece)
         self._subscriptions.setdefault(score_set, set()).add(subscription)
         try:
             yield subscription
@@ -174,7 +190,11 @@ class NoticeHub:
         except ValueError as error:  # most likely from a newer version, during an upgrade
             _log.warning("ignored a notice that cannot be decoded: %s", error)
             return
-        if isinstance(notice, CellNotice):
+        if isinstance(notice, PieceNotice):
+            for subscription in self._subscriptions.get(notice.score_set, ()):
+                if subscription.on_piece is not None:
+                    subscription.on_piece(notice)
+        elif isinstance(notice, CellNotice):
             if self._on_cell is not None:
                 self._on_cell(notice.score_set)
             for subscription in self._subscriptions.get(notice.score_set, ()):
@@ -184,5 +204,7 @@ class NoticeHub:
                 self._on_calibration()
         elif isinstance(notice, NamesNotice):
             self._forget_names()
-        else:
+        elif isinstance(notice, BankNotice):
             self._add_bank(notice.digest)
+        elif isinstance(notice, DroppedNotice) and self.on_dropped is not None:
+            self.on_dropped(notice.job)

@@ -33,7 +33,25 @@ class NamesNotice(Struct, frozen=True, tag="names"):
     kind: Literal["attribute-sets", "banks", "api-keys"]
 
 
-Notice = CellNotice | BankNotice | CalibrationNotice | NamesNotice
+class PieceNotice(Struct, frozen=True, tag="piece"):
+    """A part of a text was written."""
+
+    score_set: str
+    field: str
+    run: str
+    """Names the writing that it is of. One that another worker begins anew has another name."""
+    start: int
+    """Characters of the text before this part."""
+    text: str
+
+
+class DroppedNotice(Struct, frozen=True, tag="dropped"):
+    """Nobody waits for the result of a job any more: its worker should stop."""
+
+    job: str
+
+
+Notice = CellNotice | BankNotice | CalibrationNotice | NamesNotice | PieceNotice | DroppedNotice
 _decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
 
 

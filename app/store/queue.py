@@ -22,6 +22,7 @@ from app.domain.features import SurfaceFeatures
 from app.domain.fingerprint import attribute_name
 from app.domain.job import Job
 from app.domain.scenario import Presentation
+from app.domain.writing import Piece
 from app.store.batching import BatchedScript
 from app.store.cell_writer import CellWriter
 from app.store.jobs import (
@@ -33,8 +34,10 @@ from app.store.jobs import (
     flat,
     submission_of,
 )
+from app.store.notices import PieceNotice
 from app.store.redis import (
     GROUP,
+    NOTICES,
     as_text,
     dead_letter_key,
     inflight_key,
@@ -125,14 +128,18 @@ class JobQueue:
             )
         return submission_of(answer)
 
-    async def leave(self, score_set: str, fields: Sequence[str], waiter: str) -> int:
+    async def leave(
+        self, score_set: str, fields: Sequence[str], waiter: str, *, begun_too: bool = False
+    ) -> int:
         """No longer wait for cells; returns how many jobs nobody waits for and are dropped.
 
-        Jobs that have begun are finished: their scores are cached.
+        Jobs that have begun are finished, because their scores are cached; with `begun_too`, their
+        workers are told to stop.
         """
         with translated():
             dropped = await self._leave(
-                keys=[inflight_key(score_set)], args=[GROUP, job_key(""), waiter, *fields]
+                keys=[inflight_key(score_set)],
+                args=[GROUP, job_key(""), waiter, NOTICES if begun_too else "", *fields],
             )
         return int(dropped)
 
@@ -220,14 +227,7 @@ class JobQueue:
                 score_set_key(job.score_set), [f"cell:{field}" for field in fields]
             )
         missing = {f for f, cell in zip(fields, scored, strict=True) if cell is None}
-        attributes = {f: a for f, a in job.attributes.items() if f in missing}
-        choices = {f: c for f, c in job.choices.items() if f in missing}
-        states = {f: s for f, s in job.states.items() if f in missing}
-        return ClaimedJob(
-            entry_id=entry_id,
-            job=msgspec.structs.replace(job, attributes=attributes, choices=choices, states=states),
-            attempt=int(stored[b"attempts"]) + 1,
-        )
+        return ClaimedJob(entry_id, job.only(missing), attempt=int(stored[b"attempts"]) + 1)
 
     async def start(self, pool: str, worker: str, claimed: ClaimedJob) -> StartedJob | None:
         """Count the start of a job, and read how long it may still wait.
@@ -242,7 +242,9 @@ class JobQueue:
         if not answer:
             return None
         attempt, left_ms, waited_ms = answer
-        job = msgspec.structs.replace(claimed.job, waited_ms=float(waited_ms))
+        job = msgspec.structs.replace(
+            claimed.job, waited_ms=float(waited_ms), left_ms=float(left_ms)
+        )
         return StartedJob(msgspec.structs.replace(claimed, job=job, attempt=attempt), left_ms)
 
     async def renew(self, pool: str, worker: str, entry_ids: Sequence[str]) -> set[str]:
@@ -274,6 +276,12 @@ class JobQueue:
         at the next request.
         """
         await self._cells.settle(job.id, job.score_set, results, scorer=job.scorer, payer=job.payer)
+
+    async def publish(self, job: Job, run: str, piece: Piece) -> None:
+        """Send a part of a text to the requests that wait for it now."""
+        notice = PieceNotice(job.score_set, piece.field, run, piece.start, piece.text)
+        with translated():
+            await self._redis.publish(NOTICES, msgspec.json.encode(notice))
 
     async def finish(self, pool: str, claimed: ClaimedJob) -> None:
         """Acknowledge a job. Call it only when all of its cells are saved."""

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from app.domain.cells import Cell, CellState, Pending, Unscored
 from app.domain.features import SurfaceFeatures
 from app.domain.fingerprint import scorer_fingerprint
+from app.domain.methods import METHODS
 from app.domain.scenario import Presentation
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
-from app.store.committees import Key, read_members
 from app.store.redis import inflight_key, score_set_key, translated, view_key
 
 _cell = msgspec.json.Decoder(Cell)
@@ -47,14 +47,8 @@ class ScoreCache:
                 settled[field] = _unscored.decode(failure)
         return settled
 
-    async def score_sets(self, wanted: Sequence[Key]) -> list[ScoreSet | None]:
-        """Whole score sets for (score set, view) pairs, in one round trip; None where absent.
-
-        They may be of committees.
-        """
-        return await read_members(wanted, self._read)
-
-    async def _read(self, wanted: Sequence[Key]) -> list[ScoreSet | None]:
+    async def score_sets(self, wanted: Sequence[tuple[str, str | None]]) -> list[ScoreSet | None]:
+        """Whole score sets for (score set, view) pairs, in one round trip; None where absent."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             for score_set, view in wanted:
@@ -95,6 +89,8 @@ def _assemble(
     for field, unscored in failed.items():
         cells.setdefault(field, unscored)
     scorer = _scorer.decode(stored[b"scorer"])
+    if scorer.settings.method not in METHODS:
+        return None  # written texts have no scores
     surface = stored.get(b"surface")
     return ScoreSet(
         digest=digest,

@@ -67,8 +67,7 @@ async def counted(redis):
 
 async def answer(resources: Resources, body: ScoreRequest):
     planned = await resources.planner.plan(body)
-    (judge,) = planned.judges
-    return await resources.scoring.score(judge, PATIENCE, "r")
+    return await resources.scoring.score(planned, PATIENCE, "r")
 
 
 async def store(resources: Resources, body: ScoreRequest) -> None:

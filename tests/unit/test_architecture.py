@@ -72,6 +72,7 @@ LAYERS = (
     ("app.people",),
     ("app.selection",),
     ("app.scores", "app.banks", "app.attribute_sets", "app.models", "app.health", "app.access"),
+    ("app.writing",),
     ("app.resources", "app.listening"),
     ("app.supervisor",),
     ("app.main",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +11,8 @@ from workers.tokenization.conversation import Message, Prompt
 FinishReason = Literal["stop", "length", "refused", "other"]
 Schema = dict[str, Any]
 """JSON Schema that an answer must satisfy."""
+OnText = Callable[[str], None]
+"""Is given each part of a text when it has been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,12 @@ class Engine(Protocol):
 
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Answer a prompt with JSON that satisfies `schema`, `sampling.samples` times."""
+
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Answer a prompt with one free text. The parts given to `on_text` add up to it, unless
+        the engine cannot give parts: then there are none."""
 
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
         """Explain why the probabilities of `tokens` cannot be read; None if they can.

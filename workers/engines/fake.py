@@ -26,10 +26,12 @@ from workers.engines.base import (
     Answer,
     EngineInfo,
     Generation,
+    OnText,
     Sampling,
     Schema,
     TokenProbabilities,
 )
+from workers.engines.made_up import made_up_words
 from workers.engines.prefixes import PrefixCache
 from workers.engines.recording import Recorder
 from workers.engines.simulated import SimulatedJudge
@@ -121,6 +123,26 @@ class FakeEngine:
         )
         served = self._prefixes.serve(prompt.token_ids or ())
         return Generation(answers, prompt.length, served)
+
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Write a made-up text word by word; the latency of the settings is that of a word."""
+        fault = await self._delay_or_fail(prompt)
+        words = made_up_words(prompt, sampling)
+        if fault == "truncated":
+            words = words[: len(words) // 2]
+        kept = words[: sampling.max_tokens]
+        if fault == "invalid":
+            kept = []
+        for word in kept:
+            if self._settings.fake_latency_s:
+                await asyncio.sleep(self._settings.fake_latency_s)
+            if on_text is not None:
+                on_text(word)
+        cut = fault == "truncated" or (len(kept) < len(words) and fault != "invalid")
+        answer = Answer("".join(kept), "length" if cut else "stop", len(kept))
+        return Generation((answer,), prompt.length, self._prefixes.serve(prompt.token_ids or ()))
 
     async def read_states(
         self, question: str, response: str, layers: int, width: int

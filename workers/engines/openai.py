@@ -11,7 +11,14 @@ import httpx
 
 from app.settings import EngineSettings
 from workers.concurrency import gather_or_cancel
-from workers.engines.base import EngineInfo, Generation, Sampling, Schema, TokenProbabilities
+from workers.engines.base import (
+    EngineInfo,
+    Generation,
+    OnText,
+    Sampling,
+    Schema,
+    TokenProbabilities,
+)
 from workers.engines.endpoint.client import EndpointClient, patiently
 from workers.engines.endpoint.dialect import TOP_LOGPROBS
 from workers.engines.endpoint.faults import is_cut
@@ -211,6 +218,24 @@ class OpenAIEngine:
             body["seed"] = sampling.seed
         return read_generation(await self._post(prompt, body))
 
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Request a text, in parts unless the endpoint refuses to send it so."""
+        body: dict[str, Any] = {
+            "temperature": sampling.temperature,
+            "max_tokens": sampling.max_tokens,
+        }
+        if sampling.temperature > 0:
+            body["seed"] = sampling.seed
+        if on_text is not None:
+            path, whole = self._request(prompt, body)
+            try:
+                return await self._client.write(path, whole, on_text)
+            except EngineRejected as error:
+                _log.warning("the endpoint refuses to send a text in parts: %s", error)
+        return read_generation(await self._post(prompt, body))
+
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
         """Explain why the probabilities of `tokens` cannot be read; None if they can."""
         if self._unreadable is not None or self._encoder is None:
@@ -261,14 +286,17 @@ class OpenAIEngine:
         return True
 
     async def _post(self, prompt: Prompt, body: dict[str, Any]) -> Any:
+        return await self._client.post(*self._request(prompt, body))
+
+    def _request(self, prompt: Prompt, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The path and the whole body of a request."""
         body = {"model": self._model, **body}
         if salt := cache_salt():
             body["cache_salt"] = salt
         if prompt.token_ids is not None:
-            body["prompt"] = list(prompt.token_ids)
-            return await self._client.post("completions", body)
-        body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
-        return await self._client.post("chat/completions", body)
+            return "completions", body | {"prompt": list(prompt.token_ids)}
+        turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        return "chat/completions", body | {"messages": turns}
 
 
 def _estimated(messages: tuple[Message, ...]) -> int:

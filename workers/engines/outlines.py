@@ -12,6 +12,7 @@ from workers.engines.base import (
     Answer,
     EngineInfo,
     Generation,
+    OnText,
     Sampling,
     Schema,
     TokenProbabilities,
@@ -98,6 +99,25 @@ class OutlinesEngine:
         processor = get_json_schema_logits_processor(_BACKEND, self._steerable, json.dumps(compact))
         return self._run(prompt, sampling.max_tokens, sampling, sampling.seed + sample, [processor])
 
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Write a text in a thread; it ends early if the caller is cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def send(part: str) -> None:
+            if on_text is not None:
+                loop.call_soon_threadsafe(on_text, part)
+
+        parts = _Parts(self._tokenizer, send if on_text is not None else None)
+        try:
+            answer = await asyncio.to_thread(
+                self._run, prompt, sampling.max_tokens, sampling, sampling.seed, [], parts
+            )
+        finally:
+            parts.stopped.set()
+        return Generation((answer,), prompt_tokens=prompt.length)
+
     def check_tokens(self, tokens: tuple[str, ...]) -> str | None:
         """Explain why `tokens` are not single, different tokens; None if they are."""
         assert self._encoder is not None, "start() comes first"
@@ -129,7 +149,13 @@ class OutlinesEngine:
         await asyncio.to_thread(self._run, prompt, 1, Sampling(max_tokens=1), 0, [])
 
     def _run(
-        self, prompt: Prompt, max_tokens: int, sampling: Sampling, seed: int, processors: list[Any]
+        self,
+        prompt: Prompt,
+        max_tokens: int,
+        sampling: Sampling,
+        seed: int,
+        processors: list[Any],
+        streamer: _Parts | None = None,
     ) -> Answer:
         import torch
 
@@ -147,6 +173,7 @@ class OutlinesEngine:
                     attention_mask=torch.ones_like(ids),
                     max_new_tokens=max_tokens,
                     logits_processor=[*processors, self._count_step],
+                    streamer=streamer,
                     pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                     **arguments,
                 )
@@ -160,6 +187,35 @@ class OutlinesEngine:
     def _count_step(self, ids: Any, scores: Any) -> Any:
         self.steps += 1
         return scores
+
+
+class _Parts:
+    """What transformers calls a streamer: gets the prompt's tokens, then each token written."""
+
+    def __init__(self, tokenizer: Any, on_text: OnText | None) -> None:
+        self._tokenizer = tokenizer
+        self._on_text = on_text
+        self._written: list[int] | None = None
+        self._shown = 0
+        self.stopped = threading.Event()
+        """Set when nobody waits for the text any more."""
+
+    def put(self, tokens: Any) -> None:
+        """Take the prompt, or the next token."""
+        if self.stopped.is_set():
+            raise EngineError("the text is no longer wanted")
+        if self._written is None:
+            self._written = []
+            return
+        self._written += tokens.reshape(-1).tolist()
+        if self._on_text is not None:
+            text = self._tokenizer.decode(self._written, skip_special_tokens=True)
+            if not text.endswith("\ufffd"):  # else the next token completes a character
+                self._on_text(text[self._shown :])
+                self._shown = len(text)
+
+    def end(self) -> None:
+        """Called after the last token."""
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -20,6 +20,7 @@ from workers.engines.base import (
     EngineInfo,
     FinishReason,
     Generation,
+    OnText,
     Sampling,
     Schema,
     TokenProbabilities,
@@ -113,17 +114,19 @@ class VllmEngine:
             [self._sample(prompt, schema, sampling, index) for index in range(sampling.samples)]
         )
         return Generation(
-            answers=tuple(
-                Answer(
-                    text=output.outputs[0].text,
-                    finish_reason=_finish_reason(output.outputs[0].finish_reason),
-                    output_tokens=len(output.outputs[0].token_ids),
-                )
-                for output in outputs
-            ),
+            answers=tuple(map(_answer, outputs)),
             prompt_tokens=prompt.length * sampling.samples,
             cached_prompt_tokens=sum(int(output.num_cached_tokens or 0) for output in outputs),
         )
+
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Write a text, see `Engine.write`."""
+        parameters = sampling_parameters(None, sampling, in_parts=on_text is not None)
+        output = await self._run(prompt.token_ids or (), parameters, on_text)
+        cached = int(output.num_cached_tokens or 0)
+        return Generation((_answer(output),), prompt.length, cached)
 
     async def _sample(self, prompt: Prompt, schema: Schema, sampling: Sampling, index: int) -> Any:
         parameters = sampling_parameters(schema, sampling, index)
@@ -167,21 +170,31 @@ class VllmEngine:
         kind = RequestOutputKind.FINAL_ONLY
         await self._run(prompt.token_ids or (), SamplingParams(max_tokens=1, output_kind=kind))
 
-    async def _run(self, token_ids: tuple[int, ...], parameters: Any) -> Any:
+    async def _run(
+        self, token_ids: tuple[int, ...], parameters: Any, on_text: OnText | None = None
+    ) -> Any:
         request_id = f"azimuth-{next(self._request_ids)}"
         return await last_of(
-            self._llm.generate(as_input(token_ids), parameters, request_id=request_id)
+            self._llm.generate(as_input(token_ids), parameters, request_id=request_id), on_text
         )
 
 
-async def last_of(outputs: AsyncIterator[Any]) -> Any:
-    """The last output of a request to vLLM. Translates vLLM's errors to an `EngineError`."""
+async def last_of(outputs: AsyncIterator[Any], on_text: OnText | None = None) -> Any:
+    """The last output of a request to vLLM. Translates vLLM's errors to an `EngineError`.
+
+    `on_text` gets what each output has more than the one before.
+    """
     from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
     last: Any = None
+    shown = 0
     try:
         async for output in outputs:
             last = output
+            if on_text is not None:
+                text = output.outputs[0].text
+                on_text(text[shown:])
+                shown = len(text)
     except EngineDeadError as error:
         raise EngineDead("vLLM's engine process has ended") from error
     except ValueError as error:
@@ -193,8 +206,13 @@ async def last_of(outputs: AsyncIterator[Any]) -> Any:
     return last
 
 
-def sampling_parameters(schema: Schema, sampling: Sampling, index: int = 0) -> Any:
-    """vLLM's parameters for one of the samples of a prompt."""
+def sampling_parameters(
+    schema: Schema | None, sampling: Sampling, index: int = 0, *, in_parts: bool = False
+) -> Any:
+    """vLLM's parameters for one of the samples of a prompt: JSON, or without a schema a text.
+
+    `in_parts` asks for an output after each step, with the text so far.
+    """
     from vllm.sampling_params import (
         RequestOutputKind,
         SamplingParams,
@@ -205,8 +223,8 @@ def sampling_parameters(schema: Schema, sampling: Sampling, index: int = 0) -> A
         temperature=sampling.temperature,
         seed=sampling.seed + index if sampling.temperature > 0 else None,
         max_tokens=sampling.max_tokens,
-        structured_outputs=StructuredOutputsParams(json=schema),
-        output_kind=RequestOutputKind.FINAL_ONLY,
+        structured_outputs=None if schema is None else StructuredOutputsParams(json=schema),
+        output_kind=RequestOutputKind.CUMULATIVE if in_parts else RequestOutputKind.FINAL_ONLY,
     )
 
 
@@ -302,6 +320,11 @@ def _core_list() -> str:
     if not hasattr(os, "sched_getaffinity"):
         return "nobind"
     return ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+
+
+def _answer(output: Any) -> Answer:
+    written = output.outputs[0]
+    return Answer(written.text, _finish_reason(written.finish_reason), len(written.token_ids))
 
 
 def _finish_reason(reason: str | None) -> FinishReason:

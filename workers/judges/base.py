@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.domain.cells import CellResults
 from app.domain.job import Job
+from app.domain.writing import Piece
 from workers.engines.base import EngineInfo
 from workers.retrieval.library import BankLibrary
 
@@ -25,8 +26,11 @@ class Checked(Protocol):
 class JobScorer(Protocol):
     """Turns jobs into cells."""
 
-    def score(self, job: Job) -> AsyncIterator[CellResults]:
-        """Yield the cells of a job as they are done, those of one answer together."""
+    def score(self, job: Job) -> AsyncIterator[CellResults | Piece]:
+        """Yield the cells of a job as they are done, those of one answer together.
+
+        Parts of texts come as they are written, if the job streams.
+        """
 
 
 class Judge(Checked, JobScorer, Protocol):

@@ -17,11 +17,16 @@ _FENCE_RUNS = re.compile(r"~{3,}")
 
 
 class Templates:
-    """The prompt templates of one method: `system.jinja`, `question.jinja` and others it names."""
+    """The prompt templates of one method: mostly `system.jinja`, `question.jinja` and others."""
 
-    def __init__(self, folder: str, *others: str) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *others: str,
+        names: tuple[str, ...] = ("system.jinja", "question.jinja"),
+    ) -> None:
         self._folder = folder
-        self._names = ("system.jinja", "question.jinja", *others)
+        self._names = (*names, *others)
 
     @cached_property
     def _sources(self) -> dict[str, str]:

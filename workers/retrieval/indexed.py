@@ -71,6 +71,11 @@ class IndexedBank:
         near = {n.row: n for n in similar.among(np.array(rows, dtype=np.int64))}
         return replace(chosen, neighbours=tuple(near[row] for row in rows))
 
+    def nearest(self, query: Vectors, count: int) -> Sequence[Neighbour]:
+        """Return the most similar scenarios, without those that repeat others."""
+        near = QueryNeighbours(self._index, query).nearest(count + len(self._repeated))
+        return [one for one in near if one.row not in self._repeated][:count]
+
     def _choose(
         self, order: Neighbours, subject: Subject, settings: ScorerSettings
     ) -> ChosenExamples[Any]:

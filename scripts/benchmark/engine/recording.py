@@ -14,7 +14,7 @@ import msgspec
 from app.settings import Settings
 from app.telemetry.logs import configure
 from scripts.benchmark.engine.work import Work
-from workers.engines.base import Engine, Generation, Sampling, Schema
+from workers.engines.base import Engine, Generation, OnText, Sampling, Schema
 from workers.engines.select import create_engine
 from workers.main import run_worker
 from workers.tokenization.conversation import Prompt
@@ -46,6 +46,12 @@ class Recording:
         self._file.write(self._encoder.encode(work) + b"\n")
         self._file.flush()
         return await self._engine.generate(prompt, schema, sampling)
+
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Write a text; benchmarks ask for none."""
+        return await self._engine.write(prompt, sampling, on_text)
 
 
 async def _work(path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import httpx
 
 from app.settings import EngineSettings
+from workers.engines.base import Generation, OnText
 from workers.engines.endpoint.dialect import Dialect
 from workers.engines.endpoint.faults import fault_of, fault_within
+from workers.engines.endpoint.streaming import read_parts
 from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,23 @@ class EndpointClient:
                 if again == sent:
                     raise
                 sent = again
+
+    async def write(self, path: str, body: dict[str, Any], on_text: OnText) -> Generation:
+        """Send a request for one text, and read it in parts. It is sent once, as it is."""
+        sent = self.dialect.spoken(body) | {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        try:
+            async with self._http.stream("POST", path, json=sent) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise fault_of(response.status_code, response.text)
+                return await read_parts(response.aiter_lines(), on_text)
+        except httpx.TransportError as error:
+            raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
+        except httpx.RequestError as error:
+            raise EngineError(f"the endpoint's answer cannot be received: {error!r}") from error
 
     def beside(self, path: str) -> str:
         """The address of what vLLM serves beside OpenAI's API, not below `/v1`."""

@@ -24,7 +24,7 @@ def read_generation(document: Any) -> Generation:
     """Read the answers of a completion, at least one. Raises `EngineError`."""
     with expected_form(document):
         answers = [_answer_of(choice) for choice in document["choices"]]
-        prompt_tokens, cached, written = _counts(document)
+        prompt_tokens, cached, written = counts_of(document)
     if not answers:
         raise EngineError("the endpoint returned no answer")
     # Endpoints report only the sum over all answers.
@@ -46,7 +46,7 @@ def read_likeliest(document: Any) -> Likeliest:
     """
     with expected_form(document):
         pairs = _pairs(document["choices"][0].get("logprobs") or {})
-        prompt_tokens, cached, _ = _counts(document)
+        prompt_tokens, cached, _ = counts_of(document)
     if not pairs:
         raise EngineRejected("the endpoint returns no log-probabilities, which digit reading needs")
     if all(_TOKEN_ID.fullmatch(token) for token, _ in pairs):
@@ -81,21 +81,21 @@ class Likeliest:
 
 
 def _answer_of(choice: Any) -> tuple[str, FinishReason]:
-    reason = _finish_reason(choice.get("finish_reason"))
+    reason = finish_reason_of(choice.get("finish_reason"))
     if "message" not in choice:
-        return _text(choice["text"]), reason
+        return text_of(choice["text"]), reason
     message = choice["message"]
     if message.get("refusal"):
         return "", "refused"
-    text = _text(message["content"])
+    text = text_of(message["content"])
     if not text.strip() and reason == "stop":
         # Some servers take the whole answer for the model's thoughts.
-        thoughts = _text(message.get("reasoning_content") or message.get("reasoning")).strip()
+        thoughts = text_of(message.get("reasoning_content") or message.get("reasoning")).strip()
         text = thoughts if thoughts.startswith("{") else text
     return text, reason
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """Return a message's content: a text, or the texts of its parts without the thoughts."""
     if content is None:
         return ""
@@ -117,7 +117,7 @@ def _pairs(reported: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(str(token), logprob) for token, logprob in (steps[0] or {}).items()]
 
 
-def _counts(document: dict[str, Any]) -> tuple[int, int, int]:
+def counts_of(document: dict[str, Any]) -> tuple[int, int, int]:
     """Return the tokens of the prompt, those of them from a cache, and those written."""
     usage = document.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
@@ -132,7 +132,7 @@ def _counts(document: dict[str, Any]) -> tuple[int, int, int]:
     return prompt, cached, written
 
 
-def _finish_reason(reason: Any) -> FinishReason:
+def finish_reason_of(reason: Any) -> FinishReason:
     if reason in ("stop", None):
         return "stop"
     if reason == "content_filter":

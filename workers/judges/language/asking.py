@@ -15,6 +15,7 @@ from workers.engines.base import (
     Answer,
     Engine,
     Generation,
+    OnText,
     Sampling,
     Schema,
     TokenProbabilities,
@@ -48,6 +49,20 @@ class CountingEngine:
     async def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         """Answer a prompt, see `Engine.generate`."""
         generation = await self._engine.generate(prompt, schema, sampling)
+        self.finished += 1
+        return generation
+
+    async def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        """Write a text, see `Engine.write`. Each part counts."""
+
+        def counted(part: str) -> None:
+            self.finished += 1
+            if on_text is not None:
+                on_text(part)
+
+        generation = await self._engine.write(prompt, sampling, counted if on_text else None)
         self.finished += 1
         return generation
 

@@ -93,7 +93,7 @@ def _common(outcome: Outcome) -> Cell:
     return Cell(
         attribute="",
         scores=(),
-        examples=tuple(map(_use, _best_first(outcome.trimmed.used))),
+        examples=tuple(map(example_use, _best_first(outcome.trimmed.used))),
         reach=outcome.reach,
         examples_dropped=outcome.trimmed.dropped,
         answers_discarded=sum(reading.discarded for reading in outcome.readings),
@@ -109,7 +109,8 @@ def _best_first(used: Sequence[Example]) -> Sequence[Example]:
     return sorted(used, key=lambda e: (-e.neighbour.similarity, e.neighbour.row))
 
 
-def _use(example: Example) -> ExampleUse:
+def example_use(example: Example) -> ExampleUse:
+    """Return how an example is reported."""
     near, parts = example.neighbour, example.neighbour.parts
     use = ExampleUse(example.scenario.id, round(near.similarity, 4))
     if parts is None:

@@ -10,13 +10,18 @@ from typing import Any
 
 from app.domain.cells import CellResults
 from app.domain.job import Job
+from app.domain.methods import WRITE
+from app.domain.writing import Piece
 from app.settings import RetrievalSettings
 from app.store.banks import BankStore
 from workers.engines.base import Engine, EngineInfo
 from workers.judges.language.asking import Asker, CountingEngine, ReadingAsker, WritingAsker
+from workers.judges.language.examples import TextExamples
 from workers.judges.language.scoring import ScenarioScorer
+from workers.judges.language.writing import TextWriter
 from workers.methods.base import ReadingMethod
 from workers.methods.registry import reading_methods, writing_methods
+from workers.methods.responses.method import Responses
 from workers.retrieval.embedding import create_embedder
 from workers.retrieval.library import BankLibrary
 from workers.retrieval.saved import IndexFolder
@@ -35,6 +40,7 @@ class LanguageModel:
         self._writing = writing_methods()
         self._reading: dict[str, ReadingMethod[Any]] = {}
         self._scorer: ScenarioScorer | None = None
+        self._writer: TextWriter | None = None
         self.library: BankLibrary | None = None
         self.embedder = "none"
 
@@ -42,7 +48,8 @@ class LanguageModel:
     def profiles(self) -> dict[str, str]:
         """Profile name -> version of its prompts; with digit reading only after `start`."""
         writing = {name: method.profile for name, method in self._writing.items()}
-        return writing | {name: method.profile for name, method in self._reading.items()}
+        reading = {name: method.profile for name, method in self._reading.items()}
+        return writing | reading | {WRITE: Responses().profile}
 
     async def start(self) -> EngineInfo:
         """Load the embedding model, then the language model."""
@@ -61,6 +68,9 @@ class LanguageModel:
             self._engine.encode,
             info.context_length,
             self.library,
+        )
+        self._writer = TextWriter(
+            self._counting, self._engine.encode, info.context_length, TextExamples(self.library)
         )
         return info
 
@@ -86,7 +96,8 @@ class LanguageModel:
         """Have the model write one token."""
         await self._engine.check()
 
-    def score(self, job: Job) -> AsyncIterator[CellResults]:
+    def score(self, job: Job) -> AsyncIterator[CellResults | Piece]:
         """Yield the cells of a job as they are done."""
         assert self._scorer is not None, "start() comes first"
-        return self._scorer.score(job)
+        assert self._writer is not None
+        return self._writer.write(job) if job.texts else self._scorer.score(job)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from app.domain.cells import CellResults
 from app.domain.job import Job
+from app.domain.writing import Piece
 from workers.engines.base import EngineInfo
 from workers.judges.base import Judge
 from workers.judges.states.judge import StatesJudge
@@ -53,7 +54,7 @@ class WritesAndReads:
         """The one of the judge that writes."""
         return self._writes.library
 
-    async def score(self, job: Job) -> AsyncIterator[CellResults]:
+    async def score(self, job: Job) -> AsyncIterator[CellResults | Piece]:
         """Yield the cells of a job, which is for one of both."""
         async for results in (self._reads if job.states else self._writes).score(job):
             yield results

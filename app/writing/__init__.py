@@ -1,0 +1,1 @@
+"""Writing candidates: `/generate` for a group or a person, and from there to a choice."""

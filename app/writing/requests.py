@@ -1,0 +1,102 @@
+"""Bodies of requests to write texts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from app.domain.writing import Style, Turn
+from app.schema import WHOLE, Closed, Flag, Name, Number, Text
+from app.scoring.requests import RetrievalWeightsIn
+
+MAX_SAMPLES = 16
+MAX_MESSAGES = 200
+
+
+class MessageIn(Closed):
+    """One message of a conversation. Its text is data: nothing in it becomes a special token."""
+
+    role: Literal["system", "user", "assistant"]
+    content: Text
+
+
+class WritingOptions(Closed):
+    """How to write. Texts are cached separately for each combination of options."""
+
+    model: str | None = None
+    """Name of the model; the service's default model if omitted."""
+    max_tokens: Annotated[int, Field(ge=1, le=16_384), WHOLE] = 512
+    """Longest text, in tokens. A longer one is cut, and its `finish` is `length`."""
+    samples: Annotated[int, Field(ge=1, le=MAX_SAMPLES), WHOLE] = 1
+    """Number of texts."""
+    temperature: Number | None = Field(None, ge=0, le=2, allow_inf_nan=False)
+    """Sampling temperature; by default 0 (greedy) for one text and 0.7 for several."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] | None = None
+    """Seed of the draws. Without one, a text that is drawn is a new one each time; the answer has
+    the seed that was used. With one, or at temperature 0, a text may come from the cache."""
+    examples: Annotated[int, Field(ge=1, le=32), WHOLE] = 3
+    """Number of examples in the prompt, for a group or a person."""
+    retrieval: Literal["similar", "spica", "expected"] | None = None
+    """How examples for a group are chosen, as in `scoring.retrieval`: by default `expected` where
+    the bank has response classes, else `similar`."""
+    retrieval_weights: RetrievalWeightsIn | None = None
+    """For `spica`: weights in place of those that are fitted on the bank for the group."""
+
+    @model_validator(mode="after")
+    def _samples_must_differ(self) -> WritingOptions:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("all samples are the same at temperature 0: use a higher temperature")
+        return self
+
+
+class Conversation(Closed):
+    """A conversation to answer."""
+
+    messages: list[MessageIn] = Field(min_length=1, max_length=MAX_MESSAGES)
+    """The conversation, oldest message first: perhaps one of the system, which takes the place of
+    the default instruction, then user and assistant in turn. The last is the user's."""
+
+    @model_validator(mode="after")
+    def _in_turn(self) -> Conversation:
+        roles = [message.role for message in self.messages]
+        spoken = roles[1:] if roles[0] == "system" else roles
+        wanted = ["user", "assistant"] * (len(spoken) // 2) + ["user"]
+        if spoken != wanted:
+            raise ValueError(
+                "messages must be the user's and the assistant's in turn, beginning and ending "
+                "with the user's; a system message may only come first"
+            )
+        return self
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The messages, for the domain."""
+        return [Turn(message.role, message.content) for message in self.messages]
+
+
+class GenerateRequest(Conversation):
+    """A conversation to answer for a group, or without examples."""
+
+    bank: Name | None = None
+    """The rated bank that examples come from."""
+    group: Name | None = None
+    """The group of the bank to write for."""
+    style: Style = "C-R"
+    """How the prompt shows what the group prefers, as in SPICA's paper. `P-…`: the most appropriate
+    response of each example. `C-…`: the least appropriate as well. `…-R`: the text of the response.
+    `…-I`: the instruction of its response class."""
+    control: Flag = False
+    """Write with the plain prompt, without examples, whatever else the request names."""
+    writing: WritingOptions = Field(default_factory=WritingOptions)
+    stream: Flag = False
+    """Send the text while it is written, as server-sent events."""
+    deadline_s: Number | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds after which the text is no longer needed. Writing then stops."""
+
+    @model_validator(mode="after")
+    def _for_somebody(self) -> GenerateRequest:
+        if (self.bank is None) != (self.group is None):
+            given, lacks = ("group", "bank") if self.bank is None else ("bank", "group")
+            raise ValueError(f"a {given} needs a {lacks}: name both, or neither")
+        return self

@@ -1,0 +1,1 @@
+"""Has the model answer a conversation itself, for a group or a person."""
