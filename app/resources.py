@@ -14,6 +14,7 @@ from app.http.provided import LifespanState, lifespan_state
 from app.people.fitted import FittedBanks
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
+from app.scoring.judging import JudgingService
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
 from app.selection.covariances import LabelCovariances
@@ -101,7 +102,7 @@ class Resources:
         queue = JobQueue(redis, queue_limit=store.queue_limit, cache_ttl_s=store.cache_ttl_s)
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
-        operation, fitted = Operation(settings, scoring, fleet), FittedBanks(banks)
+        operation, fitted = Operation(settings, JudgingService(scoring), fleet), FittedBanks(banks)
         longest, lease = api.max_deadline_s, api.fit_lease_s
         return cls(
             settings=settings,

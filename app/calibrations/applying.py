@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from cachetools import LRUCache
 
@@ -12,17 +13,21 @@ from app.calibrations.choosing import (
     AS_GIVEN,
     choose,
     choose_for_states,
+    covers_nothing,
     not_for,
     unknown,
     unusable,
     without_features,
 )
 from app.calibrations.opened import Opened, opened
-from app.domain.calibration.artefact import InvalidArtefact, from_bytes
+from app.domain.calibration.artefact import InvalidArtefact
+from app.domain.calibration.committee import Members, estimate_together
+from app.domain.calibration.committee_artefact import Fitted, from_bytes
 from app.domain.calibration.estimate import Estimate, estimate
-from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
+from app.domain.calibration.evidence import Evidence, evidence_in
 from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import AUTO, NONE, Calibration
+from app.domain.committee import scored_by_all
 from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
 from app.store.calibrations import CalibrationStore
@@ -36,6 +41,16 @@ _FEW = 5
 _Key = tuple[str, str, frozenset[tuple[str, int]]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the judges of one score set gave."""
+
+    members: Members
+    """Which of the calibration's judges they are."""
+    evidence: Sequence[Evidence]
+    """One for each of them."""
+
+
 class Calibrator:
     """Applies calibrations. Keeps infos, artefacts and estimates in memory.
 
@@ -47,7 +62,7 @@ class Calibrator:
         self._ready: dict[str, dict[str, CalibrationInfo]] = {}
         """Tag of a tenant -> its calibrations."""
         self._age = 0
-        self._artefacts: LRUCache[str, Calibration] = LRUCache(_KEPT_ARTEFACTS)
+        self._artefacts: LRUCache[str, Fitted] = LRUCache(_KEPT_ARTEFACTS)
         self._estimates: LRUCache[_Key, Estimate] = LRUCache(_KEPT_ESTIMATES)
 
     def forget(self) -> None:
@@ -73,7 +88,7 @@ class Calibrator:
         for index, one in enumerate(score_sets):
             if one is None or not one[1]:
                 continue
-            choice = choose(wanted, ready, one[0].fingerprint, one[1])
+            choice = choose(wanted, ready, one[0].fingerprints, one[1])
             if isinstance(choice, CalibrationInfo):
                 chosen.setdefault(choice.name, []).append((index, one[0]))
             else:
@@ -115,11 +130,13 @@ class Calibrator:
         ready = await self.infos()
         chosen: dict[str, list[int]] = {}
         for index, one in own.items():
-            choice = choose_for_states(wanted, ready, one.fingerprint, asked)
+            choice = choose_for_states(wanted, ready, one.fingerprints, asked)
             if isinstance(choice, Refused):
                 results[index] = choice
+            elif not (fields := scored_by_all(one, choice.fields)):
+                results[index] = covers_nothing(choice)
             elif one.states is None:
-                results[index] = opened(one, choice.fields, None)
+                results[index] = opened(one, fields, None)
             else:
                 chosen.setdefault(choice.name, []).append(index)
         for name, indices in chosen.items():
@@ -148,16 +165,22 @@ class Calibrator:
         return result.only(list(fields))
 
     async def check(
-        self, wanted: str, fingerprint: str, fields: Collection[str], *, reads_states: bool = False
+        self,
+        wanted: str,
+        fingerprints: Sequence[str],
+        fields: Collection[str],
+        *,
+        reads_states: bool = False,
     ) -> None:
-        """Check before scoring that `wanted` can be applied to a scorer's scores on some fields.
+        """Check before scoring that `wanted` can be applied to scores on some fields.
 
-        Raises `UnknownCalibration` or `InvalidRequest`.
+        `fingerprints` are those of the scorer, or of all of a committee, sorted. Raises
+        `UnknownCalibration` or `InvalidRequest`.
         """
         if reads_states:
-            chosen = choose_for_states(wanted, await self.infos(), fingerprint, fields)
+            chosen = choose_for_states(wanted, await self.infos(), fingerprints, fields)
             if not isinstance(chosen, Refused):
-                chosen = not_for(chosen, fingerprint, fields) or chosen
+                chosen = not_for(chosen, fingerprints, fields) or chosen
             if isinstance(chosen, Refused):
                 raise chosen.error()
             return
@@ -166,7 +189,7 @@ class Calibrator:
         ready = await self.infos()
         if wanted not in ready:
             raise unknown(wanted, ready).error()
-        if fields and (refused := not_for(ready[wanted], fingerprint, fields)):
+        if fields and (refused := not_for(ready[wanted], fingerprints, fields)):
             raise refused.error()
 
     async def infos(self) -> dict[str, CalibrationInfo]:
@@ -180,7 +203,7 @@ class Calibrator:
             self._ready[tag] = ready
         return self._ready[tag]
 
-    async def _artefact(self, info: CalibrationInfo) -> Calibration | Refused:
+    async def _artefact(self, info: CalibrationInfo) -> Fitted | Refused:
         """The calibration with its arrays."""
         calibration = self._artefacts.get(info.digest)
         if calibration is None:
@@ -202,14 +225,14 @@ class Calibrator:
         if isinstance(calibration, Refused):
             return [calibration] * len(score_sets)
         results: dict[int, Estimate | Refused] = {}
-        missing: dict[int, Evidence] = {}
+        missing: dict[int, _Given] = {}
         for index, score_set in enumerate(score_sets):
             known = self._estimates.get(_key(info, score_set))
             result = known or without_features(info, calibration, score_set)
             if result is not None:
                 results[index] = result
                 continue
-            missing[index] = _evidence(info, score_set)
+            missing[index] = _given(info, score_set)
         if missing:
             made = await _estimates(calibration, list(missing.values()))
             for index, one in zip(missing, made, strict=True):
@@ -217,12 +240,13 @@ class Calibrator:
         return [results[index] for index in range(len(score_sets))]
 
 
-def _evidence(info: CalibrationInfo, score_set: ScoreSet) -> Evidence:
-    assert score_set.surface is not None
-    surface = score_set.surface.values
-    if score_set.states is not None:
-        return evidence_of_states(score_set.states, surface, len(info.fields))
-    return evidence_of(score_set.scores, surface, info.fields, score_set.scorer.settings)
+def _given(info: CalibrationInfo, score_set: ScoreSet) -> _Given:
+    members = info.members(score_set.fingerprints)
+    assert members is not None, "the calibration is for these judges"
+    each = [evidence_in(one, info.fields) for one in score_set.each]
+    evidence = [one for one in each if one is not None]
+    assert len(evidence) == len(each), "every judge has scored"
+    return _Given(members, evidence)
 
 
 def _calibrated(info: CalibrationInfo, result: Estimate, fields: tuple[str, ...]) -> Calibrated:
@@ -234,13 +258,28 @@ def _opened(
 ) -> Opened | Refused:
     if isinstance(result, Refused):
         return result
-    return opened(score_set, info.fields, _calibrated(info, result, info.fields))
+    fields = tuple(info.fields[column] for column in result.columns)
+    return opened(score_set, fields, _calibrated(info, result, fields))
 
 
-async def _estimates(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Estimate]:
-    if len(evidence) < _FEW:
-        return estimate(calibration, evidence)
-    return await asyncio.to_thread(estimate, calibration, evidence)
+async def _estimates(calibration: Fitted, given: Sequence[_Given]) -> list[Estimate]:
+    if len(given) < _FEW:
+        return _all_estimates(calibration, given)
+    return await asyncio.to_thread(_all_estimates, calibration, given)
+
+
+def _all_estimates(calibration: Fitted, given: Sequence[_Given]) -> list[Estimate]:
+    """In the order of `given`; scenarios of the same judges are estimated together."""
+    if isinstance(calibration, Calibration):
+        return estimate(calibration, [one.evidence[0] for one in given])
+    places: dict[Members, list[int]] = {}
+    for place, one in enumerate(given):
+        places.setdefault(one.members, []).append(place)
+    made: dict[int, Estimate] = {}
+    for members, own in places.items():
+        evidence = [given[place].evidence for place in own]
+        made |= zip(own, estimate_together(calibration, members, evidence), strict=True)
+    return [made[place] for place in range(len(given))]
 
 
 def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> Applied:
@@ -254,5 +293,9 @@ def _result(wanted: str, info: CalibrationInfo, result: Estimate | Refused) -> A
 
 def _key(info: CalibrationInfo, score_set: ScoreSet) -> _Key:
     # A cell that expired and was scored again may have other scores, but has a later timestamp.
-    made = frozenset((field, cell.created_ms) for field, cell in score_set.scored.items())
+    made = frozenset(
+        (f"{one.digest}:{field}", cell.created_ms)
+        for one in score_set.each
+        for field, cell in one.scored.items()
+    )
     return info.digest, score_set.digest, made

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from app.calibrations.applied import Raw, Refused
 from app.domain import features
+from app.domain.calibration.committee_artefact import Fitted
 from app.domain.calibration.info import CalibrationInfo
-from app.domain.calibration.model import AUTO, NONE, Calibration
+from app.domain.calibration.model import AUTO, NONE
 from app.domain.fingerprint import attribute_name
 from app.domain.score_set import ScoreSet
 
@@ -17,27 +18,29 @@ AS_GIVEN = "scores are as the model gave them"
 def choose(
     wanted: str,
     ready: Mapping[str, CalibrationInfo],
-    fingerprint: str,
+    fingerprints: Sequence[str],
     asked: Collection[str],
 ) -> CalibrationInfo | Raw | Refused:
-    """The calibration for a scorer's scores on some cell fields, or why there is none.
+    """The calibration for scores on some cell fields, or why there is none.
 
-    Under `auto` it is the latest that was fitted for this scorer and covers all the fields.
+    `fingerprints` are those of the scorer, or of all of a committee, sorted. Under `auto` it is the
+    latest that covers all the fields, among those that were fitted for exactly these scorers if
+    there are any, else among those for committees that they belong to.
     """
     if wanted != AUTO:
         if wanted not in ready:
             return unknown(wanted, ready)
-        return not_for(ready[wanted], fingerprint, asked) or ready[wanted]
-    own = _automatic(ready, fingerprint)
+        return not_for(ready[wanted], fingerprints, asked) or ready[wanted]
+    own = _automatic(ready, fingerprints)
     covering = [info for info in own if set(asked) <= set(info.fields)]
     if covering:
-        return max(covering, key=_preference)
+        return max(covering, key=lambda info: _preference(info, fingerprints))
     if own:
-        latest = max(own, key=_preference)
+        latest = max(own, key=lambda info: _preference(info, fingerprints))
         missing = ", ".join(_names(set(asked) - set(latest.fields)))
         return Raw(
-            f"calibration {latest.name!r} is for this scorer but does not cover {missing}: "
-            f"{AS_GIVEN}"
+            f"calibration {latest.name!r} is for {_these(fingerprints)} but does not cover "
+            f"{missing}: {AS_GIVEN}"
         )
     return Raw()
 
@@ -45,10 +48,12 @@ def choose(
 def choose_for_states(
     wanted: str,
     ready: Mapping[str, CalibrationInfo],
-    fingerprint: str,
+    fingerprints: Sequence[str],
     asked: Collection[str],
 ) -> CalibrationInfo | Refused:
     """The calibration that makes scores of a scorer's states, or why there is none.
+
+    A committee whose judges do not all read states needs one as well.
 
     `asked` are names or cell fields of attributes. Under `auto` it is the latest that covers most
     of them; whoever asks has to look which it covers.
@@ -59,17 +64,25 @@ def choose_for_states(
     if wanted != AUTO:
         if wanted not in ready:
             return unknown(wanted, ready)
-        return not_for(ready[wanted], fingerprint, ()) or ready[wanted]
-    own = _automatic(ready, fingerprint)
+        return not_for(ready[wanted], fingerprints, ()) or ready[wanted]
+    own = _automatic(ready, fingerprints)
     if not own:
-        return Refused("inapplicable", f"no calibration is fitted for this scorer: {FIT_FIRST}")
-    return max(own, key=lambda info: (len(covered(info, asked)), *_preference(info)))
+        each = " with a --model for each of them" if len(fingerprints) > 1 else ""
+        return Refused(
+            "inapplicable",
+            f"no calibration is fitted for {_these(fingerprints)}: {FIT_FIRST}{each}",
+        )
+    return max(own, key=lambda info: (len(covered(info, asked)), *_preference(info, fingerprints)))
 
 
 FIT_FIRST = (
     "store labelled scenarios as a bank and run "
     "`python -m scripts.calibrate NAME --bank BANK --method probe`"
 )
+
+
+def _these(fingerprints: Sequence[str]) -> str:
+    return "this scorer" if len(fingerprints) == 1 else "this committee"
 
 
 def covered(info: CalibrationInfo, asked: Collection[str]) -> set[str]:
@@ -79,20 +92,28 @@ def covered(info: CalibrationInfo, asked: Collection[str]) -> set[str]:
     }
 
 
-def _automatic(ready: Mapping[str, CalibrationInfo], fingerprint: str) -> Sequence[CalibrationInfo]:
-    """The calibrations for a scorer that `auto` may choose."""
-    return [one for one in ready.values() if one.automatic and one.applies_to(fingerprint)]
+def _automatic(
+    ready: Mapping[str, CalibrationInfo], fingerprints: Sequence[str]
+) -> Sequence[CalibrationInfo]:
+    """The calibrations for some scorers that `auto` may choose."""
+    return [
+        one for one in ready.values() if one.automatic and one.members(fingerprints) is not None
+    ]
 
 
-def _preference(info: CalibrationInfo) -> tuple[bool, int]:
-    """What `auto` takes the greatest of: calibrations of one's own before built-in ones."""
-    return not info.builtin, info.created_ms
+def _preference(info: CalibrationInfo, fingerprints: Sequence[str]) -> tuple[int, bool, int]:
+    """What `auto` takes the greatest of: calibrations of fewer other judges before those of more,
+    then those of one's own before built-in ones, then the latest."""
+    return len(fingerprints) - len(info.scorers), not info.builtin, info.created_ms
 
 
-def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> Refused | None:
-    """Why a calibration that was asked for by name is not for a scorer's scores on some fields."""
-    if not info.applies_to(fingerprint):
-        return Refused("inapplicable", f"calibration {info.name!r} was fitted for another scorer")
+def not_for(
+    info: CalibrationInfo, fingerprints: Sequence[str], asked: Collection[str]
+) -> Refused | None:
+    """Why a calibration that was asked for by name is not for scores on some fields."""
+    if info.members(fingerprints) is None:
+        others = "another scorer" if len(info.scorers) == 1 else "other judges"
+        return Refused("inapplicable", f"calibration {info.name!r} was fitted for {others}")
     if missing := _names(set(asked) - set(info.fields)):
         return Refused(
             "inapplicable", f"calibration {info.name!r} does not cover {', '.join(missing)}"
@@ -100,8 +121,16 @@ def not_for(info: CalibrationInfo, fingerprint: str, asked: Collection[str]) -> 
     return None
 
 
+def covers_nothing(info: CalibrationInfo) -> Refused:
+    """A committee was asked for scores on other attributes only."""
+    return Refused(
+        "inapplicable",
+        f"calibration {info.name!r} covers none of the attributes that all judges have scored",
+    )
+
+
 def without_features(
-    info: CalibrationInfo, calibration: Calibration, score_set: ScoreSet
+    info: CalibrationInfo, calibration: Fitted, score_set: ScoreSet
 ) -> Refused | None:
     """Why the surface features of a calibration or a score set do not allow applying it."""
     if calibration.features != features.VERSION:

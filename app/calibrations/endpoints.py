@@ -23,7 +23,7 @@ from app.http.paths import PathName, path_to
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
-from app.scoring.schemas import ScorerOut
+from app.scoring.schemas import scorers_out
 from app.store.builtin_calibrations import exported
 from app.store.calibrations import CalibrationState, CalibrationStore
 
@@ -179,7 +179,7 @@ def _out(name: str, of: CalibrationState) -> CalibrationOut:
 def _fitted(info: CalibrationInfo) -> FittedOut:
     return FittedOut(
         digest=info.digest,
-        scorer=ScorerOut.of(info.scorer),
+        scorer=scorers_out(info.scorers),
         attributes=[attribute_name(field) for field in info.fields],
         bank=info.bank,
         further_banks=list(info.further_banks),

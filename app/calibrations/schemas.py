@@ -9,7 +9,7 @@ from pydantic import Field
 from app.domain.calibration.model import Basis, Layer
 from app.schema import WHOLE, Flag, Maybe, Name, Open
 from app.scoring.requests import ScorerRequest
-from app.scoring.schemas import BankRefOut, ScorerOut
+from app.scoring.schemas import BankRefOut, ScorersOut
 
 
 class CalibrationRequest(ScorerRequest):
@@ -33,6 +33,23 @@ class CalibrationRequest(ScorerRequest):
     """Whether `auto` may choose the calibration. If not, it is applied only where it is named."""
 
 
+class JudgeReportOut(Open):
+    """What one judge of a committee adds on one attribute."""
+
+    judge: str
+    """Model and method."""
+    fingerprint: str
+    """Of its scorer."""
+    error_alone: float
+    """Of surface features and this judge only."""
+    error_without: float
+    """Of surface features and the other judges."""
+    weight: float
+    """Share of what it adds to surface features that counts; 0 where it is left out."""
+    summary: str
+    """The result in words."""
+
+
 class AttributeReportOut(Open):
     """Results of cross-validation on the bank, for one attribute. Errors are root mean squares of
     the difference from the labels."""
@@ -44,7 +61,7 @@ class AttributeReportOut(Open):
     """Scenarios behind these figures."""
     layer: Layer
     """What the calibrated score comes from: surface features only, or also the judge's score on
-    this attribute, or also its scores on all attributes."""
+    this attribute, or also its scores on all attributes, or its hidden states, or a committee."""
     error_constant: float
     """If the mean label were the score of everything."""
     error_raw: float
@@ -65,6 +82,8 @@ class AttributeReportOut(Open):
     """The result in words."""
     bank: Maybe[str] = None
     """The bank that the figures are about, if the calibration was fitted on several."""
+    judges: list[JudgeReportOut] = []
+    """What each judge adds; empty without a committee."""
 
 
 class FittedOut(Open):
@@ -72,7 +91,7 @@ class FittedOut(Open):
 
     digest: str
     """Its version."""
-    scorer: ScorerOut
+    scorer: ScorersOut
     attributes: list[str]
     bank: BankRefOut
     """What it was fitted on."""

@@ -62,19 +62,24 @@ class CandidateScore(Struct, frozen=True, omit_defaults=True):
     """One candidate's score on one attribute."""
 
     score: float
-    """Mean over samples and orders, in [0, 1]."""
+    """Mean over samples and orders, in [0, 1]; of a committee, over its judges."""
     spread: float = 0.0
-    """Population standard deviation over samples and orders, in [0, 1]."""
+    """Population standard deviation over samples and orders, in [0, 1]; of a committee, over its
+    judges."""
     reasoning: str | None = None
     """The sentence that the model wrote before the score, from the first answer."""
     values: tuple[float, ...] = ()
-    """The individual scores behind the mean, grouped by order, then by sample."""
+    """The individual scores behind the mean, grouped by order, then by sample; of a committee, one
+    for each judge."""
     digits: DigitReading | None = None
     """The digit reading, if the score is an expected digit."""
     valence: tuple[float, float, float] | None = None
     """Kaleido's probabilities of supports, either and opposes."""
     reward: float | None = None
     """A reward model's scalar."""
+    judges_error: float = 0.0
+    """Of a committee: standard error of the mean that follows from the errors of its judges. What
+    follows from their disagreement comes on top. Never stored."""
 
 
 class StateReading(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +66,12 @@ def _scorer_fingerprint(encoded: bytes) -> str:
     bank = scorer.bank.digest if scorer.bank else None
     search = [scorer.bank.search] if scorer.bank and scorer.bank.search else []
     return digest("scorer", settings, model, scorer.prompt_profile, bank, *search)
+
+
+def committee_fingerprint(fingerprints: Iterable[str]) -> str:
+    """Hash of the scorers of a committee, in any order; of a single one, its own."""
+    members = sorted(fingerprints)
+    return members[0] if len(members) == 1 else digest("committee", members)
 
 
 def score_set_digest(scenario: Scenario, fingerprint: str) -> str:

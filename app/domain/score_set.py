@@ -1,8 +1,8 @@
-"""Score sets: the cells of one scenario under one scorer."""
+"""Score sets: the cells of one scenario under one scorer, or under those of a committee."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,16 +14,32 @@ from app.domain.scorer import Scorer
 
 ID_SEPARATOR = "."
 """Separates the two parts of a score set id: the digest and the view."""
+MEMBER_SEPARATOR = "-"
+"""Separates the digests of a committee's members in the digest of their score set."""
+
+
+class LeftOut(Struct, frozen=True):
+    """A judge of a committee that gave no scores, and was left out as the request allows."""
+
+    model: str
+    method: str
+    detail: str
+    """Why."""
 
 
 class ScoreSet(Struct, frozen=True):
-    """The cells of one scenario under one scorer: cached, freshly scored, unscored or pending."""
+    """The cells of one scenario under one scorer: cached, freshly scored, unscored or pending.
+
+    That of a committee has the score sets of its members, and cells made of theirs
+    (`app.domain.committee`).
+    """
 
     digest: str
-    """Hash of scenario and scorer. This is the cache key."""
+    """Hash of scenario and scorer. This is the cache key. Of a committee, those of its members."""
     scorer: Scorer
+    """Of a committee, its first one."""
     fingerprint: str
-    """Hash of the scorer."""
+    """Hash of the scorer, or of all of a committee."""
     surface: SurfaceFeatures | None = None
     """Surface features of the candidates; None if none were stored."""
     presentation: Presentation | None = None
@@ -34,11 +50,25 @@ class ScoreSet(Struct, frozen=True):
     """Cell field -> state of the cell, in the order of the request."""
     cached: frozenset[str] = frozenset()
     """Fields that were in the cache when the request arrived."""
+    members: tuple[ScoreSet, ...] = ()
+    """Of a committee: one for each of its scorers, sorted by fingerprint."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Judges that should have scored as well."""
 
     @property
     def id(self) -> str:
         """The id that clients use: the digest and, if there is a view, the view."""
         return self.digest if self.view is None else f"{self.digest}{ID_SEPARATOR}{self.view}"
+
+    @property
+    def each(self) -> tuple[ScoreSet, ...]:
+        """The score sets of a committee's members; of a single judge, this one."""
+        return self.members or (self,)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Fingerprints of all scorers, sorted."""
+        return tuple(member.fingerprint for member in self.each)
 
     @property
     def scored(self) -> dict[str, Cell]:
@@ -57,8 +87,11 @@ class ScoreSet(Struct, frozen=True):
 
     @property
     def reads_states(self) -> bool:
-        """Whether its one cell has states, from which a calibration makes scores."""
-        return TRAITS[self.scorer.settings.method].reads_states
+        """Whether its one cell has states, from which a calibration makes scores.
+
+        In a committee, it is enough that one of the judges reads them.
+        """
+        return any(TRAITS[one.scorer.settings.method].reads_states for one in self.each)
 
     @property
     def states(self) -> Cell | None:
@@ -87,19 +120,16 @@ class ScoreSet(Struct, frozen=True):
     @property
     def usage(self) -> Usage:
         """Total tokens of the fresh cells."""
+        if self.members:
+            return sum((member.usage for member in self.members), Usage())
         return sum((cell.usage for cell in self.fresh), Usage())
 
     @property
     def timings(self) -> CellTimings:
         """Longest timings among the fresh cells, which are scored concurrently. Milliseconds."""
-        fresh = [cell.timings for cell in self.fresh]
-        if not fresh:
-            return CellTimings()
-        return CellTimings(
-            queue=max(t.queue for t in fresh),
-            retrieval=max(t.retrieval for t in fresh),
-            engine=max(t.engine for t in fresh),
-        )
+        if self.members:
+            return longest([member.timings for member in self.members])
+        return longest([cell.timings for cell in self.fresh])
 
     def named(self, attribute: str) -> dict[str, CellState]:
         """The cells of an attribute, by field. `attribute` is a field (`name@digest`) or a name.
@@ -115,6 +145,17 @@ class ScoreSet(Struct, frozen=True):
             for field, cell in self.cells.items()
             if cell.attribute == attribute and not (isinstance(cell, Cell) and cell.kind != "score")
         }
+
+
+def longest(timings: Sequence[CellTimings]) -> CellTimings:
+    """The longest of each kind, of work that was done at the same time."""
+    if not timings:
+        return CellTimings()
+    return CellTimings(
+        queue=max(t.queue for t in timings),
+        retrieval=max(t.retrieval for t in timings),
+        engine=max(t.engine for t in timings),
+    )
 
 
 def split_score_set_id(score_set_id: str) -> tuple[str, str | None]:

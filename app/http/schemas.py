@@ -72,6 +72,8 @@ class Problem(Open):
     """Attributes that the model failed to score, and why."""
     unwritten: Maybe[list[UnwrittenProblem]] = None
     """Texts that were not written, and why."""
+    judges: Maybe[list[str]] = None
+    """Models of the committee's judges that the problem is about."""
     prompt_tokens: Maybe[int] = None
     """Tokens of the prompt without examples."""
     output_tokens: Maybe[int] = None

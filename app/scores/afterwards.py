@@ -14,8 +14,9 @@ from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, ContextOverflow, DeadlinePassed, ScoringFailed
 from app.schema import Rendered
 from app.scoring.afterwards import plan_words, writer_for
-from app.scoring.planner import PlannedRequest
-from app.scoring.service import Patience, ScoringService
+from app.scoring.judging import JudgingService
+from app.scoring.planned import PlannedRequest
+from app.scoring.service import Patience
 from app.selection.choosing import compared_scores
 from app.store.fleet import Fleet
 from app.store.tenancy import tenant_tag
@@ -84,7 +85,7 @@ class Chosen:
 class Afterwards:
     """Has a judge write about the scores behind a selection."""
 
-    def __init__(self, fleet: Fleet, scoring: ScoringService, default_model: str | None) -> None:
+    def __init__(self, fleet: Fleet, scoring: JudgingService, default_model: str | None) -> None:
         self._fleet = fleet
         self._scoring = scoring
         self._default_model = default_model

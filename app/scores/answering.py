@@ -15,7 +15,8 @@ from app.schema import Rendered
 from app.scores.afterwards import Words
 from app.scores.rendering import score_set_out, timings_out, usage_out
 from app.scores.schemas import HostileOut, PendingOut
-from app.scoring.planner import PlannedRequest
+from app.scoring.planned import PlannedRequest
+from app.scoring.requests import ScoreRequest
 
 
 async def shown_scores(
@@ -32,6 +33,7 @@ async def shown_scores(
 
 
 def rendered_scores(
+    body: ScoreRequest,
     planned: PlannedRequest,
     score_set: ScoreSet,
     applied: Calibrated | Raw,
@@ -40,7 +42,13 @@ def rendered_scores(
     if isinstance(applied, Raw) and applied.warning:
         warnings = (*warnings, applied.warning)
     calibrated = applied if isinstance(applied, Calibrated) else None
-    rendered = score_set_out(score_set, planned.plan.presentation, warnings, calibrated)
+    rendered = score_set_out(
+        score_set,
+        planned.plan.presentation,
+        warnings,
+        calibrated,
+        show_judges=body.show_judges,
+    )
     if planned.method_reason is not None:
         rendered["method_reason"] = planned.method_reason
     return rendered

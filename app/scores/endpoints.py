@@ -103,7 +103,7 @@ async def score(
     plan = planned.plan
     await calibrator.check(
         body.calibration,
-        plan.score_set.fingerprint,
+        plan.score_set.fingerprints,
         list(plan.attributes),
         reads_states=plan.score_set.reads_states,
     )
@@ -112,7 +112,7 @@ async def score(
     if score_set.pending:
         return pending_answer(score_set, planned, hostile)
     shown, applied = await shown_scores(calibrator, body.calibration, score_set, plan.attributes)
-    rendered = rendered_scores(planned, shown, applied, planned.warnings)
+    rendered = rendered_scores(body, planned, shown, applied, planned.warnings)
     return full_answer(rendered, score_set, started, hostile)
 
 
@@ -170,7 +170,7 @@ async def select(
     _count(selection, resolved.traits.kind)
     rendered = {
         "selection": selection,
-        "score_set": rendered_scores(planned, shown, applied, (*planned.warnings, *warnings)),
+        "score_set": rendered_scores(body, planned, shown, applied, (*planned.warnings, *warnings)),
     }
     chosen = Chosen(planned.plan, shown, applied, selection, list(target))
     words = await operation.words(chosen, body, prefer, request)
@@ -195,8 +195,12 @@ async def get_score_set(
     cache: Annotated[ScoreCache, provided(ScoreCache)],
     calibrator: Annotated[Calibrator, provided(Calibrator)],
     calibration: Annotated[Name, Query()] = "auto",
+    show_judges: Annotated[bool, Query()] = False,
 ) -> Response:
-    """All cells of a score set, pending ones included. Poll this after a 202."""
+    """All cells of a score set, pending ones included. Poll this after a 202.
+
+    With `show_judges`, that of a committee has the cells of each judge as well.
+    """
     (score_set,) = await cache.score_sets([own_score_set(score_set_id)])
     if score_set is None or score_set.presentation is None:
         raise UnknownScoreSet(
@@ -212,7 +216,9 @@ async def get_score_set(
         shown, applied = score_set, Raw(error.detail)
     warnings = [applied.warning] if isinstance(applied, Raw) and applied.warning else []
     calibrated = applied if isinstance(applied, Calibrated) else None
-    answer = json_answer(score_set_out(shown, score_set.presentation, warnings, calibrated))
+    answer = json_answer(
+        score_set_out(shown, score_set.presentation, warnings, calibrated, show_judges=show_judges)
+    )
     if score_set.pending:
         answer.headers["Retry-After"] = "1"
     return answer

@@ -26,7 +26,8 @@ from app.schema import Rendered
 from app.scores.answering import ms_since, pending_answer, rendered_scores, shown_scores
 from app.scores.operation import Operation
 from app.scores.rendering import timings_out, usage_out
-from app.scoring.planner import PlannedRequest, Planner, candidates_of
+from app.scoring.planned import PlannedRequest
+from app.scoring.planner import Planner, candidates_of
 from app.selection.requests import SelectRequest
 
 
@@ -80,7 +81,7 @@ class PeopleSelection:
         plan = planned.plan
         await self._calibrator.check(
             body.calibration,
-            plan.score_set.fingerprint,
+            plan.score_set.fingerprints,
             list(plan.attributes),
             reads_states=plan.score_set.reads_states,
         )
@@ -92,7 +93,7 @@ class PeopleSelection:
         shown, applied = await shown_scores(
             self._calibrator, body.calibration, score_set, planned.plan.attributes
         )
-        return rendered_scores(planned, shown, applied, planned.warnings)
+        return rendered_scores(body, planned, shown, applied, planned.warnings)
 
 
 def _rows(bank: BankPeople, body: SelectRequest) -> list[Row]:

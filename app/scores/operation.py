@@ -13,9 +13,11 @@ from app.scores.afterwards import Afterwards, Chosen, Words
 from app.scores.patience import patience_for
 from app.scores.schemas import HostileOut
 from app.scoring.hostile import flag_hostile
-from app.scoring.planner import PlannedRequest, candidates_of
+from app.scoring.judging import JudgingService
+from app.scoring.planned import PlannedRequest
+from app.scoring.planner import candidates_of
 from app.scoring.requests import ScoreRequest
-from app.scoring.service import Patience, ScoringService
+from app.scoring.service import Patience
 from app.selection.requests import SelectRequest
 from app.settings import Settings
 from app.store.fleet import Fleet
@@ -24,7 +26,7 @@ from app.store.fleet import Fleet
 class Operation:
     """Scores plans within the patience of their requests."""
 
-    def __init__(self, settings: Settings, scoring: ScoringService, fleet: Fleet) -> None:
+    def __init__(self, settings: Settings, scoring: JudgingService, fleet: Fleet) -> None:
         self._settings = settings.api
         self._scoring = scoring
         self._afterwards = Afterwards(fleet, scoring, settings.api.default_model)
@@ -53,7 +55,7 @@ class Operation:
         state["log"] = {
             "score_set": score_set.digest,
             "fingerprint": score_set.fingerprint,
-            "model": planned.pool.model.name,
+            "model": "+".join(one.scorer.model.name for one in score_set.each),
             "cells_cached": len(score_set.cached),
             "cells_scored": len(score_set.fresh),
             "cells_unscored": len(score_set.unscored),

@@ -16,7 +16,7 @@ from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
 from app.domain.selection.uncertainty import standard_errors
 from app.schema import Rendered
-from app.scoring.schemas import scorer_out
+from app.scoring.schemas import scorers_out
 from app.selection.rendering import calibration_out
 
 LOW_MASS = 0.5
@@ -28,8 +28,13 @@ def score_set_out(
     presentation: Presentation,
     warnings: Sequence[str] = (),
     calibrated: Calibrated | None = None,
+    *,
+    show_judges: bool = False,
 ) -> Rendered:
-    """A `ScoreSetOut`, with cells in the order of the request."""
+    """A `ScoreSetOut`, with cells in the order of the request.
+
+    With `show_judges`, a committee's has the cells of each judge.
+    """
     cells = score_set.cells
     if score_set.pending:
         status = "pending"
@@ -44,16 +49,45 @@ def score_set_out(
             cell_out(field, cell, presentation, field in score_set.cached, calibrated)
             for field, cell in cells.items()
         ],
-        "scorer": scorer_out(score_set.scorer, score_set.fingerprint),
+        "scorer": scorers_out([one.scorer for one in score_set.each]),
     }
+    if score_set.members:
+        rendered["judges"] = [
+            _judge_out(member, presentation, show_cells=show_judges) for member in score_set.members
+        ]
+    if score_set.left_out:
+        rendered["left_out"] = [
+            {"model": one.model, "method": one.method, "detail": one.detail}
+            for one in score_set.left_out
+        ]
     if calibrated is not None:
         rendered["calibration"] = calibration_out(calibrated)
     rendered["warnings"] = [
         *warnings,
+        *(
+            f"judge {one.model!r} ({one.method}) is left out: {one.detail}"
+            for one in score_set.left_out
+        ),
         *_choice_without_examples(score_set.scorer, score_set.choice),
-        *_low_masses(list(score_set.scored.values())),
-        *degenerate(score_set),
+        *(warning for one in score_set.each for warning in _low_masses(one, score_set)),
+        *(warning for one in score_set.each for warning in degenerate(one)),
     ]
+    return rendered
+
+
+def _judge_out(member: ScoreSet, presentation: Presentation, *, show_cells: bool) -> Rendered:
+    """A `JudgeOut`."""
+    rendered: Rendered = {
+        "score_set_id": member.id,
+        "fingerprint": member.fingerprint,
+        "model": member.scorer.model.name,
+        "method": member.scorer.settings.method,
+    }
+    if show_cells:
+        rendered["cells"] = [
+            cell_out(field, cell, presentation, field in member.cached)
+            for field, cell in member.cells.items()
+        ]
     return rendered
 
 
@@ -166,16 +200,17 @@ def _choice_without_examples(scorer: Scorer, choice: Cell | None) -> list[str]:
     ]
 
 
-def _low_masses(cells: Sequence[Cell]) -> list[str]:
+def _low_masses(judge: ScoreSet, whole: ScoreSet) -> list[str]:
     low = [
         cell.attribute
-        for cell in cells
+        for cell in judge.scored.values()
         if any(score.digits is not None and score.digits.mass < LOW_MASS for score in cell.scores)
     ]
     if not low:
         return []
+    name = f"judge {judge.scorer.model.name!r}" if whole.members else "the model"
     return [
-        f"scores on {', '.join(low)} are unreliable: the model prefers an answer that is not a "
+        f"scores on {', '.join(low)} are unreliable: {name} prefers an answer that is not a "
         "digit (see digit_mass)"
     ]
 

@@ -11,7 +11,7 @@ from app.domain.hostile.rules import Reason as HostileReason
 from app.http.schemas import Problem
 from app.people.schemas import PeopleOut
 from app.schema import Maybe, Open
-from app.scoring.schemas import ScorerOut
+from app.scoring.schemas import ScorersOut
 from app.selection.schemas import CalibrationRefOut, CandidateOut, SelectionOut
 
 
@@ -38,18 +38,21 @@ class CandidateScoreOut(Open):
     index: int
     score: float
     """The model's score, the mean over samples and orders, in [0, 1]; with method `probe`, the
-    calibrated score."""
+    calibrated score; of a committee, the mean of its judges' scores, or the calibrated score if one
+    of them reads states."""
     spread: float
-    """Standard deviation over samples and orders."""
+    """Standard deviation over samples and orders; of a committee, over its judges."""
     calibrated: Maybe[CalibratedScoreOut] = None
     """The calibrated score; absent without a calibration."""
     standard_error: Maybe[float] = None
     """Standard error of `score`, from samples and orders, or without reasoning from the digit
-    probabilities; absent for a single answer, whose error is unknown."""
+    probabilities; absent for a single answer, whose error is unknown. Of a committee, from the
+    disagreement of its judges, and from the standard errors that these have."""
     reasoning: Maybe[str] = None
     """The sentence that the model wrote before the score."""
     values: Maybe[list[float]] = None
-    """With several samples or orders: the individual scores, grouped by order."""
+    """With several samples or orders: the individual scores, grouped by order. Of a committee: the
+    score of each judge, in the order of `judges`."""
     digit_probabilities: Maybe[list[float]] = None
     """Without reasoning: the model's probabilities of the digits 0 to 4, among all tokens."""
     digit_mass: Maybe[float] = None
@@ -171,8 +174,30 @@ CellOut = Annotated[ScoredCellOut | UnscoredCellOut | PendingCellOut, Field(disc
 MethodReason = Maybe[str]
 
 
+class JudgeOut(Open):
+    """A judge of a committee, and its part of a score set."""
+
+    score_set_id: str
+    """Its own score set, which it has also when it is asked alone."""
+    fingerprint: str
+    """Of its scorer."""
+    model: str
+    method: str
+    cells: Maybe[list[CellOut]] = None
+    """What it gave, without a calibration; absent unless the request asks for it."""
+
+
+class LeftOutOut(Open):
+    """A judge of a committee that was left out."""
+
+    model: str
+    method: str
+    detail: str
+    """Why."""
+
+
 class ScoreSetOut(Open):
-    """The scores of one scenario under one scorer."""
+    """The scores of one scenario under one scorer, or under those of a committee."""
 
     id: str
     """Identifies the scores, and the caller's ids and order of candidates."""
@@ -180,7 +205,11 @@ class ScoreSetOut(Open):
     """`pending`: some cells are still being scored. `partial`: some are unscored."""
     candidates: list[CandidateOut]
     cells: list[CellOut]
-    scorer: ScorerOut
+    scorer: ScorersOut
+    judges: Maybe[list[JudgeOut]] = None
+    """The judges of a committee; absent for a single judge."""
+    left_out: Maybe[list[LeftOutOut]] = None
+    """Judges of the committee that are missing from these scores; absent if all are there."""
     calibration: Maybe[CalibrationRefOut] = None
     """The calibration of the `calibrated` scores; absent if there is none."""
     method_reason: MethodReason = None

@@ -8,7 +8,7 @@ from app.domain.methods import profile_name
 from app.domain.plan import plan_scores
 from app.domain.scenario import Attribute, Candidate
 from app.domain.scorer import Scorer, ScorerSettings
-from app.scoring.planner import PlannedRequest
+from app.scoring.planned import PlannedJudge, PlannedRequest
 from app.scoring.pools import not_ready
 from app.store.fleet import FleetSnapshot, Pool
 
@@ -53,4 +53,4 @@ def plan_words(
     )
     candidates = [Candidate(str(number), text) for number, text in enumerate(texts)]
     plan = plan_scores(question, candidates, [attribute], Scorer(settings, pool.model), owner=owner)
-    return PlannedRequest(plan, pool, live, ())
+    return PlannedRequest(plan, (PlannedJudge(plan, pool, live),), ())

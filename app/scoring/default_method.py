@@ -54,6 +54,7 @@ def decide_method(
     decide is loading for the first time.
     """
     scoring = request.scoring
+    assert not isinstance(scoring.model, list), "committees name their methods"
     if options := _only_for_writing(scoring):
         return Decided(WRITES, f"the request sets {', '.join(options)}, which 'probe' does not use")
     covering: list[CalibrationInfo] = []
@@ -71,7 +72,7 @@ def decide_method(
     if not scores:
         return Decided(READS, "a worker reads hidden states", by_fleet=True)
     fingerprint = _fingerprint(pool.model)
-    own = [info.name for info in covering if info.applies_to(fingerprint)]
+    own = [info.name for info in covering if info.members((fingerprint,)) is not None]
     if own:
         return Decided(READS, f"calibration {own[0]!r} covers all attributes of the request")
     names = ", ".join(repr(info.name) for info in covering)
@@ -104,7 +105,7 @@ def _of_states(wanted: str, ready: Mapping[str, CalibrationInfo]) -> list[Calibr
     return [
         info
         for info in ready.values()
-        if METHODS[info.scorer.settings.method].reads_states
+        if any(METHODS[scorer.settings.method].reads_states for scorer in info.scorers)
         and (info.automatic if wanted == AUTO else info.name == wanted)
     ]
 

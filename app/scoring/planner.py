@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 
-from app.domain.methods import AUTO_METHOD, MethodTraits, profile_name
+from msgspec.structs import replace
+
+from app.domain.committee import together
+from app.domain.fingerprint import scorer_fingerprint
+from app.domain.methods import AUTO_METHOD, METHODS, profile_name
 from app.domain.plan import ScorePlan, plan_scores, refuse_repeats
-from app.domain.scenario import Attribute, AttributeSet, Candidate, Choice
+from app.domain.scenario import Attribute, AttributeSet, Candidate
+from app.domain.score_set import LeftOut
 from app.domain.scorer import BankRef, Scorer, ScorerSettings
 from app.domain.search import search_of
 from app.domain.selection.targets import Wish
@@ -24,13 +27,22 @@ from app.errors import (
 )
 from app.scoring.attributes import check_label_coverage, resolve_attributes
 from app.scoring.choices import choice_of, traits_of
-from app.scoring.default_method import READS, Decided, ReadyCalibrations, because, decide_method
+from app.scoring.committees import check_members, pointing_to, refuse_same_judges, unused_by_all
+from app.scoring.default_method import (
+    READS,
+    WRITES,
+    Decided,
+    ReadyCalibrations,
+    because,
+    decide_method,
+)
 from app.scoring.groups import GROUP_SET, for_group
 from app.scoring.joint import asked_together, check_joint
+from app.scoring.planned import Judge, PlannedJudge, PlannedRequest, PlannedScorer, Resolved
 from app.scoring.pools import choose_pool
 from app.scoring.prompt_order import check_prompt_order, check_served
-from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest
-from app.scoring.scorer_settings import scorer_settings, unused_options
+from app.scoring.requests import CandidateIn, ScoreRequest, ScorerRequest, Scoring
+from app.scoring.scorer_settings import scorer_settings
 from app.settings import ApiSettings
 from app.store.attribute_sets import AttributeSetStore
 from app.store.banks import BankInfo, BankStore
@@ -39,50 +51,6 @@ from app.store.tenancy import tenant_tag
 
 _LARGE = 100_000
 """Characters of a scenario that is planned in a thread: it takes long, and others wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A request's method and attributes, resolved without a model."""
-
-    traits: MethodTraits
-    attribute_set: AttributeSet
-    attributes: tuple[Attribute, ...]
-    target: Mapping[str, Wish]
-    method_reason: str | None = None
-    """Why the service chose the method; None if it did not."""
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the attributes, in the order of the request."""
-        return [attribute.name for attribute in self.attributes]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedScorer:
-    """A scorer, with the attributes of the request and the workers to run it."""
-
-    scorer: Scorer
-    attributes: tuple[Attribute, ...]
-    choice: Choice | None
-    """For methods that choose instead of scoring."""
-    pool: Pool
-    live: bool
-    """Whether a worker of the pool is ready right now."""
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
-    """A plan, and the workers that can carry it out."""
-
-    plan: ScorePlan
-    pool: Pool
-    live: bool
-    """Whether a worker of the pool is ready right now."""
-    warnings: tuple[str, ...]
-    method_reason: str | None = None
-    """Why the service chose the method; None if it did not."""
 
 
 class Planner:
@@ -121,13 +89,19 @@ class Planner:
         attributes = resolve_attributes(request, attribute_set, list(target or ()))
         refuse_repeats("attribute", "#/attributes", [a.name for a in attributes])
         method_reason: str | None = None
-        if "method" not in request.scoring.model_fields_set:
+        if len(judges := request.scoring.judges) == 1:
+            request.scoring = judges[0]
+        if any("method" not in judge.model_fields_set for judge in judges):
             decided = await self._default(request, attributes)
             request.scoring.method = decided.method
             method_reason = decided.why or None
-        traits = traits_of(request.scoring.method, may_choose=may_choose)
-        check_joint(request.scoring)
-        check_prompt_order(request.scoring)
+        for place, scoring in enumerate(request.scoring.judges):
+            with pointing_to(request.scoring, place):
+                traits_of(scoring.method, may_choose=may_choose)
+                check_joint(scoring)
+                check_prompt_order(scoring)
+        check_members(request.scoring)
+        traits = METHODS[request.scoring.judges[0].method]
         return Resolved(traits, attribute_set, tuple(attributes), target or {}, method_reason)
 
     async def _default(self, request: ScorerRequest, attributes: Sequence[Attribute]) -> Decided:
@@ -135,6 +109,8 @@ class Planner:
         settings = self._settings
         if settings.default_method != AUTO_METHOD:
             return Decided(settings.default_method, "")
+        if len(request.scoring.judges) > 1:
+            return Decided(WRITES, "judges of a committee write, unless the request names a method")
         ready, model = await self._calibrations.infos(), settings.default_model
         with suppress(AzimuthError):
             recent = await self._fleet.recent()
@@ -148,37 +124,93 @@ class Planner:
     async def plan(self, request: ScoreRequest, resolved: Resolved | None = None) -> PlannedRequest:
         """Plan the scoring of a request. Raises the errors of `resolve` and `scorer`."""
         resolved = resolved or await self.resolve(request)
-        _check_count(request, resolved.traits)
+        may_leave_out = request.missing_judges == "leave_out"
+        for scoring in request.scoring.judges:
+            _check_count(request, scoring.method)
         try:
-            planned = await self.scorer(request, resolved)
+            planned = await self.scorer(request, resolved, may_leave_out=may_leave_out)
         except (ModelNotReady, UnknownMethod) as error:
             raise because(error, resolved.method_reason) from None
         candidates = candidates_of(request)
-        planning = partial(
-            plan_scores,
-            request.question,
-            candidates,
-            planned.attributes,
-            planned.scorer,
-            planned.choice,
-            owner=tenant_tag(),
-        )
+
+        def plans() -> list[ScorePlan]:
+            return [
+                plan_scores(
+                    request.question,
+                    candidates,
+                    planned.attributes,
+                    judge.scorer,
+                    planned.choice,
+                    owner=owner,
+                )
+                for judge in planned.judges
+            ]
+
+        owner = tenant_tag()
         size = len(request.question) + sum(len(candidate.text) for candidate in candidates)
-        plan = await asyncio.to_thread(planning) if size > _LARGE else planning()
+        made = await asyncio.to_thread(plans) if size > _LARGE else plans()
+        whole = together([plan.score_set for plan in made])
         return PlannedRequest(
-            plan, planned.pool, planned.live, planned.warnings, resolved.method_reason
+            replace(made[0], score_set=replace(whole, left_out=planned.left_out)),
+            tuple(
+                PlannedJudge(plan, judge.pool, judge.live)
+                for plan, judge in zip(made, planned.judges, strict=True)
+            ),
+            planned.warnings,
+            resolved.method_reason,
+            may_leave_out,
         )
 
     async def scorer(
-        self, request: ScorerRequest, resolved: Resolved | None = None
+        self,
+        request: ScorerRequest,
+        resolved: Resolved | None = None,
+        *,
+        may_leave_out: bool = False,
     ) -> PlannedScorer:
-        """Resolve the scorer of a request, and the workers that run it.
+        """Resolve the judges of a request, and the workers that run them.
 
         Raises an `Unknown…` error for the first unknown name, `InvalidRequest`, or `ModelNotReady`
-        if no worker has announced a model yet.
+        if no worker has announced a model yet; with `may_leave_out`, only if that is so for all.
         """
         resolved = resolved or await self.resolve(request)
-        scoring, traits, attributes = request.scoring, resolved.traits, resolved.attributes
+        judges: list[Judge] = []
+        warnings: dict[str, None] = {}
+        missing: list[tuple[Scoring, ModelNotReady]] = []
+        for place, scoring in enumerate(request.scoring.judges):
+            try:
+                with pointing_to(request.scoring, place):
+                    own = request.model_copy(update={"scoring": scoring})
+                    judge, about = await self._judge(own, resolved)
+            except ModelNotReady as error:
+                if not may_leave_out:
+                    raise
+                missing.append((scoring, error))
+                continue
+            judges.append(judge)
+            warnings |= dict.fromkeys(about)
+        if not judges:
+            raise missing[0][1]
+        refuse_same_judges([judge.scorer for judge in judges])
+        scoring, traits = request.scoring.judges[0], resolved.traits
+        return PlannedScorer(
+            judges=tuple(sorted(judges, key=lambda judge: scorer_fingerprint(judge.scorer))),
+            attributes=resolved.attributes,
+            choice=choice_of(scoring.method, traits, resolved.attributes, resolved.target),
+            warnings=(*unused_by_all(request.scoring), *warnings),
+            left_out=tuple(
+                LeftOut(str(one.model or "(default)"), one.method, error.detail)
+                for one, error in missing
+            ),
+        )
+
+    async def _judge(
+        self, request: ScorerRequest, resolved: Resolved
+    ) -> tuple[Judge, tuple[str, ...]]:
+        """One judge, and warnings about it. `request` is for this judge alone."""
+        scoring, traits = request.scoring, METHODS[request.scoring.method]
+        attributes = resolved.attributes
+        assert not isinstance(scoring.model, list)
         pool, live = await self.pool(scoring.model, scoring.method)
         _check_digits_readable(request, pool)
         choice = choice_of(scoring.method, traits, attributes, resolved.target)
@@ -192,22 +224,9 @@ class Planner:
         if scoring.joint:
             settings = asked_together(settings, attributes, pool.model)
         check_served(settings, pool.model)
-        unused = unused_options(scoring, traits)
-        if unused:
-            warnings.append(f"method {scoring.method!r} does not use {', '.join(unused)}")
         warnings += check_label_coverage(request, choice.attributes if choice else attributes, bank)
-        return PlannedScorer(
-            scorer=Scorer(
-                settings=settings,
-                model=pool.model,
-                bank=bank_ref(bank, settings) if bank else None,
-            ),
-            attributes=attributes,
-            choice=choice,
-            pool=pool,
-            live=live,
-            warnings=tuple(warnings),
-        )
+        ref = bank_ref(bank, settings) if bank else None
+        return Judge(Scorer(settings, pool.model, ref), pool, live), tuple(warnings)
 
     async def _attribute_set(self, name: str) -> AttributeSet:
         attribute_set = await self._attribute_sets.get(name)
@@ -244,11 +263,11 @@ class Planner:
         return choose_pool(await self._fleet.snapshot(), requested, method, model)
 
 
-def _check_count(request: ScoreRequest, traits: MethodTraits) -> None:
-    if len(request.responses) > traits.most_candidates:
+def _check_count(request: ScoreRequest, method: str) -> None:
+    most = METHODS[method].most_candidates
+    if len(request.responses) > most:
         detail = (
-            f"method {request.scoring.method!r} takes at most {traits.most_candidates} candidates; "
-            f"there are {len(request.responses)}"
+            f"method {method!r} takes at most {most} candidates; there are {len(request.responses)}"
         )
         raise InvalidRequest(detail, fields=[FieldError("#/responses", detail)])
 

@@ -23,6 +23,7 @@ from app.schema import (
     Number,
     Text,
     UnitInterval,
+    one_or_many,
     text_or_object,
 )
 
@@ -68,6 +69,27 @@ class RetrievalWeightsIn(Closed):
     contrast: Number = Field(allow_inf_nan=False, ge=-1e6, le=1e6)
 
 
+MAX_JUDGES = 5
+"""Most members of a committee: a calibration knows what each choice of them is worth."""
+
+
+class JudgeIn(Closed):
+    """A member of a committee. What it leaves out is as in `scoring`."""
+
+    model: str | None = None
+    """Name of the model."""
+    method: str | None = None
+    """How it scores."""
+    reasoning: Flag | None = None
+    """False: it reads digits."""
+
+
+JudgeRef = Annotated[
+    Annotated[str, Tag("name")] | Annotated[JudgeIn, Tag("object")],
+    Discriminator(text_or_object),
+]
+
+
 class Scoring(Closed):
     """How to score. Scores are cached separately for each combination of options."""
 
@@ -80,8 +102,18 @@ class Scoring(Closed):
     candidate once, of which a calibration that was fitted for it makes scores. `/select` also
     accepts methods that choose without scoring: `prompt_aligned` (the model is shown the target and
     picks a candidate), `unaligned` (it picks without a target) and `reward_model`."""
-    model: str | None = None
-    """Name of the model; the service's default model if omitted."""
+    model: (
+        Annotated[
+            Annotated[str, Tag("one")]
+            | Annotated[list[JudgeRef], Field(min_length=1, max_length=MAX_JUDGES), Tag("many")],
+            Discriminator(one_or_many),
+        ]
+        | None
+    ) = None
+    """Name of the model; the service's default model if omitted. A list is a committee: each of its
+    judges scores the scenario, and their order makes no difference. A calibration that was fitted
+    for the committee combines what they give; without one, scores are the mean of theirs. One model
+    may be in it with several methods: `["small", {"model": "large", "method": "probe"}]`."""
     bank: Name | None = None
     """Bank of in-context examples; the bank of the attribute set if omitted; null for none."""
     examples: Annotated[int, Field(ge=0, le=32), WHOLE] = 5
@@ -128,6 +160,20 @@ class Scoring(Closed):
             raise ValueError("all samples are the same at temperature 0: use a higher temperature")
         return self
 
+    @property
+    def judges(self) -> list[Scoring]:
+        """The same for each judge: one, or the members of a committee."""
+        if not isinstance(self.model, list):
+            return [self]
+        return [
+            self.model_copy(
+                update={"model": judge}
+                if isinstance(judge, str)
+                else {"model": None} | judge.model_dump(exclude_none=True)
+            )
+            for judge in self.model
+        ]
+
 
 class ScorerRequest(Closed):
     """The attributes to score, and how to score them."""
@@ -151,6 +197,12 @@ class ScoreRequest(ScorerRequest):
     calibration: Name = "auto"
     """Name of a calibration; `auto` for the latest one that was fitted for this scorer and covers
     all the attributes, if any; `none` for the scores of the model."""
+    missing_judges: Literal["refuse", "leave_out"] = "refuse"
+    """What to do if a judge of a committee has no workers, fails, or is late: `refuse` answers with
+    a problem that names it; `leave_out` scores with the others, lists it in `left_out`, and gives
+    the scores that they have as a committee of their own, calibrated as such."""
+    show_judges: Flag = False
+    """Whether `judges` in the answer has the cells of each judge of a committee."""
     hostile: Literal["ignore", "flag"] | None = None
     """`flag`: the answer lists candidates that look like attacks on the judge, in `hostile`. Scores
     and selections are the same either way. Default: the service's `AZIMUTH_HOSTILE`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.domain.fingerprint import scorer_fingerprint
+from app.domain.fingerprint import committee_fingerprint, scorer_fingerprint
 from app.domain.methods import PromptOrder, Retrieval
 from app.domain.scorer import Scorer
 from app.schema import Maybe, Open, Rendered
@@ -75,10 +76,26 @@ class ScorerOut(Open):
     temperature: float
     seed: int
 
-    @classmethod
-    def of(cls, scorer: Scorer) -> ScorerOut:
-        """Build from a scorer."""
-        return cls.model_validate(scorer_out(scorer, scorer_fingerprint(scorer)))
+
+class CommitteeOut(Open):
+    """The scorers of a committee."""
+
+    fingerprint: str
+    """Hash of those of its members, in any order."""
+    members: list[ScorerOut]
+
+
+ScorersOut = ScorerOut | CommitteeOut
+"""The scorer of a single judge, or those of a committee."""
+
+
+def scorers_out(scorers: Sequence[Scorer]) -> Rendered:
+    """A `ScorerOut`, or a `CommitteeOut` of several."""
+    members = [scorer_out(scorer, scorer_fingerprint(scorer)) for scorer in scorers]
+    if len(members) == 1:
+        return members[0]
+    fingerprints = [member["fingerprint"] for member in members]
+    return {"fingerprint": committee_fingerprint(fingerprints), "members": members}
 
 
 def scorer_out(scorer: Scorer, fingerprint: str) -> Rendered:

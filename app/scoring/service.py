@@ -26,8 +26,7 @@ from app.errors import (
     ScoringFailed,
     StoreUnavailable,
 )
-from app.scoring.default_method import because
-from app.scoring.planner import PlannedRequest
+from app.scoring.planned import PlannedJudge
 from app.scoring.pools import not_ready
 from app.store.fleet import Fleet
 from app.store.jobs import Submission
@@ -60,9 +59,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """A request that waits for its cells. Times are from `time.monotonic`."""
+    """A judge's plan that waits for its cells. Times are from `time.monotonic`."""
 
-    planned: PlannedRequest
+    planned: PlannedJudge
     listener: Subscription
     until: float
     """Time at which the request stops waiting."""
@@ -75,7 +74,7 @@ class _Wait:
 
 
 class ScoringService:
-    """Carries out plans: submits cells, waits for them and collects them."""
+    """Carries out plans of one judge: submits cells, waits for them and collects them."""
 
     def __init__(self, cache: ScoreCache, queue: JobQueue, hub: NoticeHub, fleet: Fleet) -> None:
         self._cache = cache
@@ -85,7 +84,7 @@ class ScoringService:
 
     async def score(
         self,
-        planned: PlannedRequest,
+        planned: PlannedJudge,
         patience: Patience,
         request_id: str,
         *,
@@ -102,8 +101,7 @@ class ScoringService:
         """
         started = time.monotonic()
         plan = planned.plan
-        if not planned.live:
-            await self._check_all_cached(planned)
+        await self.check(planned)
         deadline = started + patience.deadline_s
         with self._hub.listen(plan.score_set.digest) as listener:
             until = min(started + patience.wait_s, deadline)
@@ -121,14 +119,15 @@ class ScoringService:
         _raise_failures(score_set, patience)
         return score_set
 
-    async def _check_all_cached(self, planned: PlannedRequest) -> None:
-        """Raise `ModelNotReady` unless all cells are cached: no worker would score them."""
+    async def check(self, planned: PlannedJudge) -> None:
+        """Raise `ModelNotReady` if no worker is ready, unless all cells are cached."""
+        if planned.live:
+            return
         plan = planned.plan
         known = await self._cache.cells(plan.score_set.digest, list(plan.asked))
         if any(not isinstance(known.get(field), Cell) for field in plan.asked):
             method = plan.score_set.scorer.settings.method
-            error = not_ready(await self._fleet.workers(), method)
-            raise because(error, planned.method_reason)
+            raise not_ready(await self._fleet.workers(), method)
 
     async def _collect(
         self, wait: _Wait

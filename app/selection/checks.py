@@ -10,7 +10,7 @@ from app.domain.selection.distance import Distance
 from app.domain.selection.distributions import DISTRIBUTION_METRICS
 from app.domain.selection.targets import Bounds, Wish
 from app.errors import FieldError, InvalidRequest, escaped
-from app.scoring.planner import Resolved
+from app.scoring.planned import Resolved
 from app.selection.options import Options
 from app.selection.requests import SelectRequest
 

@@ -60,7 +60,7 @@ class Selector:
         fields = list(plan.attributes)
         await self._calibrator.check(
             options.calibration,
-            plan.score_set.fingerprint,
+            plan.score_set.fingerprints,
             fields,
             reads_states=plan.score_set.reads_states,
         )
@@ -89,7 +89,7 @@ class Selector:
             matrix = _matrix(targets, options)
         except WeightlessTarget as error:
             raise weightless() from error
-        await self._calibrator.check(options.calibration, "", ())
+        await self._calibrator.check(options.calibration, (), ())
         tasks = await self._tasks([one for _, one in score_sets], matrix, options)
         work = partial(_answer_all, [i for i, _ in score_sets], tasks, matrix, options)
         pairs = len(score_sets) * len(targets)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from app.domain.calibration.artefact import description_of, with_description
 from app.domain.calibration.info import CalibrationInfo
 from app.domain.calibration.model import with_reports
-from app.domain.fingerprint import scorer_fingerprint
+from app.domain.fingerprint import committee_fingerprint, scorer_fingerprint
 from app.domain.methods import METHODS
 from app.domain.scorer import Scorer
 
@@ -54,8 +54,9 @@ def imported(content: bytes) -> BuiltinCalibration:
     """A file as a built-in calibration. Raises `InvalidArtefact` and `msgspec.DecodeError`."""
     info = with_reports(description_of(content), CalibrationInfo)
     # The fingerprint is computed again: it may have come to cover more since.
-    fingerprint = scorer_fingerprint(info.scorer)
-    also = tuple(scorer_fingerprint(one) for one in _in_other_types(info.scorer))
+    fingerprint = committee_fingerprint(map(scorer_fingerprint, info.scorers))
+    others = () if info.others else _in_other_types(info.scorer)
+    also = tuple(scorer_fingerprint(one) for one in others)
     known = replace(info, fingerprint=fingerprint, also=also, builtin=True)
     return BuiltinCalibration(known, content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from cachetools import LRUCache, TTLCache
 from msgspec.structs import replace
@@ -10,9 +11,9 @@ from msgspec.structs import replace
 from app.domain.cells import Cell
 from app.domain.features import VERSION
 from app.domain.score_set import ScoreSet
+from app.store.committees import Key, read_members
 from app.store.score_sets import ScoreCache
 
-_Key = tuple[str, str | None]
 _Views = TTLCache[str | None, ScoreSet]
 _VIEWS = 100
 """Views cached of one score set."""
@@ -35,7 +36,7 @@ class RecentScoreSets:
         """For each read in progress, the score sets that changed meanwhile."""
 
     async def get(
-        self, wanted: Sequence[_Key], attributes: Sequence[str], *, texts: bool = False
+        self, wanted: Sequence[Key], attributes: Sequence[str], *, texts: bool = False
     ) -> list[ScoreSet | None]:
         """Score sets for (score set, view) pairs; None where absent.
 
@@ -43,6 +44,12 @@ class RecentScoreSets:
         """
         if texts:
             return await self._cache.score_sets(wanted)
+        return await read_members(wanted, partial(self._members, attributes))
+
+    async def _members(
+        self, attributes: Sequence[str], wanted: Sequence[Key]
+    ) -> list[ScoreSet | None]:
+        """The same for score sets of single judges, without texts."""
         cached = {key: entry for key in wanted if (entry := self._cached(key, attributes))}
         missing = [key for key in dict.fromkeys(wanted) if key not in cached]
         if missing:
@@ -55,14 +62,14 @@ class RecentScoreSets:
         for changed in self._reads:
             changed.add(score_set)
 
-    async def _read(self, keys: Sequence[_Key]) -> dict[_Key, ScoreSet]:
+    async def _read(self, keys: Sequence[Key]) -> dict[Key, ScoreSet]:
         changed: set[str] = set()
         self._reads.append(changed)
         try:
             read = await self._cache.score_sets(keys)
         finally:
             self._reads = [one for one in self._reads if one is not changed]
-        present: dict[_Key, ScoreSet] = {}
+        present: dict[Key, ScoreSet] = {}
         for key, stored in zip(keys, read, strict=True):
             if stored is not None:
                 present[key] = _without_texts(stored)
@@ -70,7 +77,7 @@ class RecentScoreSets:
                     self._keep(key, present[key])
         return present
 
-    def _cached(self, key: _Key, attributes: Sequence[str]) -> ScoreSet | None:
+    def _cached(self, key: Key, attributes: Sequence[str]) -> ScoreSet | None:
         score_set, view = key
         views = self._entries.get(score_set)
         stored = views.get(view) if views is not None else None
@@ -84,7 +91,7 @@ class RecentScoreSets:
             return None  # it may have been scored since, or have a reason why not
         return stored
 
-    def _keep(self, key: _Key, stored: ScoreSet) -> None:
+    def _keep(self, key: Key, stored: ScoreSet) -> None:
         score_set, view = key
         views = self._entries.get(score_set)
         if views is None:

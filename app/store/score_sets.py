@@ -14,6 +14,7 @@ from app.domain.methods import METHODS
 from app.domain.scenario import Presentation
 from app.domain.score_set import ScoreSet
 from app.domain.scorer import Scorer
+from app.store.committees import Key, read_members
 from app.store.redis import inflight_key, score_set_key, translated, view_key
 
 _cell = msgspec.json.Decoder(Cell)
@@ -47,8 +48,14 @@ class ScoreCache:
                 settled[field] = _unscored.decode(failure)
         return settled
 
-    async def score_sets(self, wanted: Sequence[tuple[str, str | None]]) -> list[ScoreSet | None]:
-        """Whole score sets for (score set, view) pairs, in one round trip; None where absent."""
+    async def score_sets(self, wanted: Sequence[Key]) -> list[ScoreSet | None]:
+        """Whole score sets for (score set, view) pairs, in one round trip; None where absent.
+
+        They may be of committees.
+        """
+        return await read_members(wanted, self._read)
+
+    async def _read(self, wanted: Sequence[Key]) -> list[ScoreSet | None]:
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             for score_set, view in wanted:

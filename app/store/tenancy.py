@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from app.domain.fingerprint import DIGEST_CHARS
-from app.domain.score_set import split_score_set_id
+from app.domain.score_set import MEMBER_SEPARATOR, split_score_set_id
 from app.store.redis import as_text
 
 _SEPARATOR = "\n"
@@ -68,6 +68,8 @@ def own_score_set(score_set_id: str) -> tuple[str, str | None]:
     """Digest and view of a score set id; for another tenant's the digest is empty, so unknown."""
     digest, view = split_score_set_id(score_set_id)
     tag = tenant_tag()
-    if digest.startswith(tag) and len(digest) == len(tag) + DIGEST_CHARS:
+    members = digest.split(MEMBER_SEPARATOR)
+    size = len(tag) + DIGEST_CHARS
+    if all(one.startswith(tag) and len(one) == size for one in members):
         return digest, view
     return "", None

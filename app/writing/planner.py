@@ -16,7 +16,8 @@ from app.domain.writing import Style, Turn, Writing
 from app.domain.writing_plan import plan_texts
 from app.errors import AzimuthError, FieldError, UnsuitableBank
 from app.scoring.groups import for_group
-from app.scoring.planner import PlannedRequest, Planner, bank_ref
+from app.scoring.planned import PlannedJudge, PlannedRequest
+from app.scoring.planner import Planner, bank_ref
 from app.scoring.requests import Scoring
 from app.scoring.scorer_settings import SAMPLING_TEMPERATURE
 from app.store.banks import BankInfo, BankStore
@@ -91,7 +92,7 @@ class TextPlanner:
         scorer = Scorer(settings, pool.model, bank_ref(bank, settings) if bank else None)
         plan = plan_texts(turns, writings, scorer, owner=tenant_tag(), streams=streams)
         return PlannedTexts(
-            PlannedRequest(plan, pool, live, tuple(warnings)),
+            PlannedRequest(plan, (PlannedJudge(plan, pool, live),), tuple(warnings)),
             tuple(writings),
             tuple(map(text_field, writings)),
         )

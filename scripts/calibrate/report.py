@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.calibrations.schemas import AttributeReportOut, FittedOut
+from scripts.client.answers import judges_in_words
 
 _EXPLAINED = """\
 Errors are root mean squares of the difference from the labels, on held-out scenarios: of the raw
@@ -14,10 +15,9 @@ are candidates of one scenario with different labels: the share that is in the r
 
 def report(name: str, fitted: FittedOut) -> str:
     """What a calibration is worth, as a table and in words."""
-    scorer = fitted.scorer
     left_out = ", ".join(f"{count} {why}" for why, count in fitted.left_out.items())
     lines = [
-        f"{name} is fitted for {scorer.method} with {scorer.model}, on "
+        f"{name} is fitted for {judges_in_words(fitted.scorer)}, on "
         f"{fitted.scenarios} scenarios of {_banks(fitted)}"
         + (f" (left out: {left_out})" if left_out else "")
         + _learnt_from(fitted),
@@ -28,7 +28,9 @@ def report(name: str, fitted: FittedOut) -> str:
         "",
     ]
     best = "together" if any(r.basis == "together" for r in fitted.reports) else "alone"
-    lines += [_about(one) + one.summary for one in fitted.reports if one.basis == best]
+    for one in fitted.reports:
+        if one.basis == best:
+            lines += [_about(one) + one.summary, *(f"  {own.summary}" for own in one.judges)]
     lines += ["", f'Version {fitted.digest}; applied with "calibration": "auto" or its name.']
     return "\n".join(lines)
 

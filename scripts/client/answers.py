@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.domain.methods import reads_digits
 from app.domain.scenario import STATES
 from app.http.schemas import Problem, UnscoredProblem
 from app.scores.schemas import CellOut, ScoredCellOut, ScoreSetOut, UnscoredCellOut
+from app.scoring.schemas import ScorerOut, ScorersOut
 from scripts.client.problems import ServiceProblem
+
+
+def scorers_of(given: ScorersOut) -> list[ScorerOut]:
+    """The scorers behind an answer: one, or the members of a committee."""
+    return [given] if isinstance(given, ScorerOut) else given.members
+
+
+def judges_in_words(given: ScorersOut) -> str:
+    """Who scores, and how: `probe with SmolLM2 and comparative with Qwen`."""
+    return " and ".join(
+        f"{'digits' if reads_digits(one.method, reasoning=one.reasoning) else one.method} "
+        f"with {one.model}"
+        for one in scorers_of(given)
+    )
 
 
 def scored_of(cells: Iterable[CellOut]) -> list[ScoredCellOut]:

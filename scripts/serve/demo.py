@@ -13,7 +13,7 @@ from app.scores.schemas import (
     SelectOut,
 )
 from app.selection.schemas import SelectionOut
-from scripts.client.answers import scored_of
+from scripts.client.answers import scored_of, scorers_of
 from scripts.client.problems import ServiceProblem
 from scripts.client.service import Service
 from scripts.everyday.scenarios import Choice, EverydayScenario, everyday_scenarios
@@ -114,13 +114,14 @@ def _wanted(choice: Choice) -> str:
 
 
 def _print_answer(answer: SelectOut, choice: Choice, seconds: float) -> None:
-    model = answer.score_set.scorer.model
+    scorer = scorers_of(answer.score_set.scorer)[0]
+    model = scorer.model
     if answer.score_set.calibration and answer.score_set.calibration.notice:
         print(f"  Note: {answer.score_set.calibration.notice}\n")
     elif model in CAVEATS:
         print(f"  Note: {CAVEATS[model]}\n")
     if answer.score_set.method_reason:
-        print(f"  Method {answer.score_set.scorer.method}: {answer.score_set.method_reason}\n")
+        print(f"  Method {scorer.method}: {answer.score_set.method_reason}\n")
     _print_scores(answer.score_set)
     _print_selection(answer.selection, choice)
     # An answer that was polled for has used no tokens itself; its cells have.

@@ -67,7 +67,8 @@ async def counted(redis):
 
 async def answer(resources: Resources, body: ScoreRequest):
     planned = await resources.planner.plan(body)
-    return await resources.scoring.score(planned, PATIENCE, "r")
+    (judge,) = planned.judges
+    return await resources.scoring.score(judge, PATIENCE, "r")
 
 
 async def store(resources: Resources, body: ScoreRequest) -> None:

@@ -12,7 +12,7 @@ from app.domain.plan import plan_scores
 from app.domain.scenario import Attribute, Candidate
 from app.domain.scorer import ModelIdentity, Scorer, ScorerSettings
 from app.errors import AzimuthError, QueueFull, StoreUnavailable
-from app.scoring.planner import PlannedRequest
+from app.scoring.planned import PlannedJudge
 from app.scoring.service import Patience, ScoringService
 from app.store.fleet import Fleet, pool_for
 from app.store.notice_hub import EVERY_BANK, NoticeHub
@@ -31,7 +31,7 @@ PLAN = plan_scores(
 )
 HELPED, WITTY = PLAN.asked
 SET = PLAN.score_set
-REQUEST = PlannedRequest(PLAN, POOL, live=True, warnings=())
+REQUEST = PlannedJudge(PLAN, POOL, live=True)
 PATIENT = Patience(wait_s=20, deadline_s=60)
 
 

@@ -8,19 +8,17 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from app.calibrations.background.computing import plan_of, with_labels
+from app.calibrations.background.computing import Given, plan_of, with_labels
 from app.calibrations.background.progress import PATIENCE_S, Fit
 from app.calibrations.background.sampling import has_label
 from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.bank import LabelledScenario
-from app.domain.calibration.evidence import Evidence, evidence_of, evidence_of_states
+from app.domain.calibration.evidence import evidence_in
 from app.domain.fingerprint import attribute_field
 from app.domain.methods import METHODS
-from app.domain.plan import ScorePlan
-from app.domain.scenario import Attribute
 from app.domain.score_set import ScoreSet
 from app.errors import AzimuthError, QueueFull, Unavailable
-from app.scoring.planner import PlannedRequest
+from app.scoring.planned import Judge, PlannedJudge
 from app.scoring.service import Patience, ScoringService
 from app.store.tenancy import tenant_tag
 
@@ -36,51 +34,54 @@ class EvidenceCollector:
         self._scoring = scoring
         self._deadline_s = deadline_s
 
-    async def collect(self, fit: Fit) -> dict[str, LabelledEvidence]:
+    async def collect(self, fit: Fit) -> dict[str, Given]:
         """Evidence for the scenarios of a fit, by their ids; those that give none are counted."""
         room = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(scenario: LabelledScenario) -> LabelledEvidence | None:
+        async def one(scenario: LabelledScenario) -> Given:
             async with room:
-                evidence = await self._evidence(fit, scenario)
+                judges = fit.planned.judges
+                given = await asyncio.gather(
+                    *(self._evidence(fit, judge, scenario) for judge in judges)
+                )
                 fit.count()
-                return evidence
+                return given
 
         tasks = [asyncio.create_task(one(scenario)) for scenario in fit.scenarios]
         try:
-            collected: Sequence[LabelledEvidence | None] = await asyncio.gather(*tasks)
+            collected: Sequence[Given] = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
         return {
-            scenario.id: evidence
-            for scenario, evidence in zip(fit.scenarios, collected, strict=True)
-            if evidence is not None
+            scenario.id: given
+            for scenario, given in zip(fit.scenarios, collected, strict=True)
+            if any(given)
         }
 
-    async def _evidence(self, fit: Fit, scenario: LabelledScenario) -> LabelledEvidence | None:
-        settings = fit.planned.scorer.settings
+    async def _evidence(
+        self, fit: Fit, judge: Judge, scenario: LabelledScenario
+    ) -> LabelledEvidence | None:
+        settings = judge.scorer.settings
         if len(set(scenario.responses)) > METHODS[settings.method].most_candidates:
-            fit.left_out["too-many-responses"] += 1
+            fit.leave_out("too-many-responses", judge)
             return None
         attributes = fit.planned.attributes
         labelled = [attribute for attribute in attributes if has_label(scenario, attribute.name)]
-        plan = plan_of(scenario, labelled, fit.planned.scorer, tenant_tag())
+        plan = plan_of(scenario, labelled, judge.scorer, tenant_tag())
         try:
-            score_set = await self.score(
-                PlannedRequest(plan, fit.planned.pool, live=True, warnings=())
-            )
+            score_set = await self.score(PlannedJudge(plan, judge.pool, live=True))
         except Unavailable:
             raise
         except AzimuthError as error:  # of this scenario only
-            fit.left_out[error.slug] += 1
+            fit.leave_out(error.slug, judge)
             return None
         for unscored in score_set.unscored.values():
-            fit.left_out[unscored.reason] += 1
-        evidence = _evidence_in(score_set, plan, attributes)
+            fit.leave_out(unscored.reason, judge)
+        evidence = evidence_in(score_set, [attribute_field(one) for one in attributes])
         return with_labels(evidence, scenario, plan, attributes) if evidence else None
 
-    async def score(self, planned: PlannedRequest) -> ScoreSet:
+    async def score(self, planned: PlannedJudge) -> ScoreSet:
         """Score one scenario; wait while the queue is full, or a worker or the store unavailable.
 
         Raises `Unavailable` when they stay away.
@@ -105,16 +106,3 @@ class EvidenceCollector:
                 # This process is about to end. Going on without these cells would fit another
                 # calibration.
                 await asyncio.sleep(1.0)
-
-
-def _evidence_in(
-    score_set: ScoreSet, plan: ScorePlan, attributes: Sequence[Attribute]
-) -> Evidence | None:
-    """The evidence in a score set, if anything in it is scored."""
-    if score_set.states is not None:
-        return evidence_of_states(score_set.states, plan.surface.values, len(attributes))
-    if not score_set.scores:
-        return None
-    fields = [attribute_field(attribute) for attribute in attributes]
-    settings = score_set.scorer.settings
-    return evidence_of(score_set.scores, plan.surface.values, fields, settings)

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from app.calibrations.background.computing import fit_to_bank
+from app.calibrations.background.computing import Given, fit_to_bank
 from app.calibrations.background.evidence import EvidenceCollector
 from app.calibrations.background.preparing import prepared
 from app.calibrations.background.process import in_a_process
 from app.calibrations.background.progress import Fit, keep_reporting, patiently
 from app.calibrations.fitting.learners import PRELOAD
-from app.calibrations.fitting.rows import LabelledEvidence, UnfitBank
+from app.calibrations.fitting.rows import UnfitBank
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank
 from app.domain.calibration.info import CalibrationInfo
@@ -140,13 +140,13 @@ class CalibrationFitter:
             return await _compute(fit, scored)
 
 
-async def _compute(fit: Fit, scored: Mapping[str, LabelledEvidence]) -> _Fitted:
-    scorer = fit.planned.scorer
+async def _compute(fit: Fit, scored: Mapping[str, Given]) -> _Fitted:
+    scorers = [judge.scorer for judge in fit.planned.judges]
     calibration, artefact = await in_a_process(
         fit_to_bank,
         scored,
         fit.labelled,
-        scorer,
+        scorers,
         fit.planned.attributes,
         fit.banks,
         preload=PRELOAD,
@@ -155,7 +155,8 @@ async def _compute(fit: Fit, scored: Mapping[str, LabelledEvidence]) -> _Fitted:
         name=fit.name,
         digest=calibration.digest,
         fingerprint=calibration.scorer,
-        scorer=scorer,
+        scorer=scorers[0],
+        others=tuple(scorers[1:]),
         fields=calibration.fields,
         bank=BankRef(fit.request.bank, fit.bank.digest),
         further_banks=tuple(BankRef(name, bank.digest) for name, bank in fit.further.items()),

@@ -14,7 +14,7 @@ from app.calibrations.background.sampling import (
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank
 from app.errors import FieldError, InvalidRequest
-from app.scoring.planner import PlannedScorer
+from app.scoring.planned import PlannedScorer
 
 
 def prepared(

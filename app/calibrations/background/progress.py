@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from app.calibrations.schemas import CalibrationRequest
 from app.domain.bank import Bank, LabelledScenario
 from app.errors import Unavailable
-from app.scoring.planner import PlannedScorer
+from app.scoring.planned import Judge, PlannedScorer
 from app.store.calibrations import CalibrationStore, FitProgress
 
 _REPORTS = 10
@@ -53,6 +53,11 @@ class Fit:
             started_ms=int(time.time() * 1000),
             owner=uuid.uuid4().hex,
         )
+
+    def leave_out(self, reason: str, judge: Judge) -> None:
+        """Count a scenario or a cell that is not used; of a committee, with the judge's name."""
+        several = len(self.planned.judges) > 1
+        self.left_out[f"{reason} ({judge.scorer.model.name})" if several else reason] += 1
 
     def count(self) -> None:
         """Count one more scenario as scored, or as one that cannot be."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from app.calibrations.fitting.committee import Member, fit_committee
 from app.calibrations.fitting.fit import fit
 from app.calibrations.fitting.learners import fit_softmax
 from app.calibrations.fitting.rows import LabelledEvidence
 from app.domain.arrays import Floats
+from app.domain.calibration.committee import CommitteeCalibration
 from app.domain.calibration.kinds import Gate, gate_inputs
 from app.domain.calibration.model import Calibration
 
+_C = TypeVar("_C", Calibration, CommitteeCalibration)
 _PENALTY = 1 / 3
 """Of the gate: weak enough to tell kinds apart, strong enough to stay unsure in between."""
 _LEAST_DEVIATION = 1e-6
@@ -27,22 +31,35 @@ def fit_kinds(
 
     The first bank's is returned; it has the others in `others`. Raises `UnfitBank`.
     """
-    fitted = [
-        _about(fit(scenarios, scorer=scorer, fields=fields), name if len(banks) > 1 else "")
-        for name, scenarios in banks.items()
-    ]
-    first, *others = fitted
-    if not others:
-        return first
-    return replace(
-        first,
-        others=tuple(others),
-        gate=fit_gate([[one.evidence.surface for one in bank] for bank in banks.values()]),
-        reports=tuple(report for one in fitted for report in one.reports),
+    return _of_kinds(
+        {name: fit(own, scorer=scorer, fields=fields) for name, own in banks.items()},
+        [[one.evidence.surface for one in bank] for bank in banks.values()],
     )
 
 
-def _about(calibration: Calibration, bank: str) -> Calibration:
+def fit_committee_kinds(
+    banks: Mapping[str, Sequence[Member]], *, fields: Sequence[str]
+) -> CommitteeCalibration:
+    """The same for a committee, from what each of its members gave for each bank."""
+    return _of_kinds(
+        {name: fit_committee(own, fields=fields) for name, own in banks.items()},
+        [[one.evidence.surface for one in own[0].scenarios] for own in banks.values()],
+    )
+
+
+def _of_kinds(fitted: Mapping[str, _C], surfaces: Sequence[Sequence[Floats]]) -> _C:
+    """One calibration of those of each bank. `surfaces` are of the banks' scenarios, (C, F)."""
+    first, *others = [
+        _about(calibration, name if len(fitted) > 1 else "") for name, calibration in fitted.items()
+    ]
+    if not others:
+        return first
+    reports = tuple(report for one in (first, *others) for report in one.reports)
+    changes: dict[str, Any] = {"others": tuple(others), "gate": fit_gate(surfaces)}
+    return replace(first, reports=reports, **changes)
+
+
+def _about(calibration: _C, bank: str) -> _C:
     reports = tuple(msgspec.structs.replace(one, bank=bank) for one in calibration.reports)
     return replace(calibration, reports=reports)
 

@@ -55,6 +55,14 @@ def as_forest(trees: Sequence[Any]) -> Forest:
     )
 
 
+def fit_weights(inputs: Floats, labels: Floats) -> Floats:
+    """Weights (K,) of least squares, none of them negative, for labels (R,)."""
+    from sklearn.linear_model import LinearRegression
+
+    fitted = LinearRegression(positive=True, fit_intercept=False).fit(inputs, labels)
+    return np.asarray(fitted.coef_, dtype=np.float64)
+
+
 def fit_ridge(inputs: Floats, labels: Floats) -> tuple[Floats, Floats]:
     """Coefficients (K, k) and intercepts (k,) of ridge regression, its penalty cross-validated."""
     from sklearn.linear_model import RidgeCV

@@ -14,6 +14,8 @@ _SIGNIFICANT = 1.645
 """Standard errors by which readings must lower the error: one in twenty would by chance."""
 _LEAST_GAIN = 1e-9
 """Of the mean squared error: less is rounding."""
+_SUBJECTS = {"states": ("the states of this judge", ""), "committee": ("this committee", "s")}
+"""Layer -> what lowers the error, and the ending of its verb."""
 
 
 def report_on(
@@ -62,7 +64,7 @@ def report_on(
 
 
 def _summary(name: str, best: Layer, features: float, combined: float | None) -> str:
-    subject, s = ("the states of this judge", "") if best == "states" else ("this judge", "s")
+    subject, s = _SUBJECTS.get(best, ("this judge", "s"))
     if combined is None:
         return f"on {name} {subject} add{s} nothing to surface features"
     return (

@@ -6,7 +6,8 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from app.domain.selection.uncertainty import SharedErrors
 
 _FORMAT = "azimuth-calibration/5"
 _READABLE = tuple(f"azimuth-calibration/{number}" for number in (1, 2, 3, 4, 5))
-_HEAD = "head"
+HEAD = "head"
 _ABOUT = "about.json"
 """Member of a file with the description, which is no array."""
 _DIGEST_CHARS = 32
@@ -60,17 +61,20 @@ class _Head(Struct, frozen=True, omit_defaults=True):
 
 def to_bytes(calibration: Calibration) -> bytes:
     """Serialise a calibration as a compressed archive of arrays. `from_bytes` reads it."""
-    arrays = _arrays_of(calibration)
+    return archived(all_arrays_of(calibration))
+
+
+def all_arrays_of(calibration: Calibration) -> dict[str, Any]:
+    """A calibration as named arrays."""
+    arrays = arrays_of(calibration)
     for number, other in enumerate(calibration.others):
-        arrays |= {f"other{number}.{name}": array for name, array in _arrays_of(other).items()}
+        arrays |= {f"other{number}.{name}": array for name, array in arrays_of(other).items()}
     if calibration.gate is not None:
-        _put(arrays, "gate", calibration.gate, _GATE)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+        arrays |= gate_arrays(calibration.gate)
+    return arrays
 
 
-def _arrays_of(calibration: Calibration) -> dict[str, Any]:
+def arrays_of(calibration: Calibration) -> dict[str, Any]:
     """The arrays of one calibration without its others; the head is one of them."""
     arrays: dict[str, Any] = {}
     for number, surface in enumerate(calibration.feature_models):
@@ -103,8 +107,32 @@ def _arrays_of(calibration: Calibration) -> dict[str, Any]:
         states_columns=tuple(states.columns for states in calibration.states_models),
         others=len(calibration.others),
     )
-    arrays[_HEAD] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
+    arrays[HEAD] = as_array(msgspec.json.encode(head))
     return arrays
+
+
+def gate_arrays(gate: Gate) -> dict[str, Any]:
+    """A gate as named arrays."""
+    arrays: dict[str, Any] = {}
+    _put(arrays, "gate", gate, _GATE)
+    return arrays
+
+
+def gate_of(arrays: Mapping[str, Any]) -> Gate:
+    """The gate of named arrays."""
+    return Gate(*_get(arrays, "gate", _GATE))
+
+
+def archived(arrays: Mapping[str, Any]) -> bytes:
+    """Named arrays as a compressed archive."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def as_array(text: bytes) -> Any:
+    """Bytes as an array."""
+    return np.frombuffer(text, dtype=np.uint8)
 
 
 def with_digest(calibration: Calibration) -> Calibration:
@@ -114,14 +142,31 @@ def with_digest(calibration: Calibration) -> Calibration:
 
 def from_bytes(content: bytes) -> Calibration:
     """Read the output of `to_bytes`. Raises `InvalidArtefact`."""
+    with readable():
+        return calibration_of(unarchived(content))
+
+
+def unarchived(content: bytes) -> dict[str, Any]:
+    """The named arrays of an archive, without its description. Call it within `readable`."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files if name != _ABOUT}
+
+
+def calibration_of(arrays: Mapping[str, Any]) -> Calibration:
+    """A calibration, with its digest, of its named arrays. Call it within `readable`."""
+    head = with_reports(arrays[HEAD].tobytes(), _Head)
+    if head.format not in _READABLE:
+        known = ", ".join(_READABLE)
+        raise InvalidArtefact(f"unknown format {head.format!r}: expected one of {known}")
+    calibration = _with_others(_assemble(head, arrays), head.others, arrays)
+    return replace(calibration, digest=digest_of(arrays))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise `InvalidArtefact` in place of what libraries raise about content that is none."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name != _ABOUT}
-        head = with_reports(arrays[_HEAD].tobytes(), _Head)
-        if head.format not in _READABLE:
-            known = ", ".join(_READABLE)
-            raise InvalidArtefact(f"unknown format {head.format!r}: expected one of {known}")
-        calibration = _with_others(_assemble(head, arrays), head.others, arrays)
+        yield
     except (
         KeyError, ValueError, TypeError, IndexError, OSError, EOFError,
         zipfile.BadZipFile, zlib.error, NotImplementedError,
@@ -129,7 +174,6 @@ def from_bytes(content: bytes) -> Calibration:
         if isinstance(error, InvalidArtefact):
             raise
         raise InvalidArtefact(f"the content cannot be read: {error}") from error
-    return replace(calibration, digest=_digest(arrays))
 
 
 def with_description(content: bytes, about: bytes) -> bytes:
@@ -164,8 +208,8 @@ def _with_others(calibration: Calibration, count: int, arrays: Mapping[str, Any]
         prefix = f"other{number}."
         names = [name for name in arrays if name.startswith(prefix)]
         own = {name.removeprefix(prefix): arrays[name] for name in names}
-        others.append(_assemble(with_reports(own[_HEAD].tobytes(), _Head), own))
-    return replace(calibration, others=tuple(others), gate=Gate(*_get(arrays, "gate", _GATE)))
+        others.append(_assemble(with_reports(own[HEAD].tobytes(), _Head), own))
+    return replace(calibration, others=tuple(others), gate=gate_of(arrays))
 
 
 def _assemble(head: _Head, arrays: Mapping[str, Any]) -> Calibration:
@@ -230,7 +274,7 @@ def _get(arrays: Mapping[str, Any], name: str, members: tuple[str, ...]) -> list
     return [arrays[f"{name}.{member}"] for member in members]
 
 
-def _digest(arrays: Mapping[str, Any]) -> str:
+def digest_of(arrays: Mapping[str, Any]) -> str:
     """Hash of the arrays, not of the archive: that contains the time of writing."""
     hashed = hashlib.sha256()
     for name in sorted(arrays):

@@ -34,10 +34,10 @@ def estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Es
         return own
     parts = [own, *(_estimate(other, scenarios) for other in calibration.others)]
     shares = [calibration.gate.shares(scenario.surface) for scenario in scenarios]
-    return [_mixed(of, share) for of, share in zip(zip(*parts, strict=True), shares, strict=True)]
+    return [mixed(of, share) for of, share in zip(zip(*parts, strict=True), shares, strict=True)]
 
 
-def _mixed(kinds: Sequence[Estimate], shares: Floats) -> Estimate:
+def mixed(kinds: Sequence[Estimate], shares: Floats) -> Estimate:
     """The estimate of a scenario that is of several kinds, as much as its shares say.
 
     Its errors are those of the kind that it is most of.
@@ -59,6 +59,15 @@ def _estimate(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[E
         errors = calibration.errors[basis].within(scored)
         estimates.append(Estimate(basis, tuple(scored), own, errors))
     return estimates
+
+
+def feature_scores(calibration: Calibration, scenarios: Sequence[Evidence]) -> list[Floats]:
+    """What surface features alone expect, (C, A) for each scenario."""
+    predicted = first_layer(calibration.feature_models, scenarios, len(calibration.fields))
+    inputs = second_layer_inputs(scenarios, predicted, ())
+    columns = [stack.predict(inputs) for stack in calibration.features_alone]
+    scores = np.clip(np.hstack(columns), 0.0, 1.0)
+    return np.split(scores, np.cumsum([len(one.surface) for one in scenarios])[:-1])
 
 
 def _scores(

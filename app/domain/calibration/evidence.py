@@ -11,6 +11,7 @@ from app.domain.arrays import Floats
 from app.domain.cells import Cell
 from app.domain.features import surface_features
 from app.domain.methods import reads_digits
+from app.domain.score_set import ScoreSet
 from app.domain.scorer import ScorerSettings
 
 _LEAST_MASS = 1e-9
@@ -33,6 +34,21 @@ def without_judge(question: str, responses: Sequence[str], attributes: int) -> E
     """Evidence for a scenario without a judge: surface features, and 0 for every score."""
     surface = [surface_features(question, text) for text in responses]
     return Evidence(np.array(surface), np.zeros((len(responses), attributes, 1)))
+
+
+def evidence_in(score_set: ScoreSet, fields: Sequence[str]) -> Evidence | None:
+    """The evidence of a single judge for one scenario; None if it gave nothing on `fields`.
+
+    The score set has surface features.
+    """
+    assert score_set.surface is not None, "surface features are stored with every score set"
+    surface = score_set.surface.values
+    if score_set.reads_states:
+        read = score_set.states
+        return evidence_of_states(read, surface, len(fields)) if read else None
+    if not any(field in score_set.scores for field in fields):
+        return None
+    return evidence_of(score_set.scores, surface, fields, score_set.scorer.settings)
 
 
 def evidence_of_states(cell: Cell, surface: Sequence[Sequence[float]], attributes: int) -> Evidence:

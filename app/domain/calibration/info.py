@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from app.domain.calibration.model import AttributeReport
+from app.domain.fingerprint import scorer_fingerprint
 from app.domain.scorer import BankRef, Scorer
 
 
@@ -15,8 +18,9 @@ class CalibrationInfo(Struct, frozen=True):
     digest: str
     """Version: hash of the artefact's content."""
     fingerprint: str
-    """Of the scorer that it applies to."""
+    """Of the scorer that it applies to, or of all of a committee."""
     scorer: Scorer
+    """Of a committee, its first one."""
     fields: tuple[str, ...]
     """Cell fields (`name@digest`) of the attributes that it covers."""
     bank: BankRef
@@ -44,3 +48,20 @@ class CalibrationInfo(Struct, frozen=True):
 
     further_banks: tuple[BankRef, ...] = ()
     """Labelled banks that it was fitted on as well, each a kind of scenarios of its own."""
+    others: tuple[Scorer, ...] = ()
+    """Of a committee: the other scorers. It applies to each choice of its scorers."""
+
+    @property
+    def scorers(self) -> tuple[Scorer, ...]:
+        """The scorer, or those of a committee, sorted by fingerprint."""
+        return (self.scorer, *self.others)
+
+    def members(self, fingerprints: Sequence[str]) -> tuple[int, ...] | None:
+        """Which of its scorers have these fingerprints (sorted); None if it is for others."""
+        if not self.others:
+            alone = len(fingerprints) == 1 and self.applies_to(fingerprints[0])
+            return (0,) if alone else None
+        own = [scorer_fingerprint(scorer) for scorer in self.scorers]
+        if not fingerprints or not set(fingerprints) <= set(own):
+            return None
+        return tuple(own.index(fingerprint) for fingerprint in fingerprints)

@@ -35,9 +35,27 @@ AUTO, NONE = "auto", "none"
 Basis = Literal["together", "alone"]
 """`together`: the scenario has readings of all attributes of the calibration. `alone`: some are
 missing, and each attribute is calibrated from its own readings."""
-Layer = Literal["features", "alone", "together", "states"]
+Layer = Literal["features", "alone", "together", "states", "committee"]
 """Inputs of an attribute's calibrated score: surface features only, or also the readings of this
-attribute, or also the readings of all attributes, or also the judge's hidden states."""
+attribute, or also the readings of all attributes, or also the judge's hidden states, or also what
+several judges give."""
+
+
+class JudgeReport(Struct, frozen=True):
+    """What one judge of a committee adds on one attribute; errors as in `AttributeReport`."""
+
+    judge: str
+    """Model and method."""
+    fingerprint: str
+    """Of its scorer."""
+    error_alone: float
+    """Error with surface features and this judge only."""
+    error_without: float
+    """Error with surface features and the other judges."""
+    weight: float
+    """Share of what it adds to surface features that counts; 0 where it is left out."""
+    summary: str
+    """The result in words."""
 
 
 class AttributeReport(Struct, frozen=True):
@@ -74,6 +92,8 @@ class AttributeReport(Struct, frozen=True):
     """The result in words."""
     bank: str = ""
     """The bank that the figures are about, if the calibration was fitted on several."""
+    judges: tuple[JudgeReport, ...] = ()
+    """Of a committee: what each judge adds."""
 
 
 _T = TypeVar("_T")

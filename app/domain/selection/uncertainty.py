@@ -63,6 +63,7 @@ def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
     all orders. Otherwise: the standard error of the mean over samples and orders, with the variance
     of answers pooled over all candidates, because two answers about one candidate often agree by
     chance. The error of a single answer is unknown, which is not the same as zero.
+    For a committee: the same over its judges, and the errors of these come on top.
     """
     read = tuple(s.digits.deviation for s in scores if s.digits is not None)
     if len(read) == len(scores):
@@ -73,7 +74,13 @@ def standard_errors(scores: Sequence[CandidateScore]) -> CellErrors | None:
         return None
     squares = sum(statistics.pvariance(values) * len(values) for values in answers)
     spread = math.sqrt(squares / freedom)
-    return CellErrors(tuple(spread / math.sqrt(len(values)) for values in answers), freedom)
+    return CellErrors(
+        tuple(
+            math.hypot(spread / math.sqrt(len(score.values or (0,))), score.judges_error)
+            for score in scores
+        ),
+        freedom,
+    )
 
 
 class ScoreErrors(Protocol):

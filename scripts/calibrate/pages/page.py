@@ -14,6 +14,7 @@ from scripts.calibrate.pages.learning import learning_parts
 from scripts.calibrate.pages.measures import attributes_of, unseen
 from scripts.calibrate.pages.plots import sources_plot
 from scripts.calibrate.pages.unseen import reliability_part, surprises_part
+from scripts.client.answers import judges_in_words, scorers_of
 
 CROSS_VALIDATED = (
     "Cross-validated by the service over all scored scenarios: each label is predicted by models "
@@ -72,11 +73,9 @@ def _sources(fitted: FittedOut) -> Section:
 
 
 def _facts(fitted: FittedOut) -> Table:
-    scorer = fitted.scorer
     left_out = ", ".join(f"{count} {why}" for why, count in fitted.left_out.items())
     facts = {
-        "method": scorer.method,
-        "model": scorer.model,
+        "judges": judges_in_words(fitted.scorer),
         "bank": fitted.bank.name,
         "scenarios scored": str(fitted.scenarios),
         "scenarios with labels": str(fitted.labelled),
@@ -89,7 +88,10 @@ def _facts(fitted: FittedOut) -> Table:
 
 def _names(fitted: FittedOut) -> tuple[str, ...]:
     """The sources of scores in the order of `_errors_of`."""
-    if METHODS[fitted.scorer.method].reads_states:
+    scorers = scorers_of(fitted.scorer)
+    if len(scorers) > 1:
+        judge, both = "the mean of the judges", "features + judges"
+    elif METHODS[scorers[0].method].reads_states:
         judge, both = "hidden states alone", "features + states"
     else:
         judge, both = "the judge's scores", "features + judge"

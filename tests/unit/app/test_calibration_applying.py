@@ -36,7 +36,7 @@ def scored(*fields):
 
 
 def chosen(wanted, *infos, asked=("wit@1",)):
-    return choose(wanted, {one.name: one for one in infos}, "mine", asked)
+    return choose(wanted, {one.name: one for one in infos}, ("mine",), asked)
 
 
 def test_auto_chooses_the_latest_calibration_for_the_scorer():
@@ -89,7 +89,7 @@ async def test_a_named_calibration_that_does_not_apply_is_rejected(one, message)
     assert isinstance(error, InvalidRequest)
     assert [field.pointer for field in error.fields] == ["#/calibration"]
     with pytest.raises(InvalidRequest, match=message):
-        await Calibrator(Store(one)).check("house", "mine", ["wit@1"])
+        await Calibrator(Store(one)).check("house", ("mine",), ["wit@1"])
 
 
 class Store:
@@ -112,7 +112,7 @@ class Store:
 async def test_auto_and_none_are_never_rejected():
     calibrator = Calibrator(Store())
     for wanted in ("auto", "none"):
-        await calibrator.check(wanted, "mine", ["wit@1"])
+        await calibrator.check(wanted, ("mine",), ["wit@1"])
         assert await calibrator.apply(wanted, [scored("wit@1"), None]) == [Raw(), Raw()]
 
 
@@ -124,17 +124,17 @@ async def test_an_unknown_calibration_is_rejected_with_the_known_names():
     assert error.extensions == {"known": ["house"]}
     assert [field.detail for field in error.fields] == ["known: house"]
     with pytest.raises(UnknownCalibration, match="'nope'"):
-        await calibrator.check("nope", "mine", ["wit@1"])
+        await calibrator.check("nope", ("mine",), ["wit@1"])
 
 
 async def test_calibrations_are_read_again_only_after_a_change_notice():
     store = Store(info("house", "wit@1"))
     calibrator = Calibrator(store)
     for _ in range(3):
-        await calibrator.check("house", "mine", ["wit@1"])
+        await calibrator.check("house", ("mine",), ["wit@1"])
     assert store.reads == 1
     calibrator.forget()
-    await calibrator.check("house", "mine", ["wit@1"])
+    await calibrator.check("house", ("mine",), ["wit@1"])
     assert store.reads == 2
 
 
@@ -142,9 +142,9 @@ async def test_a_notice_during_the_read_is_not_missed():
     store = Store(info("house", "wit@1"))
     calibrator = Calibrator(store)
     store.while_read = calibrator.forget
-    await calibrator.check("house", "mine", ["wit@1"])
+    await calibrator.check("house", ("mine",), ["wit@1"])
     store.while_read = lambda: None
-    await calibrator.check("house", "mine", ["wit@1"])
+    await calibrator.check("house", ("mine",), ["wit@1"])
     assert store.reads == 2
 
 

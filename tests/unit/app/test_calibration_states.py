@@ -168,7 +168,7 @@ def info(name, *fields, fingerprint="mine", created_ms=0, builtin=False):
 
 
 def chosen(wanted, *infos, asked=("wit",)):
-    return choose_for_states(wanted, {one.name: one for one in infos}, "mine", asked)
+    return choose_for_states(wanted, {one.name: one for one in infos}, ("mine",), asked)
 
 
 def test_a_calibration_of_one_s_own_comes_before_a_built_in_one():
@@ -200,7 +200,7 @@ READ = Cell(
 
 def set_of(state, *, cached=False):
     cells = {states_field(): state}
-    return ScoreSet("d", SCORER, "mine", cells=cells, cached=frozenset(cells if cached else ()))
+    return ScoreSet("d", SCORER, ("mine",), cells=cells, cached=frozenset(cells if cached else ()))
 
 
 def test_an_opened_set_has_a_cell_for_each_attribute(fitted):

@@ -7,14 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.methods import METHODS
+from app.domain.plan import plan_scores
 from app.domain.scenario import Attribute, AttributeSet, Choice
-from app.domain.scorer import ModelIdentity
+from app.domain.scorer import ModelIdentity, Scorer
 from app.domain.selection.targets import Bounds
 from app.errors import InvalidRequest, UnknownAttribute, UnknownMethod
 from app.scoring import planner
 from app.scoring.attributes import resolve_attributes
 from app.scoring.choices import choice_of, traits_of
 from app.scoring.joint import asked_together, check_joint
+from app.scoring.planned import Judge, PlannedScorer
 from app.scoring.planner import Planner, candidates_of
 from app.scoring.prompt_order import check_prompt_order, check_served
 from app.scoring.requests import AttributeIn, ScoreRequest, Scoring
@@ -191,14 +193,15 @@ async def test_a_large_scenario_is_planned_off_the_event_loop(monkeypatch, chara
     threads = []
 
     class Resolving(Planner):
-        async def scorer(self, request, resolved=None):
-            return SimpleNamespace(
-                attributes=(), scorer=None, choice=None, pool=None, live=True, warnings=()
-            )
+        async def scorer(self, request, resolved=None, **_):
+            judge = Judge(Scorer(settings_of(), served("comparative")), pool=None, live=True)
+            return PlannedScorer((judge,), (), choice=None, warnings=())
 
-    monkeypatch.setattr(
-        planner, "plan_scores", lambda *_, **__: threads.append(threading.current_thread())
-    )
+    def planned(*given, **more):
+        threads.append(threading.current_thread())
+        return plan_scores(*given, **more)
+
+    monkeypatch.setattr(planner, "plan_scores", planned)
     given = ScoreRequest(question="q", responses=["x", "y" * characters])
     resolved = SimpleNamespace(traits=METHODS["comparative"], method_reason=None)
     await Resolving(None, None, None, None, None).plan(given, resolved)

@@ -9,7 +9,7 @@ from app.domain.methods import METHODS
 from app.domain.scenario import Attribute, AttributeSet
 from app.errors import InvalidRequest
 from app.scores.patience import patience_for
-from app.scoring.planner import Resolved
+from app.scoring.planned import Resolved
 from app.selection.checks import check_select, unused_in_select
 from app.selection.options import Options, wishes
 from app.selection.requests import SelectRequest
