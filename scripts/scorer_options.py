@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, get_args
 
-from app.domain.methods import PromptOrder, Retrieval
+from app.domain.methods import METHODS, PromptOrder, Retrieval
 from app.domain.names import canonical_name
 from app.domain.scenario import Attribute
 from scripts.benchmark.records.scenario_files import UnusableData
@@ -25,6 +25,8 @@ _OPTIONAL = (
     "seed",
 )
 
+_DIGITS = "digits"
+"""What `comparative` without reasoning is called after the name of a model."""
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_SET = "helpsteer2"
 
@@ -33,7 +35,8 @@ DEFAULT_SET = "helpsteer2"
 class ScorerOptions:
     """How to score, without the method and the bank of examples. None: the service's default."""
 
-    model: str | None = None
+    models: tuple[str, ...] = ()
+    """Several are a committee. `NAME=METHOD` asks one in another way; `digits` is a method here."""
     attribute_set: str = DEFAULT_SET
     attributes: Path | None = None
     """A file of definitions that takes the place of the attribute set."""
@@ -55,7 +58,7 @@ class ScorerOptions:
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
         """The options of a command line that `add_scorer_options` described."""
         return cls(
-            model=arguments.model,
+            models=tuple(arguments.model or ()),
             attribute_set=arguments.attribute_set,
             attributes=arguments.attributes,
             zero_shot=arguments.zero_shot,
@@ -73,8 +76,10 @@ class ScorerOptions:
             settings["reasoning"] = False
         if self.joint:
             settings["joint"] = True
-        if self.model:
-            settings["model"] = self.model
+        judges = [_judge(one) for one in self.models]
+        if judges:
+            alone = len(judges) == 1 and isinstance(judges[0], str)
+            settings["model"] = judges[0] if alone else judges
         return settings
 
     def arguments(self) -> list[str]:
@@ -82,7 +87,7 @@ class ScorerOptions:
         words = ["--attributes", str(self.attributes)] if self.attributes else []
         if not self.attributes and self.attribute_set != DEFAULT_SET:
             words += ["--attribute-set", self.attribute_set]
-        words += ["--model", self.model] if self.model else []
+        words += [word for one in self.models for word in ("--model", one)]
         words += ["--zero-shot"] if self.zero_shot else []
         words += [] if self.reasoning else ["--no-reasoning"]
         words += ["--joint"] if self.joint else []
@@ -95,6 +100,25 @@ class ScorerOptions:
 SERVICE_DEFAULTS = ScorerOptions()
 
 
+def _judge(given: str) -> str | dict[str, Any]:
+    """A model as requests name it: `NAME`, or `NAME=METHOD` as a judge with a method."""
+    name, _, method = given.rpartition("=")
+    if not name:
+        return given
+    if method == _DIGITS:
+        return {"model": name, "method": "comparative", "reasoning": False}
+    return {"model": name, "method": method}
+
+
+def _model(text: str) -> str:
+    """`NAME` or `NAME=METHOD`, as a type of `argparse`."""
+    name, _, method = text.rpartition("=")
+    known = [*(one for one, traits in METHODS.items() if traits.kind == "score"), _DIGITS]
+    if name and method not in known:
+        raise argparse.ArgumentTypeError(f"{method!r} is not one of {', '.join(known)}")
+    return text
+
+
 class _Parser(Protocol):
     def add_argument(self, *names: str, **settings: Any) -> Any: ...
 
@@ -102,7 +126,14 @@ class _Parser(Protocol):
 def add_scorer_options(parser: _Parser) -> None:
     """Add them to a parser or to a group of one, all but the method and the bank of examples."""
     add = parser.add_argument
-    add("--model", help="name of the model (default: the service's)")
+    add(
+        "--model",
+        action="append",
+        type=_model,
+        metavar="NAME",
+        help="name of the model (default: the service's); several make a committee, and "
+        "NAME=METHOD (or NAME=digits) asks one of them in another way",
+    )
     add("--attribute-set", default=DEFAULT_SET, metavar="NAME")
     add(
         "--attributes",

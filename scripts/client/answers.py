@@ -9,7 +9,7 @@ from app.domain.methods import reads_digits
 from app.domain.scenario import STATES
 from app.http.schemas import Problem, UnscoredProblem
 from app.scores.schemas import CellOut, ScoredCellOut, ScoreSetOut, UnscoredCellOut
-from app.scoring.schemas import ScorerOut, ScorersOut
+from app.scoring.schemas import CommitteeOut, ScorerOut, ScorersOut
 from scripts.client.problems import ServiceProblem
 
 
@@ -25,6 +25,15 @@ def judges_in_words(given: ScorersOut) -> str:
         f"with {one.model}"
         for one in scorers_of(given)
     )
+
+
+def scorer_record(given: ScorersOut) -> dict[str, Any]:
+    """A scorer as results of a benchmark keep it; of a committee, with the names of its judges."""
+    record = given.model_dump()
+    if isinstance(given, CommitteeOut):
+        names = dict.fromkeys(one.model for one in given.members)
+        record |= {"model": " + ".join(names), "examples": max(m.examples for m in given.members)}
+    return record
 
 
 def scored_of(cells: Iterable[CellOut]) -> list[ScoredCellOut]:

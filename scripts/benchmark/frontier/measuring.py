@@ -109,7 +109,7 @@ def _raw_run(mode: Mode, options: FrontierOptions) -> RunOptions:
     )
     if mode.name == FREE:
         return replace(run, method="features", bank_file=options.train)
-    run = replace(run, scorer=replace(run.scorer, model=options.model))
+    run = replace(run, scorer=replace(run.scorer, models=(options.model,) if options.model else ()))
     bank = f"{options.dataset}-examples"
     if mode.scorer.zero_shot:
         return run

@@ -112,8 +112,10 @@ class Run(Struct, frozen=True, omit_defaults=True):
             return self.label
         # The scorer's number, once known: without a bank there are no examples.
         shots = int(self.scorer.get("examples", self.settings.get("examples")) or 0)
+        judges = self.settings.get("model")
+        several = f", {len(judges)} judges" if isinstance(judges, list | tuple) else ""
         if self.method not in ("comparative", "regression", "prompt_aligned"):
-            return self.method
+            return self.method + several
         how = "" if self.settings.get("reasoning", True) else ", without reasoning"
         how += ", joint" if self.settings.get("joint") else ""
         how += ", item first" if self.settings.get("prompt_order") == "item_first" else ""
@@ -122,7 +124,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
             if (count := int(self.settings.get(name, 1))) > 1:
                 how += f", {count} {name}"
         better = CALIBRATED if self.settings.get("calibration", "none") != "none" else ""
-        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{how}{better}"
+        return f"{self.method}, {'few-shot' if shots else 'zero-shot'}{how}{several}{better}"
 
     @property
     def model(self) -> str:

@@ -16,6 +16,7 @@ from scripts.benchmark.records.journal import Journal
 from scripts.benchmark.records.results import ScenarioResult
 from scripts.benchmark.records.scenario_files import labelled_attributes
 from scripts.benchmark.records.targets import Wishes, wishes_for
+from scripts.client.answers import scorer_record
 from scripts.client.problems import ServiceProblem
 from scripts.client.service import Service
 
@@ -88,7 +89,7 @@ class Asking:
 
         Raises `OtherRun`.
         """
-        self.journal.know_scorer(score_set.scorer.model_dump())
+        self.journal.know_scorer(scorer_record(score_set.scorer))
         # Without scores there is nothing to calibrate, so an absent calibration means nothing.
         if any(cell.status == "scored" for cell in score_set.cells):
             self.check_calibration(score_set.calibration)

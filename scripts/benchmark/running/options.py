@@ -175,7 +175,7 @@ def _idle_of_method(options: RunOptions) -> Iterator[tuple[str, str]]:
     if options.is_local:
         # Of the other methods the service refuses these where they cannot be.
         idle |= {
-            "model": scorer.model,
+            "model": scorer.models,
             "joint": scorer.joint,
             "prompt-order": scorer.prompt_order,
         }

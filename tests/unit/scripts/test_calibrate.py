@@ -255,3 +255,18 @@ def test_the_report_notes_when_only_a_sample_of_the_labelled_scenarios_was_score
         "on 38 scenarios of people (left out: 2 context-overflow); surface features on " in printed
     )
     assert "all its 500" in printed
+
+
+def test_several_models_are_a_committee():
+    given = ["x", "--bank", "b", "--method", "probe", "--model", "A", "--model", "A=digits"]
+    options = options_of(parser().parse_args([*given, "--model", "B=comparative"]))
+    assert fitting.request_of(options)["scoring"]["model"] == [
+        "A",
+        {"model": "A", "method": "comparative", "reasoning": False},
+        {"model": "B", "method": "comparative"},
+    ]
+    assert options.scorer.arguments() == [
+        "--model", "A", "--model", "A=digits", "--model", "B=comparative",
+    ]  # fmt: skip
+    alone = options_of(parser().parse_args([*given[:5], "--model", "A"]))
+    assert fitting.request_of(alone)["scoring"]["model"] == "A"
