@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.bank import LabelledScenario, bank_of, serialize_bank
-from scripts.benchmark.engine.measuring import score
+from scripts.benchmark.engine.measuring import note, score
 from scripts.benchmark.engine.running import WORKER, Running, running_service
 from scripts.benchmark.engine.work import Measured
 from scripts.benchmark.pages.tables import row_of
@@ -19,7 +19,6 @@ from scripts.client.service import Service
 _BANK = "examples"
 _WRITES: Mapping[str, Mapping[str, Any]] = {
     "few-shot, with reasoning": {"method": "comparative", "bank": _BANK},
-    "zero-shot, with reasoning": {"method": "comparative", "bank": None},
     "digits, one order": {"method": "comparative", "bank": None, "reasoning": False, "orders": 1},
 }
 _READS: Mapping[str, Mapping[str, Any]] = {"hidden states": {"method": "probe"}}
@@ -71,6 +70,7 @@ async def _ask(
             await service.score(_body(*_FIRST, scoring))
             bodies = [_body(one.question, one.responses, scoring) for one in scenarios]
             measured[name] = await score(running, service, bodies)
+            note(name, measured[name])
     return measured
 
 

@@ -95,13 +95,13 @@ def compare(options: EngineOptions) -> Comparison:
                 service[order].append(one)
             write_work(file, work)
             listed.append(run_alone("scripts.benchmark.engine.listed", file, options.settings))
-            _note("LLM.generate", listed[-1])
+            note("LLM.generate", listed[-1])
         alone = None
         if options.alone:
             chosen = _ordinary(scenarios, work, options.alone)
             write_work(file, [one for part in chosen for one in part])
             took = run_alone("scripts.benchmark.engine.alone", file, options.settings)
-            _note("transformers with Outlines", took)
+            note("transformers with Outlines", took)
             alone = Way("transformers with Outlines", len(chosen), (took,))
     return Comparison(
         service={
@@ -149,7 +149,7 @@ async def _ask(
                 _body(options, one.question, one.responses, ORDERS[order]) for one in scenarios
             ]
             measured[order] = await score(running, service, bodies)
-            _note(order, measured[order])
+            note(order, measured[order])
             work = work or read_work(running.recorded)[before:]
     return measured, work
 
@@ -186,7 +186,7 @@ def _body(
     }
 
 
-def _note(name: str, one: Measured) -> None:
+def note(name: str, one: Measured) -> None:
     """Show that a long command makes progress."""
     took = f"{one.seconds:.0f} s, {one.cpu_s:.0f} s of processors"
     print(f"{name}: {one.prompts} prompts in {took}", file=sys.stderr, flush=True)
