@@ -135,3 +135,16 @@ def test_attributes_that_the_digits_lack_are_not_scored(two, both_ways):
 def test_a_fit_needs_every_judge(two):
     nobody = PROBE | {"model": ["fake", "nobody"]}
     problem_of(put(two, "never", scoring=nobody), 404, "unknown-model")
+
+
+def test_a_judge_that_is_left_out_leaves_the_calibration_of_the_others(two, reading):
+    stopped = two.children[-1]
+    stopped.stop(10)
+    away = two.post("/v1/score", ask(HELD_OUT[35], scoring=PROBE))
+    assert problem_of(away, 503, "model-not-ready")["judges"] == ["other"]
+    more = {"calibration": "reading"}
+    answer = score(two, HELD_OUT[35], scoring=PROBE, missing_judges="leave_out", **more)
+    assert [one["model"] for one in answer["left_out"]] == ["other"]
+    assert answer["calibration"]["name"] == "reading"
+    alone = score(two, HELD_OUT[35], scoring={"method": "probe", "model": "fake"}, **more)
+    assert (answer["id"], raw(answer)) == (alone["id"], raw(alone))
