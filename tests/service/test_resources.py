@@ -37,7 +37,7 @@ def test_the_built_in_sets_and_banks_are_listed(azimuth):
         banks = [one["name"] for one in client.get("/v1/banks").json()["banks"]]
         moral = client.get("/v1/attribute-sets/moral-foundations").json()
         bank = client.get("/v1/banks/moral-foundations").json()
-    built_in = {"helpsteer2", "medical-triage", "moral-foundations", "style"}
+    built_in = {"everyday", "helpsteer2", "medical-triage", "moral-foundations", "style"}
     assert built_in <= set(sets) & set(banks)
     assert [a["name"] for a in moral["attributes"]] == [
         "care", "fairness", "liberty", "loyalty", "authority", "sanctity",

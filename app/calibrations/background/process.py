@@ -13,6 +13,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 T = TypeVar("T")
 
 
@@ -63,7 +65,10 @@ def _run(sender: Connection, work: Callable[..., Any], arguments: tuple[object, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the parent, which ends this process
     outcome: tuple[bool, Any]
     try:
-        outcome = True, work(*arguments)
+        # One core: beside busy processes, threads that wait for each other by spinning take many
+        # times the processor time of the work.
+        with threadpool_limits(1):
+            outcome = True, work(*arguments)
     except Exception as error:
         error.add_note(traceback.format_exc())  # a traceback itself cannot be pickled
         outcome = False, error

@@ -43,14 +43,16 @@ def as_forest(trees: Sequence[Any]) -> Forest:
 
     pairs = list(zip(trees, roots, strict=True))
     feature = np.concatenate([np.maximum(tree.feature, -1) for tree in trees]).astype(np.int16)
-    value = np.concatenate([tree.value[:, :, 0] for tree in trees]).astype(np.float32)
-    value[feature >= 0] = 0.0  # only leaves predict, and zeros take no room in a file
+    # Half precision is ample for labels, and what is rounded takes less room in a file.
+    value = np.concatenate([tree.value[:, :, 0] for tree in trees]).astype(np.float16)
+    value[feature >= 0] = 0.0  # only leaves predict
+    threshold = np.concatenate([tree.threshold for tree in trees]).astype(np.float32)
     return Forest(
         feature=feature,
-        threshold=np.concatenate([tree.threshold for tree in trees]),
+        threshold=threshold.astype(np.float64),
         left=np.concatenate([child(tree, "children_left", root) for tree, root in pairs]),
         right=np.concatenate([child(tree, "children_right", root) for tree, root in pairs]),
-        value=value,
+        value=value.astype(np.float32),
         roots=roots,
     )
 

@@ -9,11 +9,16 @@ import pytest
 
 from app.domain.bank import LabelledScenario, parse_bank
 from app.domain.scenario import AttributeSet
+from app.domain.texts import words_of
 from app.store.attribute_sets import builtin_attribute_sets
 from app.store.banks import builtin_banks
+from scripts.everyday.scenarios import everyday_scenarios
 
 NAMES = ("helpsteer2", "medical-triage", "moral-foundations", "style")
-TOLD_BY_LENGTH = {"verbosity": 1.0, "complexity": 0.5}
+"""Of the banks of the built-in sets, which examples are retrieved from."""
+EVERYDAY = "everyday"
+"""A bank to fit calibrations on: labels without reasons."""
+TOLD_BY_LENGTH = {"verbosity": 1.0, "complexity": 0.75}
 """The correlation with length that an attribute may have; 0.1 where none is named."""
 ENGLISH = re.compile(
     r"\b(the|is|my|to|you|i|how|what|why|of|in|can|should|are|and|give|name|say|it|was)\b", re.I
@@ -22,9 +27,8 @@ ENGLISH = re.compile(
 
 @cache
 def built_in(name: str) -> tuple[AttributeSet, tuple[LabelledScenario, ...]]:
-    attribute_set = builtin_attribute_sets()[name]
-    assert attribute_set.bank is not None
-    return attribute_set, builtin_banks()[attribute_set.bank].bank.scenarios
+    attribute_set = builtin_attribute_sets()["helpsteer2" if name == EVERYDAY else name]
+    return attribute_set, builtin_banks()[name].bank.scenarios
 
 
 def correlation(pairs: list[tuple[float, float]]) -> float:
@@ -47,12 +51,12 @@ def rows(name: str, attribute: str) -> list[list[tuple[int, float]]]:
 
 
 def every_attribute() -> list[tuple[str, str]]:
-    return [(name, a.name) for name in NAMES for a in builtin_attribute_sets()[name].attributes]
+    return [(name, a.name) for name in (*NAMES, EVERYDAY) for a in built_in(name)[0].attributes]
 
 
 def test_every_built_in_set_names_a_built_in_bank_but_that_for_groups():
     sets = builtin_attribute_sets()
-    assert set(NAMES) == set(builtin_banks()) == set(sets) - {"appropriateness"}
+    assert set(NAMES) == set(builtin_banks()) - {EVERYDAY} == set(sets) - {"appropriateness"}
     assert all(sets[name].bank == name for name in NAMES)
     assert sets["appropriateness"].bank is None  # requests name a bank with the group's ratings
 
@@ -132,6 +136,34 @@ def test_some_scenarios_are_in_other_languages_and_scripts(name):
     assert 0.1 < len(others) / len(questions) < 0.25
     for script in ("\u4e00-\u9fff", "\u3040-\u30ff", "\u0600-\u06ff", "\u0900-\u097f"):
         assert any(re.search(f"[{script}]", q) for q in others), script
+
+
+def test_everyday_answers_are_labelled_on_all_attributes_at_their_levels():
+    attribute_set, scenarios = built_in(EVERYDAY)
+    assert len(scenarios) >= 500
+    assert {len(s.responses) for s in scenarios} <= {2, 3, 4, 5}
+    levels = {attribute.name: set(attribute.levels or ()) for attribute in attribute_set.attributes}
+    for scenario in scenarios:
+        for labels in scenario.labels:
+            assert labels.keys() == levels.keys(), scenario.id
+            assert all(label in levels[name] for name, label in labels.items()), scenario.id
+    texts = Counter(s.question for s in scenarios)
+    texts.update(text for s in scenarios for text in s.responses if len(text) > 30)
+    assert [text for text, times in texts.items() if times > 1] == []
+
+
+def test_no_scenario_of_the_everyday_bank_is_asked_where_its_worth_is_measured():
+    """A calibration that is fitted on the bank is measured with `python -m scripts.everyday`."""
+    known = [words(s.question) for s in built_in(EVERYDAY)[1]]
+    for asked in everyday_scenarios():
+        nearest = max(
+            len(words(asked.question) & of) / len(words(asked.question) | of) for of in known
+        )
+        assert nearest < 0.6, asked.id
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(words_of(text.lower()))
 
 
 def test_the_triage_set_has_the_attributes_of_the_benchmark_data(shared_data):

@@ -95,7 +95,7 @@ def test_a_forest_with_a_cycle_is_rejected():
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_a_forest_predicts_the_same_as_scikit_learn(outputs):
+def test_a_forest_predicts_the_same_as_scikit_learn_to_half_precision(outputs):
     from sklearn.ensemble import ExtraTreesRegressor
 
     x, y = RNG.normal(size=(200, 4)), RNG.normal(size=(200, outputs))
@@ -104,4 +104,4 @@ def test_a_forest_predicts_the_same_as_scikit_learn(outputs):
     forest = as_forest([tree.tree_ for tree in grown.estimators_])
     test = np.vstack([RNG.normal(size=(100, 4)), x])
     expected = grown.predict(test).reshape(len(test), outputs)
-    assert forest.predict(test) == pytest.approx(expected, abs=1e-6)
+    assert forest.predict(test) == pytest.approx(expected, abs=1e-3)
