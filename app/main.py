@@ -36,6 +36,7 @@ from app.listening import CannotListen, bound_sockets, duplicated
 from app.models.endpoints import router as models
 from app.resources import Resources
 from app.scores.endpoints import router as scoring
+from app.scores.learning import router as learning
 from app.scores.retargeting import router as retargeting
 from app.settings import ApiSettings, InvalidSetting, Settings
 from app.store.checking import check_redis
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # RequestMiddleware takes them off
         swagger_ui_parameters={"validatorUrl": None},
     )
-    for router in (scoring, retargeting):
+    for router in (scoring, retargeting, learning):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
     for router in (writing, attribute_sets, audits, banks, calibrations, models, keys):

@@ -33,7 +33,7 @@ _RULES = (
     _rule("/healthz|/readyz", OPEN),
     _rule("/v1/models|/problems/[^/]*", _ANY),
     _rule("/openapi.json|/docs(?:/.*)?|/redoc|/static-offline-docs(?:/.*)?", _ANY),
-    _rule("(?:/v1)?/(?:score|select|retarget)", _SELECT),
+    _rule("(?:/v1)?/(?:score|select|retarget|learn-target)", _SELECT),
     _rule("/v1/generate", _SELECT),
     _rule("(?:/v1)?/score-sets/[^/]*", _SELECT),
     _rule(f"{_STORED}(?:/.*)?", _SELECT | _BANKS, "GET"),

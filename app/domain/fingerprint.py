@@ -94,8 +94,9 @@ def attribute_name(field: str) -> str:
 
 
 def choice_field(choice: Choice) -> str:
-    """The key of a choice's cell in a score set: `(choice)@digest`, a digest of its target."""
-    return f"{CHOICE}@{digest('choice', choice.attributes, choice.target)[:12]}"
+    """The key of a choice's cell in a score set: `(choice)@digest`, of its target and persona."""
+    persona = [choice.persona] if choice.persona else []
+    return f"{CHOICE}@{digest('choice', choice.attributes, choice.target, *persona)[:12]}"
 
 
 @lru_cache(maxsize=1)

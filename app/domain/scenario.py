@@ -54,6 +54,8 @@ class Choice(Struct, frozen=True):
     """The attributes of the target; empty for methods without a target."""
     target: dict[str, float] = {}
     """Attribute -> desired value."""
+    persona: str = ""
+    """Who chooses, in the caller's words."""
 
     @property
     def name(self) -> str:

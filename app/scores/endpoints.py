@@ -148,7 +148,7 @@ async def select(
     if body.for_people:
         return await for_people.select(body, request, prefer, started)
     target, options = wishes(body.target), Options.of(body)
-    resolved = await planner.resolve(body, target, may_choose=True)
+    resolved = await planner.resolve(body, target, may_choose=True, persona=body.persona or "")
     check_select(body, resolved, options)
     warnings = unused_in_select(body, resolved.traits, options, target)
     options = replace(options, weights={n: w for n, w in options.weights.items() if n in target})

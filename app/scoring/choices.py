@@ -30,7 +30,11 @@ def traits_of(method: str, *, may_choose: bool) -> MethodTraits:
 
 
 def choice_of(
-    method: str, traits: MethodTraits, attributes: Sequence[Attribute], target: Mapping[str, Wish]
+    method: str,
+    traits: MethodTraits,
+    attributes: Sequence[Attribute],
+    target: Mapping[str, Wish],
+    persona: str = "",
 ) -> Choice | None:
     """The choice to make for a request; None for methods that score.
 
@@ -38,7 +42,7 @@ def choice_of(
     """
     if traits.kind == "score":
         return None
-    if not traits.reads_target or not target:
+    if not traits.reads_target:
         return Choice()
     values: dict[str, float] = {}
     for attribute in attributes:
@@ -52,4 +56,4 @@ def choice_of(
             values[attribute.name] = float(wish)
     # Sorted, and reduced to what the prompts show: nothing else may split the cache.
     asked = sorted((a for a in attributes if a.name in values), key=lambda a: a.name)
-    return Choice(tuple(Attribute(a.name, a.definition) for a in asked), values)
+    return Choice(tuple(Attribute(a.name, a.definition) for a in asked), values, persona)

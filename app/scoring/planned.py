@@ -24,6 +24,8 @@ class Resolved:
     target: Mapping[str, Wish]
     method_reason: str | None = None
     """Why the service chose the method; None if it did not."""
+    persona: str = ""
+    """For methods that read a target: who chooses, in words."""
 
     @property
     def names(self) -> list[str]:

@@ -76,6 +76,7 @@ class Planner:
         target: Mapping[str, Wish] | None = None,
         *,
         may_choose: bool = False,
+        persona: str = "",
     ) -> Resolved:
         """Resolve the method and attributes of a request. A request that names no method gets the
         service's default.
@@ -102,7 +103,9 @@ class Planner:
                 check_prompt_order(scoring)
         check_members(request.scoring)
         traits = METHODS[request.scoring.judges[0].method]
-        return Resolved(traits, attribute_set, tuple(attributes), target or {}, method_reason)
+        return Resolved(
+            traits, attribute_set, tuple(attributes), target or {}, method_reason, persona
+        )
 
     async def _default(self, request: ScorerRequest, attributes: Sequence[Attribute]) -> Decided:
         """The method of a request that names none."""
@@ -196,7 +199,9 @@ class Planner:
         return PlannedScorer(
             judges=tuple(sorted(judges, key=lambda judge: scorer_fingerprint(judge.scorer))),
             attributes=resolved.attributes,
-            choice=choice_of(scoring.method, traits, resolved.attributes, resolved.target),
+            choice=choice_of(
+                scoring.method, traits, resolved.attributes, resolved.target, resolved.persona
+            ),
             warnings=(*unused_by_all(request.scoring), *warnings),
             left_out=tuple(
                 LeftOut(str(one.model or "(default)"), one.method, error.detail)
@@ -213,9 +218,10 @@ class Planner:
         assert not isinstance(scoring.model, list)
         pool, live = await self.pool(scoring.model, scoring.method)
         _check_digits_readable(request, pool)
-        choice = choice_of(scoring.method, traits, attributes, resolved.target)
+        choice = choice_of(scoring.method, traits, attributes, resolved.target, resolved.persona)
         bank = None
-        if traits.uses_examples:
+        # Examples show what comes nearest to a target; a persona alone has none.
+        if traits.uses_examples and (choice is None or choice.attributes):
             bank = await self._bank(request, resolved.attribute_set)
         settings = scorer_settings(scoring, traits, has_bank=bank is not None)
         warnings: list[str] = []

@@ -32,7 +32,10 @@ def check_select(request: SelectRequest, resolved: Resolved, options: Options) -
     """Raise `InvalidRequest` if the target or an option does not suit the method or attributes."""
     method, traits = request.scoring.method, resolved.traits
     needed = traits.kind == "score" or traits.reads_target
-    if not resolved.target and needed:
+    if request.persona is not None and not traits.reads_target:
+        detail = f"method {method!r} reads no persona: use prompt_aligned"
+        raise InvalidRequest(detail, fields=[FieldError("#/persona", detail)])
+    if not resolved.target and needed and request.persona is None:
         detail = f"method {method!r} requires a target"
         raise InvalidRequest(detail, fields=[FieldError("#/target", detail)])
     if traits.kind == "choice":

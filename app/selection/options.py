@@ -50,6 +50,11 @@ class Options(Struct, frozen=True):
         return self.explain or self.probabilities
 
     @classmethod
+    def plain(cls, calibration: str) -> Options:
+        """Options with which nothing but the scores matters."""
+        return cls({}, "euclidean", None, Limits(), False, False, calibration, False)
+
+    @classmethod
     def of(cls, request: SelectRequest | RetargetRequest) -> Options:
         """The options of a request."""
         chosen = request.selection

@@ -23,6 +23,7 @@ from app.schema import (
     Name,
     Number,
     Reference,
+    Text,
     UnitInterval,
     Weight,
     one_or_many,
@@ -138,6 +139,9 @@ class SelectRequest(ScoreRequest):
     target: Target | None = None
     """Attribute -> desired value, or bounds (`{"at_most": 0.5}`). Other scored attributes are
     ignored. Required, except for methods without a target (`unaligned`, `reward_model`)."""
+    persona: Annotated[Text, Field(max_length=8000)] | None = None
+    """For `prompt_aligned`: who chooses, in words that the model reads, with a target or in place
+    of one."""
     selection: SelectionOptions = Field(default_factory=SelectionOptions)
     person: PersonIn | None = None
     """In place of a target: whom to choose for, by own ratings or as a rater of `bank`. The answer

@@ -31,6 +31,8 @@ from app.selection.choosing import (
     ChoosingTask,
     NamedCells,
     SetSelections,
+    compared_scores,
+    presentation_of,
     select_all,
     unanswered,
 )
@@ -100,6 +102,25 @@ class Selector:
             return work()
         # In a thread, because large requests take seconds and must not block others.
         return await asyncio.to_thread(work)
+
+    async def compared(
+        self,
+        score_sets: Sequence[tuple[str, ScoreSet | None]],
+        attributes: Sequence[str],
+        calibration: str,
+    ) -> list[Floats]:
+        """The scores that targets over `attributes` would be compared with: (C, A) for each set.
+
+        Candidates are in the caller's order. Raises the first problem of any score set.
+        """
+        options = Options.plain(calibration)
+        matrix = target_matrix([dict.fromkeys(attributes, 0.0)])
+        await self._calibrator.check(calibration, "", ())
+        tasks = await self._tasks([one for _, one in score_sets], matrix, options)
+        return [
+            _compared(score_set_id, task, matrix.attributes)
+            for (score_set_id, _), task in zip(score_sets, tasks, strict=True)
+        ]
 
     async def _tasks(
         self, score_sets: Sequence[ScoreSet | None], matrix: TargetMatrix, options: Options
@@ -197,6 +218,22 @@ def select_preferred(score_set: ScoreSet) -> Rendered:
         ]
         raise problem_of(score_set, lacks).error()
     return preferred_out(choice, score_set.presentation)
+
+
+def _compared(
+    score_set_id: str, task: ChoosingTask | PairProblem | None, attributes: Sequence[str]
+) -> Floats:
+    if task is None:
+        raise unknown_score_set(score_set_id).error()
+    if isinstance(task, PairProblem):
+        raise task.error()
+    if task.named.lacks:
+        raise problem_of(task.score_set, list(task.named.lacks.values())).error()
+    if task.problem is not None:
+        raise task.problem.error()
+    cells = [task.named.cells[name] for name in attributes]
+    positions = list(presentation_of(task.score_set, task.named).positions)
+    return compared_scores(cells, task.calibrated)[positions]
 
 
 def _matrix(targets: Sequence[Mapping[str, Wish]], options: Options) -> TargetMatrix:

@@ -219,3 +219,64 @@ def test_a_target_may_be_a_distribution_of_values(azimuth, distance):
     assert selection.get("drawn") == drawn
     compact = azimuth.post("/v1/retarget", wanted | {"selection": options, "compact": True}).json()
     assert compact["selected"] == [[selection["selected"]["index"]]]
+
+
+def learn(azimuth, status=200, **body):
+    answer = azimuth.post("/v1/learn-target", body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_a_target_is_learned_from_the_candidates_that_were_preferred(azimuth):
+    """A hidden target prefers; the learned one makes nearly the same choices."""
+    names = ["helpfulness", "verbosity"]
+    ids = []
+    for number in range(10):
+        responses = [f"{number} {'word ' * (3 * i)}{i}" for i in range(6)]
+        body = {"question": f"learn {number}", "responses": responses, "attributes": names}
+        ids.append(azimuth.post("/v1/score", body).json()["id"])
+    hidden = {"helpfulness": 1.0, "verbosity": 0.3}
+    wanted = {"score_set_ids": ids, "compact": True}
+    preferred = azimuth.post("/v1/retarget", wanted | {"targets": hidden}).json()["selected"]
+    observed = [
+        {"score_set_id": one, "preferred": str(index)}
+        for one, (index,) in zip(ids, preferred, strict=True)
+    ]
+    learned = learn(azimuth, observed=observed)
+    assert (learned["scenarios"], learned["pairs"]) == (10, 50)
+    assert learned["accuracy"] > 0.6
+    targets = {"targets": learned["target"], "selection": {"weights": learned["weights"]}}
+    again = azimuth.post("/v1/retarget", wanted | targets).json()["selected"]
+    assert np.mean([a == b for a, b in zip(again, preferred, strict=True)]) >= 0.6
+
+
+def test_a_target_is_learned_from_the_labels_and_ratings_of_a_bank(azimuth, bank):
+    for who in ({}, {"group": "g0"}, {"rater": "r0000"}):
+        learned = learn(azimuth, bank="labelled", **who)
+        assert set(learned["target"]) == {"helpfulness"}
+        assert learned["target"]["helpfulness"] > 0.5
+
+
+def test_what_a_target_cannot_be_learned_from_is_refused(azimuth, bank):
+    body = {"question": "q?", "responses": ["a", "b"], "attributes": ["helpfulness"]}
+    own = azimuth.post("/v1/score", body).json()["id"]
+    problem = learn(azimuth, 422, observed=[{"score_set_id": own, "preferred": "z"}])
+    assert problem["errors"][0]["pointer"] == "#/observed/0/preferred"
+    problem = learn(azimuth, 422, observed=[{"score_set_id": own, "ratings": [1, 2, 3]}])
+    assert problem["errors"][0]["pointer"] == "#/observed/0/ratings"
+    learn(azimuth, 422, observed=[{"score_set_id": own, "ratings": [3, 3]}])
+    learn(azimuth, 422, bank="rated")
+    learn(azimuth, 422, bank="labelled", group="nobody")
+    learn(azimuth, 422, bank="labelled", observed=[{"score_set_id": own, "ratings": [1, 2]}])
+    learn(azimuth, 404, observed=[{"score_set_id": "0" * 32, "preferred": "0"}])
+    none = [{"score_set_id": own, "preferred": "0"}]
+    learn(azimuth, 409, observed=none, attributes=["verbosity"])
+
+
+def test_a_persona_in_words_chooses_without_a_target(azimuth):
+    body = {"question": "persona?", "responses": ["a", "b"], "persona": "A tired night nurse."}
+    chosen = azimuth.post("/v1/select", body | {"scoring": {"method": "prompt_aligned"}})
+    assert chosen.status_code == 200, chosen.text
+    assert chosen.json()["selection"]["ranking"][0]["preference"] is not None
+    refused = azimuth.post("/v1/select", body | {"target": {"helpfulness": 1}})
+    assert refused.json()["errors"][0]["pointer"] == "#/persona"

@@ -5,8 +5,10 @@ import json
 import jsonschema
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from app.domain.bank import LabelledScenario
+from app.domain.fingerprint import choice_field
 from app.domain.methods import METHODS, profile_name, reads_digits
 from app.domain.scenario import Attribute, Choice, Scenario
 from app.domain.scorer import ScorerSettings
@@ -53,6 +55,26 @@ def test_the_system_turn_gives_the_target_in_words_with_definitions():
     system = METHOD.messages(Task(DEEP, SCENARIO, PLAIN), FORWARD, ())[0].content
     assert "strongly demonstrates depth. How deep the thought goes." in system
     assert "- avoids wit. How funny it is." in system
+
+
+def test_a_persona_is_given_in_its_own_words_with_or_without_a_target():
+    nurse = "A night nurse who is tired of long texts."
+    alone = Task(Choice(persona=nurse), SCENARIO, PLAIN)
+    system = METHOD.messages(alone, FORWARD, ())[0].content
+    assert nurse in system
+    assert "this person would prefer" in system
+    assert "best of several" not in system
+    both = Task(Choice(DEEP.attributes, DEEP.target, nurse), SCENARIO, PLAIN)
+    system = METHOD.messages(both, FORWARD, ())[0].content
+    assert nurse in system
+    assert "strongly demonstrates depth" in system
+
+
+def test_each_persona_has_its_own_cell_and_choices_without_one_keep_theirs():
+    fields = {
+        choice_field(c) for c in (DEEP, replace(DEEP, persona="a"), replace(DEEP, persona="b"))
+    }
+    assert len(fields) == 3
 
 
 def test_unaligned_mentions_no_target():

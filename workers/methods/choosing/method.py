@@ -79,7 +79,9 @@ class Choosing:
             {"words": step_words(subject.target[attribute.name]), "attribute": attribute}
             for attribute in subject.attributes
         ]
-        system = self._templates.system(wishes=wishes, reasoning=settings.reasoning)
+        system = self._templates.system(
+            wishes=wishes, persona=subject.persona, reasoning=settings.reasoning
+        )
         turns = [Message("system", system)]
         for example in examples:
             order = example_order(example)[: len(LETTERS)]
