@@ -25,7 +25,7 @@ COMMANDS = {
     "engine": "compare Azimuth with LLM.generate and with the paper's way, on the same prompts",
     "asking": "measure what ways to ask the same judge take, on this machine",
     "retrieval": "measure the search of examples in a large bank, on this machine",
-    "groups": "measure what examples for a group are worth, and how fast they are",
+    "groups": "measure what examples for a group, and choosing for people and groups, are worth",
     "footprint": "measure what a service takes to start and to run, on this machine",
     "soak": "ask a service while its processes are killed, and check every answer",
     "publish": "add runs to an archive of published runs",

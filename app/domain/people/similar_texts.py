@@ -31,7 +31,13 @@ class Texts:
     """Responses as a kernel sees them."""
 
     question: Vectors
+    """Of different questions"""
+    asked: NDArray[np.intp]
+    """(N,), row in `question`"""
     response: Vectors
+    """Of different responses"""
+    answered: NDArray[np.intp]
+    """(N,), row in `response`"""
     place: Floats
     """(N,), from 0 for the first response of a scenario to 1 for the last: scales have an order."""
 
@@ -51,9 +57,12 @@ class SimilarTexts:
 
     def predict(self, question: str, responses: Sequence[str]) -> Floats:
         """(C,), for the responses in their order."""
-        texts = _texts_of(
-            word_vectors([question]).repeat(len(responses), axis=0) * self.question_rarity,
-            word_vectors(responses) * self.response_rarity,
+        every = np.arange(len(responses))
+        texts = Texts(
+            of_length_one(word_vectors([question]) * self.question_rarity),
+            np.zeros_like(every),
+            of_length_one(word_vectors(responses) * self.response_rarity),
+            every,
             places(len(responses)),
         )
         return np.asarray(self.mean + _kernel(texts, self.texts) @ self.weights)
@@ -70,18 +79,44 @@ def fit_similar(
     place: Floats,
     wanted: Floats,
     scenario: NDArray[np.int64],
+    *,
+    checked: bool = True,
 ) -> SimilarTexts | None:
-    """Fit on rated responses, one entry of each argument a response. None without any."""
+    """Fit on rated responses, one entry of each argument a response. None without any.
+
+    If it is not to be `checked` on left-out scenarios, which takes most of the time, its worth is
+    NaN.
+    """
     chosen = np.sort(np.random.default_rng(0).permutation(len(responses))[:MOST_RESPONSES])
     if not len(chosen):
         return None
-    asked, answered = (word_vectors([t[i] for i in chosen]) for t in (questions, responses))
-    of_questions, of_responses = rarity(asked), rarity(answered)
-    texts = _texts_of(asked * of_questions, answered * of_responses, place[chosen])
+    question, asked = _different([questions[i] for i in chosen])
+    response, answered = _different([responses[i] for i in chosen])
+    of_questions, of_responses = rarity(question), rarity(response)
+    texts = Texts(
+        of_length_one(question * of_questions),
+        asked,
+        of_length_one(response * of_responses),
+        answered,
+        place[chosen],
+    )
     wanted = wanted[chosen]
     kernel = _kernel(texts, texts)
-    _, fold_of = np.unique(scenario[chosen], return_inverse=True)
-    left_out = np.full(len(chosen), wanted.mean())
+    mean = float(wanted.mean())
+    return SimilarTexts(
+        texts,
+        of_questions,
+        of_responses,
+        _solve(kernel, wanted - mean),
+        mean,
+        _worth(kernel, wanted, scenario[chosen]) if checked else np.nan,
+    )
+
+
+def _worth(kernel: Floats, wanted: Floats, scenario: NDArray[np.int64]) -> float:
+    """Share of the variance that is explained on left-out scenarios."""
+    _, fold_of = np.unique(scenario, return_inverse=True)
+    left_out = np.full(len(wanted), wanted.mean())
     for fold in range(_FOLDS):
         test = fold_of % _FOLDS == fold
         if test.any() and not test.all():
@@ -91,25 +126,21 @@ def fit_similar(
             left_out[test] = mean + kernel[np.ix_(np.flatnonzero(test), train)] @ solved
     variance = float(np.square(wanted - wanted.mean()).sum())
     error = float(np.square(wanted - left_out).sum())
-    mean = float(wanted.mean())
-    return SimilarTexts(
-        texts,
-        of_questions,
-        of_responses,
-        _solve(kernel, wanted - mean),
-        mean,
-        1 - error / variance if variance > 0 else 0.0,
-    )
+    return 1 - error / variance if variance > 0 else 0.0
 
 
-def _texts_of(question: Vectors, response: Vectors, place: Floats) -> Texts:
-    return Texts(of_length_one(question), of_length_one(response), place)
+def _different(texts: Sequence[str]) -> tuple[Vectors, NDArray[np.intp]]:
+    """Vectors of the different texts, and for each text the row of its vector."""
+    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    return word_vectors(list(rows)), np.array([rows[text] for text in texts], dtype=np.intp)
 
 
 def _kernel(first: Texts, second: Texts) -> Floats:
     """(N, M), how alike pairs of question and response are."""
     question = (first.question @ second.question.T).astype(np.float64)
+    question = question[np.ix_(first.asked, second.asked)]
     response = (first.response @ second.response.T).astype(np.float64)
+    response = response[np.ix_(first.answered, second.answered)]
     place = np.exp(-((first.place[:, None] - second.place) ** 2) / _WIDTH)
     both = question * (response + _PLACE * place)
     return np.asarray(both + _ANSWER * response + _PLACE_ALONE * place)

@@ -1,4 +1,4 @@
-"""`groups`: measure what examples for a group are worth, with SPICA's data, and their speed."""
+"""`groups`: measure what examples for a group, and choosing for people and groups, are worth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.benchmark.groups.choices import (
+    matrix_table,
+    opinion_table,
+    people_tables,
+    reading_table,
+)
 from scripts.benchmark.groups.retrieving import GroupResult, retrieve
 from scripts.benchmark.groups.speed import large_bank, timed
 from scripts.benchmark.groups.tables import retrieval_table, weights_table
@@ -18,6 +24,7 @@ from scripts.scorer_options import positive
 from workers.retrieval.embedding import create_embedder
 
 SPICA = Path(__file__).resolve().parents[4] / "shared" / "data" / "spica"
+OPINIONS = SPICA.parent / "opinionqa"
 _RATINGS: dict[str, Kind] = {"strategies": "rating", "texts": "text_rating"}
 
 
@@ -26,6 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
     add("--spica", type=Path, default=SPICA, metavar="DIR", help="SPICA's data (%(default)s)")
+    add("--opinions", type=Path, default=OPINIONS, metavar="DIR", help="OpinionQA (%(default)s)")
+    add("--picture", type=Path, metavar="FILE", help="draw the learning curves of people as SVG")
     add("--embedder", default="minilm", help="as AZIMUTH_EMBEDDER (minilm)")
     add(
         "--leave-out",
@@ -70,8 +79,24 @@ def _speed(arguments: argparse.Namespace) -> None:
         print(f"| {kind} | {median:.1f} | {most:.1f} | {np.median(own):.1f} |")
 
 
+def _people(arguments: argparse.Namespace) -> None:
+    print(f"{people_tables(arguments.spica, arguments.picture)}\n", flush=True)
+    print(f"{reading_table(arguments.spica)}\n", flush=True)
+
+
+def _opinions(arguments: argparse.Namespace) -> None:
+    print(f"{opinion_table(arguments.opinions)}\n", flush=True)
+
+
+def _matrix(_: argparse.Namespace) -> None:
+    print(f"{matrix_table()}\n", flush=True)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "retrieval": _retrieval,
     "speed": _speed,
+    "people": _people,
+    "opinions": _opinions,
+    "matrix": _matrix,
 }
 """What can be measured."""

@@ -64,6 +64,7 @@ def right_answers(opinions: list[Opinion], group: str, source: Source) -> NDArra
         np.concatenate([places(len(one.answers)) for one in known]),
         np.concatenate([one.liked for one in known]),
         np.repeat(np.arange(len(known)), [len(one.answers) for one in known]),
+        checked=False,
     )
     assert similar is not None, "there are questions to learn from"
     predicted = [int(similar.predict(one.question, one.answers).argmax()) for one in new]

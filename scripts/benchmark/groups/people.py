@@ -27,7 +27,7 @@ OWN = (0, 1, 2, 3, 5, 10)
 _KEPT_ASIDE = 10
 """Place from which a person's prompts are never known: the same ones for all numbers in `OWN`."""
 FOLDS = 10
-_DRAWS = 5
+DRAWS = 5
 """Times that each person's prompts are shuffled."""
 
 
@@ -97,7 +97,7 @@ def folds(table: RatingTable, seed: int = 0) -> Iterator[Fold]:
             yield Fold(fit(table, ~aside), visits, np.flatnonzero(aside))
 
 
-def learning_curve(table: RatingTable, seed: int = 0) -> list[Curve]:
+def learning_curve(table: RatingTable, seed: int = 0, draws: int = DRAWS) -> list[Curve]:
     """Gain and coverage for people of whom `OWN` scenarios are known, on prompts that are not."""
     source = np.random.default_rng(seed)
     count, size = len(table.raters), len(table.classes)
@@ -108,7 +108,7 @@ def learning_curve(table: RatingTable, seed: int = 0) -> list[Curve]:
         by_mean = int(fold.model.spread.mean.argmax())
         for person in fold.people:
             ratings = fold.visits.ratings[fold.visits.person == person]
-            for _ in range(_DRAWS):
+            for _ in range(draws):
                 shuffled = source.permutation(ratings)
                 new = shuffled[_KEPT_ASIDE:]
                 for place, known in enumerate(OWN):
@@ -119,7 +119,7 @@ def learning_curve(table: RatingTable, seed: int = 0) -> list[Curve]:
                     inside[place, person] += np.nanmean((new >= low) & (new <= high), axis=0)
                     error[place, person] += np.sqrt(np.nanmean((new - estimate.mean) ** 2))
     return [
-        Curve(known, gain[i] / _DRAWS, inside[i] / _DRAWS, error[i] / _DRAWS)
+        Curve(known, gain[i] / draws, inside[i] / draws, error[i] / draws)
         for i, known in enumerate(OWN)
     ]
 
