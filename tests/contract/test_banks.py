@@ -87,6 +87,48 @@ async def test_a_bank_of_any_size_is_embedded_once_for_all_workers(frugal_redis,
     assert made.bank == taken.bank == bank
 
 
+def rated_bank() -> Bank:
+    rated = [
+        {
+            "id": f"s{number}",
+            "question": f"question {number}",
+            "responses": ["a", "b"],
+            "response_classes": ["no", "yes"],
+            "ratings": [
+                {"rater": rater, "group": "north", "response": place, "rating": rating}
+                for rater, ratings in (("r1", (1, number)), ("r2", (2, 5)))
+                for place, rating in enumerate(ratings)
+            ],
+        }
+        for number in range(1, 6)
+    ]
+    setup = {"rating_scale": {"low": 1, "high": 5}}
+    return parse_bank("\n".join(map(json.dumps, [setup, *rated])).encode())
+
+
+async def test_weights_of_groups_are_fitted_once_and_live_as_long_as_the_bank(redis, tmp_path):
+    store, bank = BankStore(redis), rated_bank()
+    await store.put("rated", bank)
+    embedder = HashingEmbedder()
+    library = BankLibrary(store, embedder, IndexFolder(tmp_path / "a"))
+    await library.fit_groups(bank.digest)
+    fitted = await store.fitted_groups(bank.digest, embedder.name)
+    assert fitted["north"].weights.pairs == 20
+    assert await store.fitted_with(bank.digest) == {embedder.name: fitted}
+    other = BankLibrary(store, embedder, IndexFolder(tmp_path / "another host"))
+    assert (await other.get_group(bank.digest, "north")).fitted == fitted["north"]
+    key = f"azimuth:bank-groups:{bank.digest}"
+    assert await redis.ttl(key) == -1
+    await store.delete("rated")
+    assert 0 < await redis.ttl(key) <= 86_400
+
+
+async def test_nothing_is_stored_for_the_groups_of_a_deleted_bank(redis):
+    store = BankStore(redis)
+    await store.put_fitted_groups("gone", "embedder", {})
+    assert not await redis.exists("azimuth:bank-groups:gone")
+
+
 async def test_a_bank_may_exceed_the_size_limit_of_a_redis_string(frugal_redis, monkeypatch):
     monkeypatch.setattr(banks_module, "_WHOLE_BYTES", 1000)
     monkeypatch.setattr(banks_module, "_PIECE_BYTES", 1000)

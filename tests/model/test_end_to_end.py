@@ -155,3 +155,37 @@ def test_the_real_model_writes_afterwards_about_digits_that_were_read(real_azimu
     assert len(reasons["written"]) == 2
     assert all(0 < len(one["text"]) <= 240 for one in reasons["written"])
     assert reasons["engine"] == "vllm"
+
+
+def test_a_group_has_examples_that_are_near_in_meaning(real_azimuth):
+    """The real embedder: the questions share hardly a word."""
+    questions = {"meal": "Could you suggest something for dinner?", "law": "Is the new tax fair?"}
+    records = [{"rating_scale": {"low": 1, "high": 5}}] + [
+        {
+            "id": name,
+            "question": question,
+            "responses": ["I cannot say.", "Here is what I think."],
+            "response_classes": ["refusal", "opinion"],
+            "ratings": [
+                {"rater": f"r{rater}", "group": "north", "response": place, "rating": rating}
+                for rater in (1, 2)
+                for place, rating in enumerate((2, 5 - rater))
+            ],
+        }
+        for name, question in questions.items()
+    ]
+    scoring = {"bank": "rated", "group": "north", "examples": 1, "reasoning": False}
+    body = {
+        "question": "What shall I cook tonight?",
+        "responses": ["Pasta.", "Ask someone else."],
+        "scoring": {**scoring, "retrieval": "similar"},
+    }
+    with real_azimuth.client(timeout_s=580) as client:
+        content = "\n".join(map(json.dumps, records))
+        assert client.put("/v1/banks/rated", content=content).status_code == 200
+        answer = client.post("/v1/score", json=body)
+    assert answer.status_code == 200, answer.text
+    (cell,) = answer.json()["cells"]
+    assert cell["attribute"] == "appropriateness"
+    assert [one["id"] for one in cell["examples"]] == ["meal"]
+    assert all(0 <= one["score"] <= 1 for one in cell["scores"])
