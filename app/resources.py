@@ -14,6 +14,7 @@ from app.http.provided import LifespanState, lifespan_state
 from app.people.fitted import FittedBanks
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
+from app.scores.relevance import Relevance
 from app.scoring.judging import JudgingService
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
@@ -58,6 +59,7 @@ class Resources:
     operation: Operation
     fitted: FittedBanks
     for_people: PeopleSelection
+    relevance: Relevance
     texts: TextService
     calibrations: CalibrationStore
     calibrator: Calibrator
@@ -123,6 +125,7 @@ class Resources:
             operation=operation,
             fitted=fitted,
             for_people=PeopleSelection(fitted, planner, operation, calibrator),
+            relevance=Relevance(planner, operation),
             texts=TextService(api, operation, TextPlanner(planner, banks)),
             calibrations=calibrations,
             calibrator=calibrator,

@@ -26,6 +26,7 @@ from app.scores.afterwards import Chosen
 from app.scores.answering import full_answer, pending_answer, rendered_scores, shown_scores
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
+from app.scores.relevance import Relevance
 from app.scores.rendering import score_set_out
 from app.scores.schemas import PendingOut, PeopleSelectOut, ScoreOut, ScoreSetOut, SelectOut
 from app.scoring.planner import Planner
@@ -133,6 +134,7 @@ async def select(
     selector: Annotated[Selector, provided(Selector)],
     calibrator: Annotated[Calibrator, provided(Calibrator)],
     for_people: Annotated[PeopleSelection, provided(PeopleSelection)],
+    relevance: Annotated[Relevance, provided(Relevance)],
     prefer: Prefer = None,
 ) -> Response:
     """Score like `/score`, then select the candidate whose scores are nearest to the target.
@@ -163,15 +165,14 @@ async def select(
     if resolved.traits.kind == "choice":
         selection = select_preferred(score_set)
     else:
-        selection, applied = await _selected(selector, score_set, target, options)
+        options, weighed = await relevance.weighed(body, target, options, prefer, request)
+        selection, applied = await _selected(selector, score_set, target, options, weighed)
         fields = planned.plan.attributes
         if opened := await calibrator.open_one(body.calibration, score_set, fields):
             shown = opened.score_set
     _count(selection, resolved.traits.kind)
-    rendered = {
-        "selection": selection,
-        "score_set": rendered_scores(body, planned, shown, applied, (*planned.warnings, *warnings)),
-    }
+    scores = rendered_scores(body, planned, shown, applied, (*planned.warnings, *warnings))
+    rendered = {"selection": selection, "score_set": scores}
     chosen = Chosen(planned.plan, shown, applied, selection, list(target))
     words = await operation.words(chosen, body, prefer, request)
     return full_answer(rendered, score_set, started, hostile, words)
@@ -225,9 +226,16 @@ async def get_score_set(
 
 
 async def _selected(
-    selector: Selector, score_set: ScoreSet, target: Mapping[str, Wish], options: Options
+    selector: Selector,
+    score_set: ScoreSet,
+    target: Mapping[str, Wish],
+    options: Options,
+    weighed: Rendered,
 ) -> tuple[Rendered, Calibrated | Raw]:
-    """The selection of one pair, and the calibration applied. Raises the pair's problem."""
+    """The selection of one pair, with `weighed` in it, and the calibration applied.
+
+    Raises the pair's problem.
+    """
     targets, draws = settle([target], options)
     (answer,) = await selector.select([(score_set.id, score_set)], targets, options)
     selection = answer.selections[0]
@@ -240,7 +248,7 @@ async def _selected(
         raise error
     if draws:
         selection["drawn"] = draws[0]
-    return selection, answer.calibrated or Raw(answer.warning)
+    return selection | weighed, answer.calibrated or Raw(answer.warning)
 
 
 def _count(selection: Rendered, kind: Literal["score", "choice", "text"]) -> None:

@@ -220,6 +220,28 @@ SELECT_REQUESTS: dict[str, Any] = {
             "scoring": {"method": "prompt_aligned", "samples": 5},
         },
     },
+    "groups": {
+        "summary": "One choice for two groups that rated a bank, and a menu of two",
+        "value": {
+            **_SCENARIO,
+            "bank": "neighbours",
+            "groups": ["north", "south"],
+            "people": {"fair": "least_regret", "menu": 2},
+        },
+    },
+    "person": {
+        "summary": "For a person, by own ratings of classes of response",
+        "value": {
+            **_SCENARIO,
+            "bank": "neighbours",
+            "person": {
+                "ratings": [
+                    {"response_class": "apology", "rating": 5, "scenario": "a"},
+                    {"response_class": "instruction", "rating": 2, "scenario": "a"},
+                ]
+            },
+        },
+    },
 }
 RETARGET_REQUESTS: dict[str, Any] = {
     "one": {

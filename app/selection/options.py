@@ -41,6 +41,8 @@ class Options(Struct, frozen=True):
     """Whether to return only the indices of selected candidates."""
     history: Mapping[str, Sequence[float]] = {}
     """Attribute -> scores of earlier choices."""
+    relevance: Sequence[Mapping[str, float]] = ()
+    """For each score set, attribute -> what its weight is multiplied by; empty for 1."""
     seed: int = 0
     """For values drawn from distributions."""
 
@@ -69,8 +71,16 @@ class Options(Struct, frozen=True):
             probabilities=isinstance(request, SelectRequest) or _needs_probabilities(chosen),
             compact=isinstance(request, RetargetRequest) and request.compact,
             history=named(chosen.history or {}),
+            relevance=_relevance(request),
             seed=chosen.seed,
         )
+
+
+def _relevance(request: SelectRequest | RetargetRequest) -> list[dict[str, float]]:
+    given = request.relevance
+    if given is None or given == "judge":
+        return []
+    return [named(one) for one in ([given] if isinstance(given, dict) else given)]
 
 
 def _needs_probabilities(options: SelectionOptions) -> bool:

@@ -130,6 +130,9 @@ class SelectionOptions(Closed):
     afterwards why the nearest candidate and the runner-up may have theirs."""
 
 
+ScenarioRelevance = Annotated[dict[Reference, Weight], Field(max_length=100)]
+
+
 class SelectRequest(ScoreRequest):
     """A scenario and a target."""
 
@@ -143,6 +146,10 @@ class SelectRequest(ScoreRequest):
     """For `prompt_aligned`: who chooses, in words that the model reads, with a target or in place
     of one."""
     selection: SelectionOptions = Field(default_factory=SelectionOptions)
+    relevance: ScenarioRelevance | Literal["judge"] | None = None
+    """How relevant each attribute is for this scenario: its weight is multiplied by it. `judge`
+    asks the judge, without examples, how much the question is about each attribute of the target;
+    that is cached like scores. Attributes without one have 1."""
     person: PersonIn | None = None
     """In place of a target: whom to choose for, by own ratings or as a rater of `bank`. The answer
     has what the person is expected to give each candidate. Nothing is scored unless `attributes`
@@ -199,9 +206,19 @@ class RetargetRequest(Closed):
     """Name of a calibration; `auto` for the latest one that was fitted for a score set's scorer and
     covers the attributes of all targets, if any; `none` for the scores of the model. All targets
     of a score set are compared with the same scores, calibrated or not."""
+    relevance: Annotated[list[ScenarioRelevance], Field(max_length=10_000)] | None = None
+    """For each score set, how relevant attributes are for its scenario: weights are multiplied by
+    it. Attributes without one have 1."""
     compact: Flag = False
     """Whether to answer with indices only: `selected[i][j]` for score set i and target j, null if
     there is a problem or the selection abstains."""
+
+    @model_validator(mode="after")
+    def _relevance_of_each(self) -> RetargetRequest:
+        count = 1 if isinstance(self.score_set_ids, str) else len(self.score_set_ids)
+        if self.relevance is not None and len(self.relevance) != count:
+            raise ValueError(f"relevance has {len(self.relevance)} entries for {count} score sets")
+        return self
 
     @model_validator(mode="after")
     def _compact_answers_are_indices(self) -> RetargetRequest:

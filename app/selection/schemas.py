@@ -155,5 +155,9 @@ class SelectionOut(Open):
     """Attributes of the target that were ignored because they are unscored."""
     drawn: Maybe[dict[str, float]] = None
     """Attribute -> the value drawn from the target's distribution; absent without distributions."""
+    relevance: Maybe[dict[str, float]] = None
+    """With `relevance`: attribute of the target -> what its weight was multiplied by."""
+    relevance_unknown: Maybe[list[str]] = None
+    """Attributes for which the judge gave no relevance, or not in time: 1 was used."""
     calibration: Maybe[CalibrationRefOut] = None
     """The calibration of the compared scores; absent if they are raw."""

@@ -22,6 +22,7 @@ from app.domain.selection.targets import (
     WeightlessTarget,
     Wish,
     target_matrix,
+    weighed,
     with_curves,
 )
 from app.errors import InvalidRequest, UnknownBank
@@ -251,9 +252,10 @@ def _answer_all(
 ) -> list[SetSelections]:
     count = len(matrix.values)
     answers: list[SetSelections] = []
-    for score_set_id, task in zip(ids, tasks, strict=True):
+    for place, (score_set_id, task) in enumerate(zip(ids, tasks, strict=True)):
         if isinstance(task, ChoosingTask):
-            answers.append(select_all(task, matrix, options))
+            own = weighed(matrix, options.relevance[place]) if options.relevance else matrix
+            answers.append(select_all(task, own, options))
         else:
             problem = task or unknown_score_set(score_set_id)
             answers.append(unanswered(score_set_id, dict.fromkeys(range(count), problem), count))

@@ -280,3 +280,33 @@ def test_a_persona_in_words_chooses_without_a_target(azimuth):
     assert chosen.json()["selection"]["ranking"][0]["preference"] is not None
     refused = azimuth.post("/v1/select", body | {"target": {"helpfulness": 1}})
     assert refused.json()["errors"][0]["pointer"] == "#/persona"
+
+
+def test_attributes_count_as_much_as_they_are_relevant(azimuth):
+    target = {"helpfulness": 1.0, "verbosity": 0.0}
+    body = {"question": "relevant?", "responses": ["a", "b b", "c c c"], "target": target}
+    alone = azimuth.post("/v1/select", body | {"target": {"verbosity": 0.0}}).json()
+    given = {"helpfulness": 0.0, "verbosity": 0.7}
+    answer = azimuth.post("/v1/select", body | {"relevance": given}).json()
+    assert answer["selection"]["relevance"] == given
+    chosen = answer["selection"]["selected"]["index"]
+    assert chosen == alone["selection"]["selected"]["index"]
+    again = {"score_set_ids": answer["score_set"]["id"], "targets": target, "compact": True}
+    retargeted = azimuth.post("/v1/retarget", again | {"relevance": [given]}).json()
+    assert retargeted["selected"] == [[chosen]]
+    refused = azimuth.post("/v1/retarget", again | {"relevance": [given, given]})
+    assert refused.status_code == 422
+
+
+def test_the_judge_may_say_how_relevant_attributes_are(azimuth):
+    target = {"helpfulness": 1.0, "verbosity": 0.0}
+    body = {"question": "judged?", "responses": ["a", "b b"], "target": target}
+    asked = body | {"relevance": "judge"}
+    selection = azimuth.post("/v1/select", asked).json()["selection"]
+    assert set(selection["relevance"]) == set(target)
+    assert "relevance_unknown" not in selection
+    jobs = azimuth.jobs()
+    assert azimuth.post("/v1/select", asked).json()["selection"] == selection
+    assert azimuth.jobs() == jobs
+    given = azimuth.post("/v1/select", body | {"relevance": selection["relevance"]}).json()
+    assert given["selection"]["ranking"] == selection["ranking"]

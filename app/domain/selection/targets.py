@@ -85,6 +85,18 @@ class TargetMatrix(Struct, frozen=True):
         )
 
 
+def weighed(matrix: TargetMatrix, relevance: Mapping[str, float]) -> TargetMatrix:
+    """The targets with weights times the relevance of their attributes for one scenario.
+
+    A target whose attributes are all irrelevant keeps its weights: something has to decide.
+    """
+    factors = np.array([relevance.get(name, 1.0) for name in matrix.attributes])
+    weights = matrix.weights * factors
+    nothing = ~weights.any(axis=1)
+    weights[nothing] = matrix.weights[nothing]
+    return replace(matrix, weights=weights)
+
+
 def with_curves(
     targets: Sequence[Mapping[str, Wish]],
     weights: Mapping[str, float] | None,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.selection.distance import distances
 from app.domain.selection.ranking import nearest, rank
-from app.domain.selection.targets import Bounds, WeightlessTarget, target_matrix
+from app.domain.selection.targets import Bounds, WeightlessTarget, target_matrix, weighed
 
 SCORES = np.array([[1.0, 0.2], [0.6, 0.9]])
 
@@ -186,3 +186,10 @@ def test_mahalanobis_rejects_bounds_and_a_missing_covariance():
         distances(SCORES, target_matrix([{"a": 1.0, "b": 1.0}]), "mahalanobis")
     with pytest.raises(ValueError, match="without bounds"):
         distances(SCORES[:, :1], target_matrix([{"a": Bounds()}]), "mahalanobis", np.eye(1))
+
+
+def test_relevance_multiplies_weights_and_irrelevant_targets_keep_theirs():
+    matrix = target_matrix([{"help": 1.0, "verbosity": 0.0}, {"help": 1.0}], {"verbosity": 2.0})
+    relevant = weighed(matrix, {"help": 0.0, "verbosity": 0.5})
+    assert relevant.weights.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    assert matrix.weights.tolist() == [[1.0, 2.0], [1.0, 0.0]]
