@@ -100,6 +100,21 @@ _EXAMPLE: dict[str, Any] = {
     "warnings": [],
     "timings_ms": {"total": 41.2},
 }
+_REQUESTS: dict[str, Any] = {
+    "preferred": {
+        "summary": "From the candidates that were preferred, and from ratings",
+        "value": {
+            "observed": [
+                {"score_set_id": "4b7c2f0e9d1a4c55a3f1d0b2c8e7a691.5d0c1a2b", "preferred": "a"},
+                {"score_set_id": "0c55a3f1d0b2c8e7a6914b7c2f0e9d1a.5d0c1a2b", "ratings": [4, 2]},
+            ]
+        },
+    },
+    "bank": {
+        "summary": "From a group's ratings of a bank's labelled responses",
+        "value": {"bank": "neighbours", "group": "north", "attributes": ["helpfulness"]},
+    },
+}
 _POOR = 0.55
 """Accuracy below which the answer warns: chance is 0.5."""
 
@@ -124,7 +139,7 @@ _POOR = 0.55
     ),
 )
 async def learn(
-    body: Annotated[LearnTargetRequest, Body()],
+    body: Annotated[LearnTargetRequest, Body(openapi_examples=_REQUESTS)],
     recent: Annotated[RecentScoreSets, provided(RecentScoreSets)],
     selector: Annotated[Selector, provided(Selector)],
     fitted: Annotated[FittedBanks, provided(FittedBanks)],
