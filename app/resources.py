@@ -126,7 +126,7 @@ class Resources:
             fitted=fitted,
             for_people=PeopleSelection(fitted, planner, operation, calibrator),
             relevance=Relevance(planner, operation),
-            texts=TextService(api, operation, TextPlanner(planner, banks)),
+            texts=TextService(api, operation, TextPlanner(planner, banks, fitted)),
             calibrations=calibrations,
             calibrator=calibrator,
             fitter=CalibrationFitter(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec.structs import replace
 
 from app.domain.fingerprint import text_field
@@ -15,6 +16,9 @@ from app.domain.scorer import Scorer, ScorerSettings
 from app.domain.writing import Style, Turn, Writing
 from app.domain.writing_plan import plan_texts
 from app.errors import AzimuthError, FieldError, UnsuitableBank
+from app.people.fitted import FittedBanks
+from app.people.reading import person_row
+from app.people.requests import PersonIn
 from app.scoring.groups import for_group
 from app.scoring.planned import PlannedJudge, PlannedRequest
 from app.scoring.planner import Planner, bank_ref
@@ -45,9 +49,10 @@ class PlannedTexts:
 class TextPlanner:
     """Plans texts. Reads the store, but queues nothing."""
 
-    def __init__(self, planner: Planner, banks: BankStore) -> None:
+    def __init__(self, planner: Planner, banks: BankStore, fitted: FittedBanks) -> None:
         self._planner = planner
         self._banks = banks
+        self._fitted = fitted
 
     async def plan(self, request: GenerateRequest) -> PlannedTexts:
         """Plan the texts of a request.
@@ -60,14 +65,19 @@ class TextPlanner:
         warnings: list[str] = []
         bank: BankInfo | None = None
         style: Style | None = None
-        if request.group is not None and not request.control:
+        worth: dict[str, float] = {}
+        if not request.control and request.bank is not None:
             style = request.style
-            with repointed():
-                bank = await self._bank(request.bank or "")
-                settings, warnings = for_group(settings, _as_scoring(request), bank)
-                _check_style(style, bank)
+            if request.person is not None:
+                bank, worth = await self._for_person(request.bank, request.person)
+            else:
+                with repointed():
+                    bank = await self._bank(request.bank)
+                    settings, warnings = for_group(settings, _as_scoring(request), bank)
+            _check_style(style, bank)
         writings = [
-            Writing(options.max_tokens, sample, style=style) for sample in range(options.samples)
+            Writing(options.max_tokens, sample, style=style, worth=worth)
+            for sample in range(options.samples)
         ]
         return await self.planned(
             request.turns, writings, settings, bank, options, warnings, streams=request.stream
@@ -96,6 +106,23 @@ class TextPlanner:
             tuple(writings),
             tuple(map(text_field, writings)),
         )
+
+    async def _for_person(self, name: str, person: PersonIn) -> tuple[BankInfo, dict[str, float]]:
+        """The bank, and the ratings to expect of a person for each class, on [0, 1].
+
+        Raises `UnsuitableBank` without classes: other scenarios then say nothing of the person.
+        """
+        fitted = await self._fitted.get(name, "#/bank")
+        people = fitted.people
+        if not people.table.classes:
+            detail = f"bank {name!r} has no response classes, without which no person is known"
+            raise UnsuitableBank(
+                detail, fields=[FieldError("#/bank", detail)], extensions={"lacks": "classes"}
+            )
+        mean = person_row(people, person).estimate.mean
+        low, high = people.model.scale
+        expected = np.clip((mean - low) / (high - low), 0.0, 1.0).round(3).tolist()
+        return fitted.info, dict(zip(people.model.classes, expected, strict=True))
 
     async def _bank(self, name: str) -> BankInfo:
         info = await self._banks.info(name)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from app.domain.writing import Style, Turn
+from app.people.requests import PersonIn
 from app.schema import WHOLE, Closed, Flag, Name, Number, Text
 from app.scoring.requests import RetrievalWeightsIn
 
@@ -76,12 +77,16 @@ class Conversation(Closed):
 
 
 class GenerateRequest(Conversation):
-    """A conversation to answer for a group, or without examples."""
+    """A conversation to answer for a group or a person, or without examples."""
 
     bank: Name | None = None
     """The rated bank that examples come from."""
     group: Name | None = None
     """The group of the bank to write for."""
+    person: PersonIn | None = None
+    """In place of a group: the person to write for, by own ratings or as a rater of the bank. The
+    examples are the most similar scenarios, with what the person is expected to think of the
+    classes of their responses."""
     style: Style = "C-R"
     """How the prompt shows what the group prefers, as in SPICA's paper. `P-…`: the most appropriate
     response of each example. `C-…`: the least appropriate as well. `…-R`: the text of the response.
@@ -96,7 +101,14 @@ class GenerateRequest(Conversation):
 
     @model_validator(mode="after")
     def _for_somebody(self) -> GenerateRequest:
-        if (self.bank is None) != (self.group is None):
-            given, lacks = ("group", "bank") if self.bank is None else ("bank", "group")
-            raise ValueError(f"a {given} needs a {lacks}: name both, or neither")
+        if self.group is not None and self.person is not None:
+            raise ValueError("group and person cannot be combined: write for one of them")
+        if self.bank is None and (self.group is not None or self.person is not None):
+            raise ValueError("a group or a person needs the bank with the ratings, in bank")
+        if self.bank is not None and self.group is None and self.person is None:
+            raise ValueError("a bank needs a group or a person to write for")
+        options = self.writing
+        weighed = (options.retrieval, options.retrieval_weights) != (None, None)
+        if self.group is None and weighed:
+            raise ValueError("writing.retrieval and its weights are for a group")
         return self

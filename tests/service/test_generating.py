@@ -137,6 +137,22 @@ def test_what_is_wrong_with_a_request_is_its_status(rated, body, status, slug, p
     assert problem_of(answer, status, slug)["errors"][0]["pointer"] == pointer
 
 
+def test_a_person_is_written_for_by_own_ratings_or_as_a_rater(rated):
+    ratings = [
+        {"rating": 5, "response_class": "advice"},
+        {"rating": 1, "response_class": "apology"},
+    ]
+    own = generated(rated, bank="hens", person={"ratings": ratings}, style="C-I")
+    rater = generated(rated, bank="hens", person={"rater": "south-1"}, style="C-I")
+    for answer in (own, rater):
+        assert len(answer["texts"][0]["examples"]) == 3
+        assert answer["writer"]["retrieval"] == "similar"
+    other = generated(rated, bank="hens", person={"rater": "north-1"}, style="C-I")
+    assert other["texts"][0]["text"] != rater["texts"][0]["text"]
+    unknown = ASKED | {"bank": "hens", "person": {"rater": "nobody"}}
+    problem_of(rated.post("/v1/generate", unknown), 422, "invalid-request")
+
+
 def test_instructions_need_a_bank_that_has_them(azimuth):
     put_bank(azimuth, "plain?rating_scale=1..5", lines(*RATED))
     body = ASKED | {"bank": "plain", "group": "north", "style": "P-I"}
