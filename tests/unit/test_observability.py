@@ -34,8 +34,9 @@ def test_prometheus_reads_the_api_and_every_worker_at_their_ports():
     (target,) = api["static_configs"][0]["targets"]
     assert target == f"api:{settings_of('api').api.port}"
     (by_name,) = workers["dns_sd_configs"]
-    assert set(by_name["names"]) == set(WORKERS)
-    assert {settings_of(name).worker.metrics_port for name in WORKERS} == {by_name["port"]}
+    every = {*WORKERS, "reader-cpu"}
+    assert set(by_name["names"]) == every
+    assert {settings_of(name).worker.metrics_port for name in every} == {by_name["port"]}
 
 
 def test_grafana_reads_prometheus_and_finds_the_dashboard():
