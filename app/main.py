@@ -44,6 +44,7 @@ from app.supervisor import end_with_supervisor, supervise, supervised
 from app.telemetry.logs import configure
 from app.telemetry.traces import configure_traces, end_traces, traced
 from app.writing.endpoints import router as writing
+from app.writing.responding import router as responding
 
 _log = logging.getLogger("azimuth")
 _OPEN_FILES = 65_536
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (scoring, retargeting, learning):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)
-    for router in (writing, attribute_sets, audits, banks, calibrations, models, keys):
+    for router in (writing, responding, attribute_sets, audits, banks, calibrations, models, keys):
         app.include_router(router, prefix="/v1")
     app.include_router(health)
     # Routes are tried in turn, so the most frequent ones come first.

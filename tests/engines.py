@@ -88,6 +88,7 @@ class Shared:
         self._running = running
         self.encode = running.engine.encode
         self.generate = running.engine.generate
+        self.write = running.engine.write
         self.check = running.engine.check
         self.check_tokens = running.engine.check_tokens
         self.read_probabilities = running.engine.read_probabilities

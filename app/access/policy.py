@@ -34,7 +34,7 @@ _RULES = (
     _rule("/v1/models|/problems/[^/]*", _ANY),
     _rule("/openapi.json|/docs(?:/.*)?|/redoc|/static-offline-docs(?:/.*)?", _ANY),
     _rule("(?:/v1)?/(?:score|select|retarget|learn-target)", _SELECT),
-    _rule("/v1/generate", _SELECT),
+    _rule("/v1/(?:generate|respond)", _SELECT),
     _rule("(?:/v1)?/score-sets/[^/]*", _SELECT),
     _rule(f"{_STORED}(?:/.*)?", _SELECT | _BANKS, "GET"),
     _rule(f"{_STORED}/.*", _BANKS),
@@ -42,7 +42,7 @@ _RULES = (
 
 
 _COSTS_TOKENS = re.compile(
-    "POST (?:(?:/v1)?/(?:score|select)|/v1/generate)|PUT /v1/calibrations/.*", re.DOTALL
+    "POST (?:(?:/v1)?/(?:score|select)|/v1/(?:generate|respond))|PUT /v1/calibrations/.*", re.DOTALL
 )
 
 

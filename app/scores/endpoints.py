@@ -48,7 +48,7 @@ Prefer = Annotated[
         "`wait=N`: wait at most N seconds (RFC 7240)."
     ),
 ]
-_SCORING_PROBLEMS = (
+SELECT_PROBLEMS = (
     "malformed-body",
     "invalid-request",
     "unknown-attribute",
@@ -84,7 +84,7 @@ _PENDING = answers(
     response_model=ScoreOut,
     responses=answers(openapi_examples.SCORE, "The score set")
     | _PENDING
-    | problem_responses(*_SCORING_PROBLEMS),
+    | problem_responses(*SELECT_PROBLEMS),
 )
 async def score(
     request: Request,
@@ -124,7 +124,7 @@ async def score(
     response_model=SelectOut | PeopleSelectOut,
     responses=answers(openapi_examples.SELECT, "The selection, and the scores behind it")
     | _PENDING
-    | problem_responses(*_SCORING_PROBLEMS),
+    | problem_responses(*SELECT_PROBLEMS),
 )
 async def select(
     request: Request,

@@ -76,3 +76,44 @@ event: done
 data: {"texts":[{"index":0,"status":"written","text":"Yes, kindly: …"}]}
 
 """
+
+RESPOND_REQUESTS: dict[str, Any] = {
+    "for_groups": {
+        "summary": "One candidate for each response class, fairly for two groups",
+        "value": {
+            "messages": [{"role": "user", "content": _QUESTION}],
+            "bank": "neighbours",
+            "groups": ["north", "south"],
+        },
+    },
+    "for_a_target": {
+        "summary": "Three drawn candidates, scored for a target",
+        "value": {
+            "messages": [{"role": "user", "content": _QUESTION}],
+            "writing": {"samples": 3, "seed": 1},
+            "target": {"helpfulness": 1, "verbosity": 0.25},
+        },
+    },
+}
+_OWN = {"examples": [], "usage": USAGE}
+_CANDIDATES = [
+    {**TEXT, **_OWN, "id": "advice", "response_class": "advice"},
+    {
+        "index": 1,
+        "id": "refusal",
+        "response_class": "refusal",
+        "status": "unwritten",
+        "reason": "deadline",
+        "detail": "the deadline passed while the text was written",
+    },
+]
+_STEP = {"usage": USAGE, "timings_ms": TIMINGS}
+RESPOND: dict[str, Any] = {
+    "selected": {"id": "advice", "response_class": "advice", "text": TEXT["text"]},
+    "texts": _CANDIDATES,
+    "writer": {name: WRITER[name] for name in WRITER if name not in ("bank", "group", "style")},
+    "writing": _STEP,
+    "choosing": _STEP,
+    "timings_ms": TIMINGS,
+    "warnings": [],
+}

@@ -26,7 +26,7 @@ from app.scoring.requests import Scoring
 from app.scoring.scorer_settings import SAMPLING_TEMPERATURE
 from app.store.banks import BankInfo, BankStore
 from app.store.tenancy import tenant_tag
-from app.writing.requests import GenerateRequest, WritingOptions
+from app.writing.requests import GenerateRequest, RespondRequest, WritingOptions
 
 _POINTERS = {
     "#/scoring/group": "#/group",
@@ -52,7 +52,7 @@ class TextPlanner:
     def __init__(self, planner: Planner, banks: BankStore, fitted: FittedBanks) -> None:
         self._planner = planner
         self._banks = banks
-        self._fitted = fitted
+        self.fitted = fitted
 
     async def plan(self, request: GenerateRequest) -> PlannedTexts:
         """Plan the texts of a request.
@@ -72,7 +72,7 @@ class TextPlanner:
                 bank, worth = await self._for_person(request.bank, request.person)
             else:
                 with repointed():
-                    bank = await self._bank(request.bank)
+                    bank = await self.bank(request.bank)
                     settings, warnings = for_group(settings, _as_scoring(request), bank)
             _check_style(style, bank)
         writings = [
@@ -112,7 +112,7 @@ class TextPlanner:
 
         Raises `UnsuitableBank` without classes: other scenarios then say nothing of the person.
         """
-        fitted = await self._fitted.get(name, "#/bank")
+        fitted = await self.fitted.get(name, "#/bank")
         people = fitted.people
         if not people.table.classes:
             detail = f"bank {name!r} has no response classes, without which no person is known"
@@ -124,7 +124,15 @@ class TextPlanner:
         expected = np.clip((mean - low) / (high - low), 0.0, 1.0).round(3).tolist()
         return fitted.info, dict(zip(people.model.classes, expected, strict=True))
 
-    async def _bank(self, name: str) -> BankInfo:
+    async def candidates(
+        self, request: RespondRequest, writings: Sequence[Writing], warnings: Sequence[str]
+    ) -> PlannedTexts:
+        """Plan candidates, which are written with the plain prompt. Raises as `plan` does."""
+        options, settings = request.writing, settings_of(request.writing)
+        return await self.planned(request.turns, writings, settings, None, options, warnings)
+
+    async def bank(self, name: str) -> BankInfo:
+        """What a bank holds. Raises `UnknownBank`."""
         info = await self._banks.info(name)
         if info is None:
             raise await self._banks.unknown(name, "#/bank")

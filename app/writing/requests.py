@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from app.domain.writing import Style, Turn
-from app.people.requests import PersonIn
+from app.people.requests import MAX_GROUPS, PeopleOptions, PersonIn
 from app.schema import WHOLE, Closed, Flag, Name, Number, Text
-from app.scoring.requests import RetrievalWeightsIn
+from app.scoring.requests import RetrievalWeightsIn, ScorerRequest
+from app.selection.requests import SelectionOptions, Target
 
 MAX_SAMPLES = 16
 MAX_MESSAGES = 200
@@ -111,4 +112,49 @@ class GenerateRequest(Conversation):
         weighed = (options.retrieval, options.retrieval_weights) != (None, None)
         if self.group is None and weighed:
             raise ValueError("writing.retrieval and its weights are for a group")
+        return self
+
+
+class RespondRequest(Conversation, ScorerRequest):
+    """A conversation to answer with the best of several candidates, which are written first."""
+
+    bank: Name | None = None
+    """The rated bank: its response classes are what is written, and its ratings say what people
+    prefer. Needed for people, and for classes."""
+    classes: list[Name] | None = Field(None, min_length=1, max_length=50)
+    """The response classes of the bank to write a candidate for; by default all that have an
+    instruction. Without a bank, `writing.samples` candidates are written with the plain prompt."""
+    writing: WritingOptions = Field(default_factory=WritingOptions)
+    """How to write. With a bank, `samples` is the number of candidates of each class."""
+    target: Target | None = None
+    """Choose the candidate whose scores are nearest to this target."""
+    person: PersonIn | None = None
+    """In place of a target: choose what this person is expected to prefer."""
+    group: Name | None = None
+    """In place of a target: choose what this group is expected to prefer."""
+    groups: Annotated[list[Name], Field(min_length=1, max_length=MAX_GROUPS)] | None = None
+    """In place of a target: choose fairly for these groups."""
+    people: PeopleOptions = Field(default_factory=PeopleOptions)
+    """Options for `person`, `group` and `groups`. The classes of candidates are known."""
+    selection: SelectionOptions = Field(default_factory=SelectionOptions)
+    """Options for a target."""
+    calibration: Name = "auto"
+    """As in `/score`."""
+    deadline_s: Number | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds after which the answer is no longer needed."""
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> RespondRequest:
+        wished = ("target", "person", "group", "groups")
+        given = [name for name in wished if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"choose for one of {', '.join(wished)}: {len(given)} are given")
+        if self.bank is None and (given != ["target"] or self.classes is not None):
+            raise ValueError("people and classes need the bank that has them, in bank")
+        if self.people.candidate_classes is not None:
+            raise ValueError("people.candidate_classes are known here: leave them out")
+        if self.bank is None and self.writing.samples < 2:
+            raise ValueError("without a bank set writing.samples: there must be candidates")
+        if self.writing.retrieval is not None or self.writing.retrieval_weights is not None:
+            raise ValueError("writing.retrieval is for /generate: candidates have no examples")
         return self

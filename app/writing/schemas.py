@@ -9,9 +9,19 @@ from pydantic import Field
 from app.domain.cells import UnscoredReason
 from app.domain.methods import Retrieval
 from app.domain.writing import Finish, Style
+from app.people.schemas import PeopleOut
 from app.schema import Maybe, Open
-from app.scores.schemas import CellTimingsOut, ExampleOut, ReachOut, TimingsOut, UsageOut
+from app.scores.schemas import (
+    CellTimingsOut,
+    ExampleOut,
+    PendingOut,
+    ReachOut,
+    ScoreSetOut,
+    TimingsOut,
+    UsageOut,
+)
 from app.scoring.schemas import BankRefOut, GroupRefOut
+from app.selection.schemas import SelectionOut
 
 
 class WriterOut(Open):
@@ -42,6 +52,10 @@ class WrittenTextOut(Open):
     """A text that was written."""
 
     index: int
+    id: Maybe[str] = None
+    """In `/respond`: the candidate's id."""
+    response_class: Maybe[str] = None
+    """In `/respond`: the response class that it was written for."""
     status: Literal["written"]
     text: str
     finish: Finish
@@ -62,6 +76,10 @@ class UnwrittenTextOut(Open):
     """A text that was not written."""
 
     index: int
+    id: Maybe[str] = None
+    """In `/respond`: the candidate's id."""
+    response_class: Maybe[str] = None
+    """In `/respond`: the response class that it was wanted for."""
     status: Literal["unwritten"]
     reason: UnscoredReason
     detail: str
@@ -81,4 +99,42 @@ class GenerateOut(Open):
     usage: UsageOut
     """Tokens of the texts that were written for this request. Cached texts use none."""
     timings_ms: TimingsOut
+    warnings: list[str]
+
+
+class SelectedTextOut(Open):
+    """The chosen candidate."""
+
+    id: str
+    response_class: Maybe[str] = None
+    text: str
+
+
+class StepOut(Open):
+    """What one step took."""
+
+    usage: UsageOut
+    timings_ms: TimingsOut
+
+
+class RespondOut(Open):
+    """The chosen candidate, all that were written, and why."""
+
+    selected: SelectedTextOut | None
+    """The chosen candidate; null while scores are pending, and if the selection abstains."""
+    texts: list[TextOut]
+    """All candidates, those that were not written as well."""
+    writer: WriterOut
+    selection: Maybe[SelectionOut] = None
+    """As in `/select`; its indices count the written candidates only."""
+    people: Maybe[PeopleOut] = None
+    """For a person, a group or groups."""
+    score_set: Maybe[ScoreSetOut] = None
+    """The scores, if any were wanted."""
+    pending: Maybe[PendingOut] = None
+    """Present while scores are pending: where to poll."""
+    writing: StepOut
+    choosing: Maybe[StepOut] = None
+    timings_ms: TimingsOut
+    """Of writing; `total` is the whole request."""
     warnings: list[str]
