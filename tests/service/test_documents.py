@@ -109,6 +109,15 @@ def test_the_bank_and_the_attribute_set_of_the_examples_can_be_stored_and_used(a
 
 def test_the_calibration_of_the_examples_is_asked_for_by_a_valid_request(azimuth, tmp_path):
     """The name is unknown here; fits are tested in `tests/service/calibrations`."""
-    ((method, path, body),) = [call for call in calls(APP) if call[1].endswith("/select")]
-    answer = run(azimuth, method, path, body, tmp_path)
+    selects = [call for call in calls(APP) if call[1].endswith("/select")]
+    (call,) = [call for call in selects if "calibration" in str(call[2])]
+    answer = run(azimuth, *call, tmp_path)
     assert answer.json()["type"] == "/problems/unknown-calibration"
+
+
+def test_the_choice_for_groups_of_the_examples_is_asked_for_by_a_valid_request(azimuth, tmp_path):
+    """The bank is unknown here; choices for groups are tested in `tests/service/test_people.py`."""
+    selects = [call for call in calls(APP) if call[1].endswith("/select")]
+    (call,) = [call for call in selects if "groups" in str(call[2])]
+    answer = run(azimuth, *call, tmp_path)
+    assert answer.json()["type"] == "/problems/unknown-bank"
