@@ -20,6 +20,7 @@ from workers.engines.base import (
     Engine,
     EngineInfo,
     Generation,
+    OnText,
     Sampling,
     Schema,
     TokenProbabilities,
@@ -63,6 +64,11 @@ class RunningEngine:
 
     def generate(self, prompt: Prompt, schema: Schema, sampling: Sampling) -> Generation:
         return self.thread.run(self.engine.generate(prompt, schema, sampling))
+
+    def write(
+        self, prompt: Prompt, sampling: Sampling, on_text: OnText | None = None
+    ) -> Generation:
+        return self.thread.run(self.engine.write(prompt, sampling, on_text))
 
     def read_probabilities(self, prompt: Prompt, tokens: tuple[str, ...]) -> TokenProbabilities:
         return self.thread.run(self.engine.read_probabilities(prompt, tokens))

@@ -12,6 +12,7 @@ from app.http.json_answers import json_answer
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
+from app.scores.answering import ms_since
 from app.store.notice_hub import NoticeHub
 from app.writing import openapi_examples
 from app.writing.rendering import generate_out
@@ -82,13 +83,9 @@ async def generate(
             texts,
             hub,
             lambda left: service.write(texts, patience, request, left=left),
-            lambda written: generate_out(texts, written, _ms_since(started)),
+            lambda written: generate_out(texts, written, ms_since(started)),
             request.scope["state"]["request_id"],
         )
         return await stream.response()
     written = await service.write(texts, patience, request)
-    return json_answer(generate_out(texts, written, _ms_since(started)))
-
-
-def _ms_since(started: float) -> float:
-    return (time.monotonic() - started) * 1000
+    return json_answer(generate_out(texts, written, ms_since(started)))

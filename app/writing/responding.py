@@ -20,6 +20,7 @@ from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
 from app.people.reading import group_row, person_row
 from app.schema import Rendered
+from app.scores.answering import ms_since
 from app.scores.endpoints import SELECT_PROBLEMS, select
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
@@ -70,6 +71,7 @@ async def respond(
     await _check_wish(body, slots, planner, service.planner)
     texts = await service.planner.candidates(body, [slot.writing for slot in slots], warnings)
     written = await service.write(texts, patience, request)
+    answer: Rendered = generate_out(texts, written, ms_since(started))
     _check_enough(texts, written)
     wish = selection_request(body, slots, texts, written)
     chosen = await select(
@@ -82,8 +84,9 @@ async def respond(
         for_people=for_people,
         relevance=relevance,
     )
-    answer: Rendered = generate_out(texts, written, (time.monotonic() - started) * 1000)
-    return json_answer(_answer(answer, slots, orjson.loads(chosen.body), chosen.status_code))
+    answer = _answer(answer, slots, orjson.loads(chosen.body), chosen.status_code)
+    answer["timings_ms"] = answer["timings_ms"] | {"total": round(ms_since(started), 2)}
+    return json_answer(answer)
 
 
 async def _check_wish(
@@ -132,7 +135,6 @@ def _answer(answer: Rendered, slots: Sequence[Slot], chosen: Rendered, status: i
         "selected": None if selected is None else _text_of(answer["texts"], selected["id"]),
         "writing": writing,
         "choosing": choosing,
-        "timings_ms": writing["timings_ms"],
         "warnings": [*answer["warnings"], *chosen.get("warnings", ())],
     }
 

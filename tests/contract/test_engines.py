@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -10,13 +12,14 @@ import httpx
 import jsonschema
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
 from app.settings import EngineSettings
 from tests.engines import BATCH_TOKENS, SERVED_NAME, RunningEngine, small_model_settings
 from tests.recorded import LIVE, RecordedEndpoint
-from workers.engines.base import Sampling
+from workers.engines.base import Generation, Sampling
 from workers.engines.fake import FakeEngine
 from workers.engines.openai import OpenAIEngine
 from workers.errors import EngineRejected
@@ -53,6 +56,9 @@ def stub_endpoint() -> FastAPI:
         sampling = Sampling(
             body["max_tokens"], body.get("temperature", 0), body.get("n", 1), body.get("seed", 0)
         )
+        if body.get("stream"):
+            written = await fake.write(fake.encode(messages), sampling)
+            return StreamingResponse(_events(written), media_type="text/event-stream")
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
         if not schema:
             schema = {"type": "string"}
@@ -69,6 +75,17 @@ def stub_endpoint() -> FastAPI:
         }
 
     return app
+
+
+def _events(written: Generation) -> Iterator[str]:
+    (answer,) = written.answers
+    for part in re.findall(r"\s*\S+", answer.text):
+        yield f"data: {json.dumps({'choices': [{'delta': {'content': part}}]})}\n\n"
+    yield ": a comment\n\n"
+    end = {"choices": [{"delta": {}, "finish_reason": answer.finish_reason}]}
+    usage = {"prompt_tokens": written.prompt_tokens, "completion_tokens": answer.output_tokens}
+    yield f"data: {json.dumps(end)}\n\n"
+    yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n"
 
 
 @pytest.fixture(
@@ -213,6 +230,28 @@ def test_more_sampled_prompts_than_one_batch_holds_are_all_answered(engine):
     generations = engine.generate_all([(p, SCHEMA, sampling) for p in long])
     assert sum(len(g.answers) for g in generations) == 10
     engine.check()
+
+
+def test_a_text_is_written_in_parts_that_add_up_to_it(engine, request):
+    if "vllm-serve" in request.node.name and not LIVE:
+        pytest.skip("streams are not recorded")
+    prompt = engine.encode(Message("user", "Name three colours, please."))
+    parts: list[str] = []
+    written = engine.write(prompt, Sampling(max_tokens=40), parts.append)
+    (answer,) = written.answers
+    assert answer.text.strip()
+    assert "".join(parts) == answer.text
+    assert len(parts) > 1
+    assert written.prompt_tokens > 0
+    assert 0 < answer.output_tokens <= 40
+
+
+def test_a_text_without_parts_is_cut_at_its_limit(engine, request):
+    if "vllm-serve" in request.node.name and not LIVE:
+        pytest.skip("not recorded")
+    prompt = engine.encode(Message("user", "Write 50 words about rivers."))
+    (answer,) = engine.write(prompt, Sampling(max_tokens=5)).answers
+    assert (answer.finish_reason, answer.output_tokens) == ("length", 5)
 
 
 def test_answers_without_reasoning_can_be_requested(engine):

@@ -13,6 +13,7 @@ from app.settings import EngineSettings
 from workers.engines.base import Generation, OnText
 from workers.engines.endpoint.dialect import Dialect
 from workers.engines.endpoint.faults import fault_of, fault_within
+from workers.engines.endpoint.replies import read_generation
 from workers.engines.endpoint.streaming import read_parts
 from workers.errors import EngineError, EngineOverloaded, EngineRejected, EngineUnavailable
 
@@ -83,7 +84,10 @@ class EndpointClient:
                 if response.status_code >= 400:
                     await response.aread()
                     raise fault_of(response.status_code, response.text)
-                return await read_parts(response.aiter_lines(), on_text)
+                if "event-stream" in response.headers.get("content-type", ""):
+                    return await read_parts(response.aiter_lines(), on_text)
+                await response.aread()
+                return read_generation(_document(response))  # it has ignored the wish for parts
         except httpx.TransportError as error:
             raise EngineUnavailable(f"the endpoint cannot be reached: {error!r}") from error
         except httpx.RequestError as error:
@@ -106,13 +110,18 @@ class EndpointClient:
             raise EngineError(f"the endpoint's answer cannot be received: {error!r}") from error
         if response.status_code >= 400:
             raise fault_of(response.status_code, response.text)
-        try:
-            document = response.json()
-        except (ValueError, RecursionError) as error:
-            raise EngineError("the endpoint's answer is not JSON") from error
-        if fault := fault_within(document):
-            raise fault
-        return document
+        return _document(response)
+
+
+def _document(response: httpx.Response) -> Any:
+    """The JSON of an answer that was read. Raises `EngineError`, also for an error within."""
+    try:
+        document = response.json()
+    except (ValueError, RecursionError) as error:
+        raise EngineError("the endpoint's answer is not JSON") from error
+    if fault := fault_within(document):
+        raise fault
+    return document
 
 
 async def patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
