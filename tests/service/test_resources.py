@@ -37,8 +37,9 @@ def test_the_built_in_sets_and_banks_are_listed(azimuth):
         banks = [one["name"] for one in client.get("/v1/banks").json()["banks"]]
         moral = client.get("/v1/attribute-sets/moral-foundations").json()
         bank = client.get("/v1/banks/moral-foundations").json()
-    built_in = {"everyday", "helpsteer2", "medical-triage", "moral-foundations", "style"}
-    assert built_in <= set(sets) & set(banks)
+    built_in = {"helpsteer2", "medical-triage", "moral-foundations", "style"}
+    assert built_in | {"appropriateness"} <= set(sets)
+    assert built_in | {"everyday"} <= set(banks)
     assert [a["name"] for a in moral["attributes"]] == [
         "care", "fairness", "liberty", "loyalty", "authority", "sanctity",
     ]  # fmt: skip
@@ -63,7 +64,9 @@ def test_readiness_reports_each_part(service):
         service.start_worker()
         ready = client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["model"] == {"state": "ready", "detail": "fake on fake", "models": ["fake"]}
+    model = ready.json()["model"]
+    assert {"comparative", "probe"} <= set(model.pop("methods"))
+    assert model == {"state": "ready", "detail": "fake on fake", "models": ["fake"]}
 
 
 def test_models_are_listed_with_what_they_can_do(service):
