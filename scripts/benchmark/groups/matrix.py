@@ -68,6 +68,19 @@ def timings(table: RatingTable, rounds: int = 30) -> dict[str, tuple[float, floa
     return {name: _timed(*one) for name, one in work.items()}
 
 
+def matrix_table(people: tuple[int, ...] = (250, 5000)) -> str:
+    """Milliseconds of processor time in Markdown, by the number of people in the bank."""
+    found = {count: timings(large_table(count)) for count in people}
+    rows = [
+        "| | " + " | ".join(f"{n:,} people" for n in people) + " |",
+        "|---|" + "---|" * len(people),
+    ]
+    for name in next(iter(found.values())):
+        cells = " | ".join(f"{found[count][name][1]:,.1f} ms" for count in people)
+        rows.append(f"| {name} | {cells} |")
+    return "\n".join(rows)
+
+
 def _audit(model: PeopleModel, table: RatingTable) -> None:
     audit(model, table.membership)
 

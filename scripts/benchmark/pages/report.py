@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jinja2
@@ -11,17 +11,26 @@ import jinja2
 from scripts.benchmark.measures.evaluated import group_runs
 from scripts.benchmark.pages import drawing
 from scripts.benchmark.pages.parts.content import Section, Table
+from scripts.benchmark.pages.parts.groups import groups_section
 from scripts.benchmark.pages.parts.section import group_section
+from scripts.benchmark.records.group_figures import GroupFigures
 from scripts.benchmark.records.grouping import NamedRun
 
 
-def write_report(runs: Iterable[NamedRun], out: Path) -> None:
+def write_report(
+    runs: Iterable[NamedRun], out: Path, figures: Mapping[str, GroupFigures] | None = None
+) -> None:
     """Write `report.html`, `report.md` and `plots/*.svg` about runs into `out`.
 
+    `figures` are those of groups and people, by the name of their record; they come after the runs.
     Raises `ValueError` when selections do not fit their targets.
     """
     groups = enumerate(group_runs(runs), start=1)
     sections = [group_section(number, group) for number, group in groups]
+    named = {} if figures is None else figures
+    for name, one in named.items():
+        title = name if len(named) > 1 else ""
+        sections.append(groups_section(len(sections) + 1, title, one))
     (out / "plots").mkdir(parents=True, exist_ok=True)
     for section in sections:
         for part in section.parts:
@@ -32,7 +41,7 @@ def write_report(runs: Iterable[NamedRun], out: Path) -> None:
     (out / "report.html").write_text(
         html_page(sections, "Evaluation report", "Before you compare"), encoding="utf-8"
     )
-    (out / "report.md").write_text(_markdown(sections), encoding="utf-8")
+    (out / "report.md").write_text(markdown(sections, "Evaluation report"), encoding="utf-8")
 
 
 def html_page(sections: Sequence[Section], title: str, caution: str) -> str:
@@ -49,8 +58,9 @@ def html_page(sections: Sequence[Section], title: str, caution: str) -> str:
     )
 
 
-def _markdown(sections: Sequence[Section]) -> str:
-    lines = ["# Evaluation report", ""]
+def markdown(sections: Sequence[Section], title: str) -> str:
+    """The tables of a report, and its warnings."""
+    lines = [f"# {title}", ""]
     for section in sections:
         lines += [f"## {_escaped(section.title)}", ""]
         if section.warnings:

@@ -6,7 +6,6 @@ import pytest
 from app.domain.bank import Bank
 from scripts.benchmark.groups.retrieving import retrieve
 from scripts.benchmark.groups.speed import large_bank, timed
-from scripts.benchmark.groups.tables import retrieval_table, weights_table
 from tests.unit.workers.test_group_examples import SETUP, many
 from workers.retrieval.embedding import HashingEmbedder
 
@@ -30,16 +29,6 @@ def test_one_example_for_all_is_the_same_for_a_block(results):
     same = results["north"].retrieved[-1]
     assert same.kind == "one for all"
     assert all(len(set(same.example[block == BLOCKS])) == 1 for block in range(4))
-
-
-def test_tables_have_a_row_for_each_kind_and_for_all_groups(results):
-    published = {("baseline", "north"): np.full(60, 1.5), ("spica", "north"): np.full(60, 1.25)}
-    rows = retrieval_table(results, BLOCKS, published).splitlines()
-    starts = ["similar", "spica", "expected", "one for all", "paper's similar", "paper's spica"]
-    assert [row.split(" | ")[1] for row in rows[2:8]] == starts
-    assert "| 1.250 | -0.250 |" in rows[7]
-    assert [row.split(" | ")[0] for row in rows[8:]] == ["| **all**"] * 4
-    assert "| strategies | north | " in weights_table({"strategies": results})
 
 
 def test_every_kind_of_retrieval_is_timed():
