@@ -33,6 +33,8 @@ from scripts.benchmark.records.group_figures import (
 
 _T = {4: 3.182, 7: 2.447, 10: 2.262}
 """97.5 % quantile of Student's t for so many blocks of raters, or folds of people."""
+_PAPER = ("baseline", "spica")
+"""Conditions of the paper's published errors"""
 ALL = "all"
 """Stands for the mean over groups."""
 
@@ -45,21 +47,11 @@ def retrieval_figures(
     for group, result in results.items():
         similar = result.retrieved[0]
         rows += [_retrieved(group, [one], [similar], blocks) for one in result.retrieved]
-        for condition, kind in (("baseline", "paper's similar"), ("spica", "paper's spica")):
-            if (errors := published.get((condition, group))) is not None:
-                less = errors - published["baseline", group]
-                rows.append(
-                    RetrievedFigures(
-                        group=group,
-                        kind=kind,
-                        mismatch=_by_block(errors, blocks),
-                        less=None if condition == "baseline" else _over(less),
-                        less_by_raters=None if condition == "baseline" else _by_block(less, blocks),
-                    )
-                )
+        rows += _published(group, published, [group], blocks)
     each = [result.retrieved for result in results.values()]
     for place in range(len(each[0])):
         rows.append(_retrieved(ALL, [some[place] for some in each], [s[0] for s in each], blocks))
+    rows += _published(ALL, published, list(results), blocks)
     weights = [
         WeightFigures(
             group, result.weights.similarity, result.weights.stability, result.weights.contrast
@@ -85,6 +77,24 @@ def _retrieved(
         value=float(np.mean([one.value for one in some])),
         spread=float(np.mean([one.spread for one in some])),
     )
+
+
+def _published(
+    name: str, published: Mapping[tuple[str, str], Floats], groups: Sequence[str], blocks: Ints
+) -> list[RetrievedFigures]:
+    """The paper's errors, the mean over groups; no rows where a group has none."""
+    if any((condition, group) not in published for condition in _PAPER for group in groups):
+        return []
+    similar, spica = (
+        np.mean([published[condition, group] for group in groups], axis=0) for condition in _PAPER
+    )
+    less = spica - similar
+    return [
+        RetrievedFigures(name, "paper's similar", _by_block(similar, blocks)),
+        RetrievedFigures(
+            name, "paper's spica", _by_block(spica, blocks), _over(less), _by_block(less, blocks)
+        ),
+    ]
 
 
 def people_figures(table: RatingTable, draws: int = DRAWS) -> PeopleFigures:

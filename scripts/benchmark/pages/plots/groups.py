@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -65,7 +66,8 @@ def weights_plot(by_ratings: Mapping[str, RetrievalFigures], signs: Mapping[str,
     figure, every = new_figure(3.0, patches(groups, style), columns=len(by_ratings), sharey=True)
     for axes, (name, one) in zip(every, by_ratings.items(), strict=True):
         bars = {
-            w.group: [(getattr(w, measure), 0.0, 0.0) for measure in signs] for w in one.weights
+            w.group: [(getattr(w, measure), math.nan, math.nan) for measure in signs]
+            for w in one.weights
         }
         grouped_bars(axes, list(signs), bars, style, percent=False)
         axes.set_xticks(
