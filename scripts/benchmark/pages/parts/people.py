@@ -144,7 +144,7 @@ def opinion_parts(prefix: str, figures: Sequence[OpinionFigures]) -> list[Part]:
     table = Table(
         "Share of a group's new questions whose commonest answer is predicted from answers to "
         "similar questions.",
-        ("learned from", *groups, "all"),
+        ("learned from", *(group.replace("_", " ") for group in groups), "all"),
         tuple(
             (
                 Cell(one.learned_from),
@@ -157,7 +157,8 @@ def opinion_parts(prefix: str, figures: Sequence[OpinionFigures]) -> list[Part]:
     picture = Picture(
         opinion_plot(figures),
         "Each bar is the share of a group's new questions whose commonest answer is predicted; the "
-        "thin line is its 95\u00a0% interval over questions.",
+        "thin line is its 95\u00a0% interval over questions (none for guessing and the commonest "
+        "place).",
     )
     return [Part(f"{prefix}-opinions", "Opinions of groups", (table,), picture)]
 

@@ -189,6 +189,8 @@ def _bar(value: Estimate | None, scale: float = 1.0) -> Bar:
     if value is None:
         return NO_BAR
     below, above = value.mean - value.low, value.high - value.mean
+    if value.low == value.high:
+        below = above = math.nan  # exact: no interval is drawn
     return scale * value.mean, scale * below, scale * above
 
 
