@@ -15,6 +15,7 @@ from app.people.fitted import FittedBanks
 from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
 from app.scores.relevance import Relevance
+from app.scores.selecting import Selecting
 from app.scoring.judging import JudgingService
 from app.scoring.planner import Planner
 from app.scoring.service import ScoringService
@@ -58,8 +59,7 @@ class Resources:
     selector: Selector
     operation: Operation
     fitted: FittedBanks
-    for_people: PeopleSelection
-    relevance: Relevance
+    selecting: Selecting
     texts: TextService
     calibrations: CalibrationStore
     calibrator: Calibrator
@@ -105,6 +105,9 @@ class Resources:
         planner = Planner(attribute_sets, banks, fleet, calibrator, api)
         scoring = ScoringService(cache, queue, hub, fleet)
         operation, fitted = Operation(settings, JudgingService(scoring), fleet), FittedBanks(banks)
+        selector = Selector(LabelCovariances(banks), calibrator)
+        people = PeopleSelection(fitted, planner, operation, calibrator)
+        relevance = Relevance(planner, operation)
         longest, lease = api.max_deadline_s, api.fit_lease_s
         return cls(
             settings=settings,
@@ -121,11 +124,10 @@ class Resources:
             planner=planner,
             scoring=scoring,
             recent=recent,
-            selector=Selector(LabelCovariances(banks), calibrator),
+            selector=selector,
             operation=operation,
             fitted=fitted,
-            for_people=PeopleSelection(fitted, planner, operation, calibrator),
-            relevance=Relevance(planner, operation),
+            selecting=Selecting(operation, planner, selector, calibrator, people, relevance),
             texts=TextService(api, operation, TextPlanner(planner, banks, fitted)),
             calibrations=calibrations,
             calibrator=calibrator,

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Query, Request
 from fastapi.responses import Response
-from msgspec.structs import replace
 
 from app.calibrations.applied import Calibrated, Raw
 from app.calibrations.applying import Calibrator
 from app.domain.calibration.model import AUTO, NONE
-from app.domain.score_set import ScoreSet
-from app.domain.selection.targets import Wish
 from app.errors import FieldError, InvalidRequest, UnknownCalibration, UnknownScoreSet
 from app.http.json_answers import json_answer
 from app.http.provided import provided
 from app.http.responses import answers, problem_responses
 from app.http.routing import JsonRoute
-from app.schema import Name, Rendered
+from app.schema import Name
 from app.scores import openapi_examples
-from app.scores.afterwards import Chosen
 from app.scores.answering import full_answer, pending_answer, rendered_scores, shown_scores
-from app.scores.for_people import PeopleSelection
 from app.scores.operation import Operation
-from app.scores.relevance import Relevance
 from app.scores.rendering import score_set_out
 from app.scores.schemas import PendingOut, PeopleSelectOut, ScoreOut, ScoreSetOut, SelectOut
+from app.scores.selecting import Selecting
 from app.scoring.planner import Planner
 from app.scoring.requests import ScoreRequest
-from app.selection.checks import check_select, unused_in_select
-from app.selection.options import Options, settle, wishes
 from app.selection.requests import SelectRequest
-from app.selection.selector import Selector, select_preferred
 from app.store.score_sets import ScoreCache
 from app.store.tenancy import own_score_set
-from app.telemetry.metrics import ABSTENTIONS, MARGINS
 
 router = APIRouter(tags=["scoring"], route_class=JsonRoute)
 
@@ -129,12 +119,7 @@ async def score(
 async def select(
     request: Request,
     body: Annotated[SelectRequest, Body(openapi_examples=openapi_examples.SELECT_REQUESTS)],
-    operation: Annotated[Operation, provided(Operation)],
-    planner: Annotated[Planner, provided(Planner)],
-    selector: Annotated[Selector, provided(Selector)],
-    calibrator: Annotated[Calibrator, provided(Calibrator)],
-    for_people: Annotated[PeopleSelection, provided(PeopleSelection)],
-    relevance: Annotated[Relevance, provided(Relevance)],
+    selecting: Annotated[Selecting, provided(Selecting)],
     prefer: Prefer = None,
 ) -> Response:
     """Score like `/score`, then select the candidate whose scores are nearest to the target.
@@ -146,36 +131,7 @@ async def select(
     With a `person`, a `group` or `groups`, the candidate is selected of which they are expected to
     think most, by the ratings of a bank. Nothing is scored unless `attributes` are named.
     """
-    started = time.monotonic()
-    if body.for_people:
-        return await for_people.select(body, request, prefer, started)
-    target, options = wishes(body.target), Options.of(body)
-    resolved = await planner.resolve(body, target, may_choose=True, persona=body.persona or "")
-    check_select(body, resolved, options)
-    warnings = unused_in_select(body, resolved.traits, options, target)
-    options = replace(options, weights={n: w for n, w in options.weights.items() if n in target})
-    planned = await planner.plan(body, resolved)
-    await selector.check(planned.plan, target, options)
-    score_set = await operation.score(planned, body, prefer, request)
-    hostile = await operation.hostile(body, request)
-    if score_set.pending:
-        return pending_answer(score_set, planned, hostile)
-    applied: Calibrated | Raw = Raw()
-    shown = score_set
-    if resolved.traits.kind == "choice":
-        selection = select_preferred(score_set)
-    else:
-        options, weighed = await relevance.weighed(body, target, options, prefer, request)
-        selection, applied = await _selected(selector, score_set, target, options, weighed)
-        fields = planned.plan.attributes
-        if opened := await calibrator.open_one(body.calibration, score_set, fields):
-            shown = opened.score_set
-    _count(selection, resolved.traits.kind)
-    scores = rendered_scores(body, planned, shown, applied, (*planned.warnings, *warnings))
-    rendered = {"selection": selection, "score_set": scores}
-    chosen = Chosen(planned.plan, shown, applied, selection, list(target))
-    words = await operation.words(chosen, body, prefer, request)
-    return full_answer(rendered, score_set, started, hostile, words)
+    return await selecting.select(request, body, prefer)
 
 
 @router.get(
@@ -223,36 +179,3 @@ async def get_score_set(
     if score_set.pending:
         answer.headers["Retry-After"] = "1"
     return answer
-
-
-async def _selected(
-    selector: Selector,
-    score_set: ScoreSet,
-    target: Mapping[str, Wish],
-    options: Options,
-    weighed: Rendered,
-) -> tuple[Rendered, Calibrated | Raw]:
-    """The selection of one pair, with `weighed` in it, and the calibration applied.
-
-    Raises the pair's problem.
-    """
-    targets, draws = settle([target], options)
-    (answer,) = await selector.select([(score_set.id, score_set)], targets, options)
-    selection = answer.selections[0]
-    if selection is None:
-        error = answer.problems[0].error()
-        error.fields = tuple(
-            FieldError(field.pointer.replace("#/targets/", "#/target/"), field.detail)
-            for field in error.fields
-        )
-        raise error
-    if draws:
-        selection["drawn"] = draws[0]
-    return selection | weighed, answer.calibrated or Raw(answer.warning)
-
-
-def _count(selection: Rendered, kind: Literal["score", "choice", "text"]) -> None:
-    if (margin := selection.get("margin")) is not None:
-        MARGINS.labels("distance" if kind == "score" else "preference").observe(margin)
-    if (abstained := selection.get("abstained")) is not None:
-        ABSTENTIONS.labels(abstained["reason"]).inc()

@@ -10,7 +10,6 @@ import orjson
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
-from app.calibrations.applying import Calibrator
 from app.domain.cells import Cell
 from app.domain.score_set import ScoreSet
 from app.errors import TextNotWritten
@@ -21,13 +20,10 @@ from app.http.routing import JsonRoute
 from app.people.reading import group_row, person_row
 from app.schema import Rendered
 from app.scores.answering import ms_since
-from app.scores.endpoints import SELECT_PROBLEMS, select
-from app.scores.for_people import PeopleSelection
-from app.scores.operation import Operation
-from app.scores.relevance import Relevance
+from app.scores.endpoints import SELECT_PROBLEMS
+from app.scores.selecting import Selecting
 from app.scoring.planner import Planner
 from app.selection.options import wishes
-from app.selection.selector import Selector
 from app.writing import openapi_examples
 from app.writing.candidates import Slot, selection_request, slots_of, wish_of
 from app.writing.planner import PlannedTexts, TextPlanner
@@ -51,12 +47,8 @@ async def respond(
     request: Request,
     body: Annotated[RespondRequest, Body(openapi_examples=openapi_examples.RESPOND_REQUESTS)],
     service: Annotated[TextService, provided(TextService)],
-    operation: Annotated[Operation, provided(Operation)],
     planner: Annotated[Planner, provided(Planner)],
-    selector: Annotated[Selector, provided(Selector)],
-    calibrator: Annotated[Calibrator, provided(Calibrator)],
-    for_people: Annotated[PeopleSelection, provided(PeopleSelection)],
-    relevance: Annotated[Relevance, provided(Relevance)],
+    selecting: Annotated[Selecting, provided(Selecting)],
 ) -> Response:
     """Write one candidate for each response class of a rated bank, or several with the plain
     prompt, and choose one for a target, a person, a group or several groups, as `/select` does.
@@ -74,16 +66,7 @@ async def respond(
     answer: Rendered = generate_out(texts, written, ms_since(started))
     _check_enough(texts, written)
     wish = selection_request(body, slots, texts, written)
-    chosen = await select(
-        request,
-        wish,
-        operation=operation,
-        planner=planner,
-        selector=selector,
-        calibrator=calibrator,
-        for_people=for_people,
-        relevance=relevance,
-    )
+    chosen = await selecting.select(request, wish)
     answer = _answer(answer, slots, orjson.loads(chosen.body), chosen.status_code)
     answer["timings_ms"] = answer["timings_ms"] | {"total": round(ms_since(started), 2)}
     return json_answer(answer)

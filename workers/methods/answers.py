@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,3 +81,10 @@ def read_score(value: Any, where: str = "") -> float:
     if not number or value != value // 1 or not 0 <= value <= 100:
         raise InvalidAnswer(f"{where}the score is not a whole number from 0 to 100")
     return float(value) / 100
+
+
+def members_of(answer: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    """An answer that is an object with exactly these members. Raises `InvalidAnswer`."""
+    if not isinstance(answer, dict) or set(answer) != set(names):
+        raise InvalidAnswer(f"not an object with one member for each of {', '.join(names)}")
+    return answer

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from scripts.benchmark.commands.engine import add_judge_options
 from scripts.benchmark.engine.asking import AskingOptions, asking_table, compare_asking
 from scripts.scorer_options import positive
 
@@ -12,19 +12,9 @@ from scripts.scorer_options import positive
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add = parser.add_argument
-    add("--scenarios", type=Path, required=True, metavar="FILE", help="to score")
-    add("--train", type=Path, required=True, metavar="FILE", help="the bank of examples")
-    add(
-        "--bank-chars",
-        type=positive,
-        default=2000,
-        metavar="N",
-        help="longest examples, in characters (2000)",
-    )
+    add_judge_options(parser)
     add("--count", type=positive, default=6, metavar="N", help="scenarios, a seeded sample (6)")
     add("--writes", default="vllm", choices=["vllm", "outlines"], help="what writes (vllm)")
-    add("--model", metavar="FOLDER", help="(default: the small model)")
-    add("--dtype", default="auto", help="data type of the weights (auto)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,8 +14,8 @@ from scripts.benchmark.engine.table import table
 from scripts.scorer_options import count, positive
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+def add_judge_options(parser: argparse.ArgumentParser) -> None:
+    """Describe what is scored, with which examples, by which model."""
     add = parser.add_argument
     add("--scenarios", type=Path, required=True, metavar="FILE", help="to score")
     add("--train", type=Path, required=True, metavar="FILE", help="the bank of examples")
@@ -26,6 +26,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longest examples, in characters (2000)",
     )
+    add("--model", metavar="FOLDER", help="(default: the small model)")
+    add("--dtype", default="auto", help="data type of the weights (auto)")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add = parser.add_argument
+    add_judge_options(parser)
     add("--count", type=positive, default=12, metavar="N", help="scenarios, a seeded sample (12)")
     add(
         "--alone",
@@ -37,8 +45,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--attributes", nargs="+", default=["helpfulness", "verbosity"], metavar="NAME")
     add("--rounds", type=positive, default=2, metavar="N", help="turns of service and list (2)")
     add("--default-only", action="store_true", help="no other orders of prompts")
-    add("--model", metavar="FOLDER", help="(default: the small model)")
-    add("--dtype", default="auto", help="data type of the weights (auto)")
     add("--kv-cache-gb", type=positive, default=2, metavar="N", help="of vLLM on a CPU (2)")
     add("--out", type=Path, metavar="FILE", help="write the figures as JSON as well")
 

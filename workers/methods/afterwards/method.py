@@ -10,8 +10,14 @@ from typing import Any
 from app.domain.scenario import Attribute, Scenario
 from app.domain.scorer import ScorerSettings
 from workers.engines.base import Schema
-from workers.methods.answers import FRAME_TOKENS, closed_object, read_reasoning, reasoning_schema
-from workers.methods.base import Ask, Examples, InvalidAnswer, Judgement, Task
+from workers.methods.answers import (
+    FRAME_TOKENS,
+    closed_object,
+    members_of,
+    read_reasoning,
+    reasoning_schema,
+)
+from workers.methods.base import Ask, Examples, Judgement, Task
 from workers.methods.json_texts import decoded
 from workers.methods.presentation import LETTERS, lettered, order_asks
 from workers.methods.templates import Templates
@@ -66,10 +72,8 @@ class Afterwards:
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read an answer; the scores are those that were given."""
-        answer = decoded(text)
         letters = LETTERS[: len(ask.positions)]
-        if not isinstance(answer, dict) or set(answer) != set(letters):
-            raise InvalidAnswer(f"not an object with one member for each of {', '.join(letters)}")
+        answer = members_of(decoded(text), letters)
         return [
             Judgement(
                 position,

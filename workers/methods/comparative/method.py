@@ -18,6 +18,7 @@ from workers.engines.base import Schema
 from workers.methods.answers import (
     FRAME_TOKENS,
     closed_object,
+    members_of,
     read_reasoning,
     read_score,
     reasoning_schema,
@@ -129,10 +130,9 @@ def example_answer(
 def read_answer(answer: Any, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
     """Check an answer about one attribute and return its scores. Raises `InvalidAnswer`."""
     letters = LETTERS[: len(ask.positions)]
-    if not isinstance(answer, dict) or set(answer) != set(letters):
-        raise InvalidAnswer(f"not an object with one member for each of {', '.join(letters)}")
+    members = members_of(answer, letters)
     return [
-        _judgement(position, letter, answer[letter], settings)
+        _judgement(position, letter, members[letter], settings)
         for letter, position in zip(letters, ask.positions, strict=True)
     ]
 

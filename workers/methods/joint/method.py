@@ -16,7 +16,7 @@ from app.domain.bank import LabelledScenario
 from app.domain.scenario import Scenario
 from app.domain.scorer import ScorerSettings
 from workers.engines.base import Schema
-from workers.methods.answers import closed_object
+from workers.methods.answers import closed_object, members_of
 from workers.methods.base import Ask, Examples, InvalidAnswer, Judgement, Task
 from workers.methods.comparative.method import (
     ComparativeRegression,
@@ -86,10 +86,8 @@ class JointRegression:
 
     def read(self, text: str, ask: Ask, settings: ScorerSettings) -> list[Judgement]:
         """Read an answer: all attributes, or none if any part of it is invalid."""
-        answer = decoded(text)
         names = [attribute.name for attribute in settings.joint]
-        if not isinstance(answer, dict) or set(answer) != set(names):
-            raise InvalidAnswer(f"not an object with one member for each of {', '.join(names)}")
+        answer = members_of(decoded(text), names)
         all_judgements: list[Judgement] = []
         for name in names:
             try:
